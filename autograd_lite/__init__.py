@@ -1,0 +1,19 @@
+"""A tiny reverse-mode autograd engine on NumPy.
+
+A `Tensor` records what is computed from it as a graph of operations, each with its local gradients; one
+sweep over the graph, newest node first, multiplies them together. `recording` says what is recorded, the
+table of operations (`autograd_lite.table`) knows the derivatives, `backward`
+sweeps, and all else is derived from these.
+"""
+
+from autograd_lite.tensor import Tensor, as_tensor  # isort: skip
+from autograd_lite.table.elementwise import relu, sigmoid, softplus
+from autograd_lite.table.reductions import log_softmax, logsumexp, softmax
+from autograd_lite.table.networks import half_squared_distance, linear
+import autograd_lite.numpy_functions
+from autograd_lite.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd_lite.local_gradient import LocalGradient
+from autograd_lite.own_operations import elementwise, operation
+from autograd_lite.recording import enable_grad, name_scope, no_grad
+
+__version__ = "0.1.0"

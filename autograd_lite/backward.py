@@ -1,0 +1,127 @@
+"""Backpropagation: one visit to every node, newest first.
+
+An arrow of the graph points from a Tensor to an operand that it was computed from, and carries a local
+gradient. The *adjoint* of a Tensor is the derivative of the output with respect to it: the sum, over all
+paths from the output, of the products of the local gradients along the path. Paths are exponentially
+many, but a Tensor has only one adjoint, so the sweep is a dynamic program. A Tensor is created after
+everything that it depends on; hence, in reverse order of creation, each adjoint is complete when its turn
+comes. It is then multiplied into the local gradients of its node, once an arrow, and dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd_lite import recording
+
+if TYPE_CHECKING:
+    from autograd_lite.tensor import Tensor
+
+
+def sweep(
+    output: Tensor,
+    seed: Any,
+    *,
+    keep: Collection[Tensor] = (),
+    only: Collection[Tensor] | None = None,
+    recorded: bool = False,
+    evaluate_rules: bool = False,
+) -> tuple[dict[Tensor, Any], set[Tensor]]:
+    """Propagate the adjoint of `output` to everything that it was computed from.
+
+    Parameters
+    ----------
+    output : Tensor
+    seed : ndarray or Tensor, shape of `output`
+        Its adjoint.
+    keep : collection of Tensor
+        Intermediate Tensors whose adjoints are wanted too.
+    only : collection of Tensor, optional
+        The only Tensors worth visiting.
+    recorded : bool
+        Whether the adjoints are Tensors, so that the sweep is recorded as a function of its seed.
+    evaluate_rules : bool
+        Whether the local gradients are not those stored, but computed once more from the operands as Tensors,
+        so that the sweep is recorded as a function of them too.
+
+    Returns
+    -------
+    adjoints : dict by Tensor
+        The adjoints of the leaves, and of the Tensors to `keep`.
+    ours : set of Tensor
+        Those whose adjoint lies in memory that was allocated here and that nothing else refers to.
+
+    Raises
+    ------
+    RuntimeError
+        If the data of an operand was replaced after the graph was recorded.
+    """
+    adjoints: dict[Tensor, Any] = {output: seed}
+    ours: set[Tensor] = set()
+    last_change = recording.last_change
+    frontier = [] if output._operation is None else [(-output._order, output)]
+    while frontier:
+        order, out = heappop(frontier)
+        u = adjoints[out]
+        if u.dtype is not out._data.dtype:
+            adjoints[out] = u = as_dtype(u, out._data.dtype)
+        if out not in keep:
+            del adjoints[out]
+        if -order < last_change:  # younger nodes cannot have been invalidated
+            check_unchanged(out)
+        operation = out._operation
+        if evaluate_rules:
+            values = operation.local_values(out._operands, out._operands, out, out._static)
+        else:
+            values = out._values
+        for x, pull, value in zip(out._operands, operation.pulls, values):
+            if value is None or (only is not None and x not in only):
+                continue
+            g = pull(u, value, x, out)
+            known = adjoints.get(x)
+            if known is None:
+                adjoints[x] = g
+                if x._operation is not None:
+                    heappush(frontier, (-x._order, x))
+                elif not recorded and g is not u and g.base is None and operation.fresh:
+                    ours.add(x)
+            elif x in ours and g.dtype is known.dtype:
+                adjoints[x] = np.add(known, g, out=known) if known.ndim else known + g
+            else:
+                adjoints[x] = known + g
+                if not recorded:
+                    ours.add(x)
+    return adjoints, ours
+
+
+def as_dtype(u: Any, dtype: np.dtype[Any]) -> Any:
+    """`u` in the dtype of the Tensor that it is the adjoint of.
+
+    The adjoint of a real Tensor is real: the imaginary part that a complex constant further on has
+    brought in belongs to a direction that the Tensor cannot move in.
+    """
+    if u.dtype.kind == "c" and dtype.kind != "c":
+        u = np.real(u)
+    return u if u.dtype == dtype else u.astype(dtype)
+
+
+def owned(u: Any, x: Tensor, ours: Collection[Tensor]) -> np.ndarray[Any, Any]:
+    """The adjoint `u` of `x` as an array of its dtype that shares memory with nothing."""
+    u = as_dtype(u, x._data.dtype)
+    return np.asarray(u) if x in ours else np.array(u)
+
+
+def check_unchanged(out: Tensor) -> None:
+    """Refuse to backpropagate through `out` if the data of one of its operands was replaced since."""
+    for i, x in enumerate(out._operands):
+        if getattr(x, "_changed", 0) > out._order:
+            raise RuntimeError(
+                f"cannot backpropagate through '{out.op}': the data of its operand {i} "
+                f"({x.describe()}) was replaced after the graph was recorded, so the stored local "
+                "gradients no longer belong to it. Run the forward computation again after updating "
+                "a parameter, or call backward() before the update."
+            )

@@ -1,0 +1,104 @@
+"""What a node stores about each operand: the derivative of one single step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from autograd_lite.tensor import Tensor
+
+
+def plain_name(x: Any) -> str:
+    """How an operand is called in a label when nobody gives it a better name."""
+    name = getattr(x, "name", None)
+    if name:
+        return str(name)
+    array = np.asarray(getattr(x, "data", x))
+    if array.ndim == 0 and not getattr(x, "requires_grad", False):
+        return f"{array[()]:.6g}" if array.dtype.kind in "fiu" else str(array[()])
+    return "·"
+
+
+class LocalGradient:
+    """The derivative of one operation with respect to one of its operands, in compact form.
+
+    It is a linear map from the adjoint of the result to a part of the adjoint of the operand. Kept is
+    only what the map needs: the factor of an elementwise product, the other factor of a matrix
+    product, a permutation of axes, an index; never a dense Jacobian, unless `jacobian` is called.
+
+    Attributes
+    ----------
+    output, parent : Tensor
+        The result, and the operand that the derivative is with respect to.
+    value : Any
+        The compact form, as it was stored when the operation was recorded.
+    label : str
+        The derivative in symbols, such as ``σ'(z2)`` or ``(a1)ᵀ``.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> x = ag.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> [gradient] = (x * [3.0, 4.0]).local_gradients
+    >>> gradient.value
+    array([3., 4.])
+    >>> gradient.jacobian()
+    array([[3., 0.],
+           [0., 4.]])
+    """
+
+    __slots__ = ("output", "parent", "value", "_index")
+
+    def __init__(self, output: Tensor, index: int) -> None:
+        self.output = output
+        self.parent: Tensor = output._operands[index]
+        self.value = output._values[index]
+        self._index = index
+
+    @property
+    def label(self) -> str:
+        return self.label_with(plain_name)
+
+    def label_with(self, name: Callable[[Any], str]) -> str:
+        """The label, with `name` deciding how the operands are called."""
+        output = self.output
+        return output._operation.label(self._index, [name(x) for x in output._operands], name(output))
+
+    def pull(self, adjoint: Any) -> Any:
+        """Multiply the adjoint of the output into this local gradient.
+
+        Parameters
+        ----------
+        adjoint : ndarray or Tensor, shape of the output
+
+        Returns
+        -------
+        ndarray or Tensor, shape of the parent
+        """
+        pulls = self.output._operation.pulls
+        pull = next(f for i, f in enumerate(pulls) if i == self._index)
+        return pull(adjoint, self.value, self.parent, self.output)
+
+    def jacobian(self) -> np.ndarray[Any, Any]:
+        """The dense matrix of the map.
+
+        Returns
+        -------
+        ndarray, shape ``output.shape + parent.shape``
+            Entry ``[i, j]`` is the derivative of entry ``i`` of the output with respect to entry ``j``
+            of the parent; ``i`` and ``j`` are multi-indices.
+        """
+        output, parent = self.output, self.parent
+        rows = np.zeros((output.size, *parent.shape), dtype=np.result_type(output.dtype, parent.dtype))
+        unit = np.zeros(output.shape, dtype=output.dtype)
+        for i, where in enumerate(np.ndindex(output.shape)):
+            unit[where] = 1
+            rows[i] = self.pull(unit)
+            unit[where] = 0
+        return rows.reshape(output.shape + parent.shape)
+
+    def __repr__(self) -> str:
+        return f"LocalGradient(∂{plain_name(self.output)}/∂{plain_name(self.parent)} = {self.label})"

@@ -1,0 +1,182 @@
+"""How NumPy's own functions find the operation that stands for them.
+
+NumPy hands a call with a Tensor among its arguments to `__array_ufunc__` or `__array_function__`. What has a
+row in the table is recorded; what has no derivative to lose runs on the data; everything else is refused, so
+that no result has silently lost its history.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.operation import constant, register
+from autograd_lite.table.reductions import max_, mean, min_, sum_
+from autograd_lite.table.shapes import data_of
+from autograd_lite.tensor import DISPATCH, TABLE, Tensor
+
+# Functions whose results are booleans, integers, shapes or text, or that only look at the dtype.
+PLAIN_FUNCTIONS = {
+    getattr(np, name)
+    for name in (
+        "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+        "isfinite", "isinf", "isnan", "signbit", "logical_and", "logical_or", "logical_not", "logical_xor",
+        "argmax", "argmin", "nanargmax", "nanargmin", "argsort", "argpartition", "argwhere", "nonzero", "flatnonzero",
+        "searchsorted", "digitize", "count_nonzero", "all", "any", "isclose", "allclose", "array_equal",
+        "array_equiv", "isneginf", "isposinf", "isreal", "isrealobj", "iscomplex", "iscomplexobj", "isin",
+        "shape", "ndim", "size", "result_type", "can_cast", "min_scalar_type", "common_type",
+        "zeros_like", "ones_like", "empty_like", "full_like", "shares_memory", "may_share_memory",
+        "array_repr", "array_str", "array2string", "save", "savez", "savez_compressed", "savetxt",
+    )
+}  # fmt: skip
+
+
+def without_tensors(x: Any) -> Any:
+    """Arguments with the data of Tensors in their place, also inside lists and dicts."""
+    if isinstance(x, Tensor):
+        return x._data
+    if isinstance(x, (list, tuple)):
+        items = [without_tensors(item) for item in x]
+        return type(x)(items) if type(x) in (list, tuple) else x
+    if isinstance(x, dict):
+        return {key: without_tensors(item) for key, item in x.items()}
+    return x
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    name = f"np.{ufunc.__name__}"
+    if keywords.get("out") is not None:
+        raise TypeError(
+            f"{name}(..., out=...) with a Tensor among its arguments would write a result without its history into "
+            f"an array; write result = {name}(...), and t.data = ... to update a parameter"
+        )
+    keywords = {key: value for key, value in keywords.items() if value is not None}
+    if ufunc in PLAIN_FUNCTIONS:
+        return getattr(ufunc, method)(*without_tensors(inputs), **without_tensors(keywords))
+    if method == "reduce" and ufunc in REDUCERS:
+        x, axis, *_ = (*inputs, keywords.pop("axis", 0))
+        keywords = {key: value for key, value in keywords.items() if value is not np._NoValue}
+        return checked(REDUCERS[ufunc], f"{name}.reduce", (x, axis), keywords)
+    if method != "__call__":
+        raise TypeError(f"{name}.{method} has no rule on Tensors; use operations that have one, or np.asarray(t)")
+    if ufunc not in TABLE:
+        raise no_rule(name)
+    return checked(TABLE[ufunc], name, inputs, keywords)
+
+
+REDUCERS = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE["prod"]}
+
+
+def call_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
+    keywords = {
+        key: value for key, value in keywords.items() if value is not np._NoValue and (key, value) != ("out", None)
+    }
+    if "out" in keywords:
+        raise TypeError(f"{name}(..., out=...) has no rule on Tensors; write result = {name}(...)")
+    if function in PLAIN_FUNCTIONS:
+        return function(*without_tensors(args), **without_tensors(keywords))
+    if function not in TABLE:
+        raise no_rule(name)
+    return checked(TABLE[function], name, args, keywords)
+
+
+def checked(function: Any, name: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Call the operation, with an error that names the NumPy function if it does not take the arguments."""
+    try:
+        return function(*args, **keywords)
+    except TypeError as error:
+        text = str(error)
+        if "unexpected keyword" in text or "positional argument" in text or "multiple values" in text:
+            given = ", ".join([*(type(x).__name__ for x in args), *(f"{key}=" for key in keywords)])
+            raise TypeError(
+                f"{name}({given}) on a Tensor: {text}. Leave that argument out, or compute with np.asarray(t), "
+                "which gives the values without history"
+            ) from error
+        raise
+
+
+def no_rule(name: str) -> TypeError:
+    return TypeError(
+        f"{name} has no rule on Tensors, and applying it to their data would lose the gradient. Add a rule with "
+        "autograd_lite.elementwise or autograd_lite.operation, or write np.asarray(t) for the values alone"
+    )
+
+
+# Functions composed of others -----------------------------------------------------------------------------
+
+
+def where(condition: Any, *choices: Any) -> Any:
+    """Entries of x where the condition holds, of y elsewhere; the indices of what holds without x and y."""
+    if not choices:
+        return np.nonzero(data_of(condition))
+    return _where(condition, *choices)
+
+
+def clip(x: Any, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None) -> Any:
+    """x, with the bound in place of what lies beyond; None for no bound."""
+    low = a_min if min is None else min
+    high = a_max if max is None else max
+    if low is None and high is None:
+        return TABLE["positive"](x)
+    return _clip(x, -np.inf if low is None else low, np.inf if high is None else high)
+
+
+def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
+    """x in another dtype; a plain array if that is not a floating one, which no gradient passes."""
+    if np.dtype(dtype).kind != "f":
+        return data_of(x).astype(dtype)
+    return _astype(x, dtype=np.dtype(dtype))
+
+
+def ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The distance from the smallest to the largest entry."""
+    return max_(x, axis, keepdims=keepdims) - min_(x, axis, keepdims=keepdims)
+
+
+def median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The middle of the sorted entries, or the mean of the middle two."""
+    if axis is None or isinstance(axis, tuple):
+        raise_if_empty(x)
+        axes = tuple(range(x.ndim)) if axis is None else axis
+        shape = tuple(1 if i in {a % x.ndim for a in axes} else n for i, n in enumerate(x.shape))
+        last = np.moveaxis(x, axes, tuple(range(-len(axes), 0)))
+        flat = last.reshape((*last.shape[: x.ndim - len(axes)], -1))
+        result = median(flat, -1)
+        return result.reshape(shape) if keepdims else result
+    n = x.shape[axis]
+    return mean(np.take(np.sort(x, axis), sorted({(n - 1) // 2, n // 2}), axis), axis, keepdims=keepdims)
+
+
+def raise_if_empty(x: Any) -> None:
+    if x.size == 0:
+        raise ValueError(f"the median of {x.describe()} does not exist: it has no entries")
+
+
+def average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+    """The mean, weighted if `weights` are given."""
+    if weights is None:
+        return mean(x, axis, keepdims=keepdims)
+    if np.shape(weights) != np.shape(x):
+        weights = np.reshape(weights, tuple(n if i == axis % np.ndim(x) else 1 for i, n in enumerate(np.shape(x))))
+    weights = np.broadcast_to(weights, np.shape(x))
+    return sum_(x * weights, axis, keepdims=keepdims) / sum_(weights, axis, keepdims=keepdims)
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
+    """The differences of neighbours along `axis`, n times."""
+    before = (slice(None),) * (axis % x.ndim)
+    for _ in range(n):
+        x = x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
+    return x
+
+
+_where, _clip, _astype = TABLE["where"], TABLE["clip"], TABLE["astype"]
+register(where, _where.operation, [np.where])  # type: ignore[attr-defined]
+register(clip, _clip.operation, [np.clip])  # type: ignore[attr-defined]
+register(astype, _astype.operation)  # type: ignore[attr-defined]
+for composed in (ptp, median, average, diff):
+    register(composed, None, [getattr(np, composed.__name__)], name=composed.__name__)
+
+DISPATCH.update(ufunc=call_ufunc, function=call_function)

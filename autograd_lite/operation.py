@@ -1,0 +1,380 @@
+"""Operations: how a row of the table becomes a function that records.
+
+An operation is a name, a forward function on arrays, and for each operand an `Edge`: the *rule* that
+computes the local gradient (run when the operation is applied, its value is what the node stores) and
+the *pull* that multiplies an adjoint into it. Rules and pulls are written in NumPy functions and
+operators, so the same line runs on arrays, and on Tensors when a derivative is to be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from itertools import repeat
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from autograd_lite import recording
+from autograd_lite.tensor import TABLE, Tensor, computed, refuse_tensors_in
+
+Rule = Callable[..., Any]
+Pull = Callable[[Any, Any, Any, Any], Any]
+
+
+class Edge(NamedTuple):
+    """The derivative with respect to one operand.
+
+    ``rule(*operands, out)`` gives the compact local gradient and ``pull(adjoint, value, operand, out)``
+    the operand's share of the adjoint. `label` and `form` say the same in symbols: ``{0}``, ``{1}`` are
+    the operands, ``{out}`` the result, ``{u}`` its adjoint and ``{d}`` the label.
+    """
+
+    rule: Rule
+    pull: Pull
+    label: str
+    form: str = "{u} ⊙ {d}"
+
+
+class Operation:
+    """One row of the table.
+
+    Attributes
+    ----------
+    name : str
+    forward : callable on arrays
+    edges : sequence of Edge, one per operand
+        A single one for an operation of any number of operands; its rule takes the operand's index first.
+    fresh : bool
+        Whether every array that a pull returns is new or a view, so that the sweep may keep it.
+    symbol : str
+        The name in formulas, such as ``σ``.
+    """
+
+    __slots__ = ("name", "forward", "edges", "pulls", "fresh", "symbol", "variadic")
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        edges: Sequence[Edge],
+        *,
+        symbol: str | None = None,
+        fresh: bool = True,
+        variadic: bool = False,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.edges = tuple(edges)
+        self.pulls = repeat(edges[0].pull) if variadic else tuple(edge.pull for edge in edges)
+        self.fresh = fresh
+        self.symbol = symbol or name
+        self.variadic = variadic
+
+    def edge(self, index: int) -> Edge:
+        return self.edges[0 if self.variadic else index]
+
+    def local_values(
+        self, operands: Sequence[Any], arrays: Sequence[Any], out: Any, static: dict[str, Any]
+    ) -> list[Any]:
+        """The local gradients, None for each operand that needs none.
+
+        `arrays` are the operands to evaluate the rules on: their data, or once more the Tensors.
+        """
+        rules: Any = (edge.rule for edge in self.edges)
+        if self.variadic:
+            rules = (partial(self.edges[0].rule, i) for i in range(len(operands)))
+        return [
+            rule(*arrays, out, **static) if isinstance(x, Tensor) and x._requires_grad else None
+            for rule, x in zip(rules, operands)
+        ]
+
+    def label(self, index: int, operands: Sequence[str], out: str) -> str:
+        """The local gradient with respect to operand `index`, in the given names."""
+        if self.variadic:  # in an operation of any number of operands, {0} is the one in question
+            operands = [operands[index]]
+        return self.edge(index).label.format(*operands, out=out)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+
+# From an operation to a function --------------------------------------------------------------------
+#
+# `applied` is the general path. The first two do the same for one and two operands without keywords,
+# where unrolling the loops takes 0.4 µs of 0.9 µs off every recorded node.
+
+
+def applied_to_one(operation: Operation, together: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    forward, rule = operation.forward, operation.edges[0].rule
+
+    def apply(x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return forward(constant(x))
+        a = x._data
+        if x._requires_grad:
+            state = recording.state.get()
+            if state.on:
+                if together is None:
+                    data = forward(a)
+                    value = rule(a, data)
+                else:
+                    data, value = together(a)
+                return computed(data, operation, (x,), (value,), NO_KEYWORDS, state.scope)
+        return computed(forward(a))
+
+    return apply
+
+
+def applied_to_two(operation: Operation) -> Callable[..., Any]:
+    forward = operation.forward
+    rule_x, rule_y = (edge.rule for edge in operation.edges)
+
+    def apply(x: Any, y: Any) -> Any:
+        x_needs = y_needs = False
+        if isinstance(x, Tensor):
+            a = x._data
+            x_needs = x._requires_grad
+        else:
+            a = x = x if type(x) in PLAIN else constant(x)
+        if isinstance(y, Tensor):
+            b = y._data
+            y_needs = y._requires_grad
+        else:
+            b = y = y if type(y) in PLAIN else constant(y)
+            if a is x:
+                return forward(a, b)
+        try:
+            data = forward(a, b)
+        except (TypeError, ValueError) as error:
+            explain(error, operation, (x, y))
+        if x_needs or y_needs:
+            state = recording.state.get()
+            if state.on:
+                values = (rule_x(a, b, data) if x_needs else None, rule_y(a, b, data) if y_needs else None)
+                return computed(data, operation, (x, y), values, NO_KEYWORDS, state.scope)
+        return computed(data)
+
+    return apply
+
+
+def applied(operation: Operation) -> Callable[..., Any]:
+    forward = operation.forward
+
+    def apply(*operands: Any, **static: Any) -> Any:
+        arrays = []
+        any_tensor = needed = False
+        for x in operands:
+            if isinstance(x, Tensor):
+                any_tensor = True
+                needed = needed or x._requires_grad
+                arrays.append(x._data)
+            else:
+                arrays.append(x if type(x) in PLAIN else constant(x))
+        if not any_tensor:
+            return forward(*arrays, **static)
+        try:
+            data = forward(*arrays, **static)
+        except (TypeError, ValueError) as error:
+            explain(error, operation, operands)
+        if needed:
+            state = recording.state.get()
+            if state.on:
+                kept = tuple([x if isinstance(x, Tensor) else a for x, a in zip(operands, arrays)])
+                values = operation.local_values(kept, arrays, data, static)
+                return computed(data, operation, kept, tuple(values), static, state.scope)
+        return computed(data)
+
+    return apply
+
+
+NO_KEYWORDS: dict[str, Any] = {}
+PLAIN = {np.ndarray, float, int}
+
+
+def constant(x: Any) -> Any:
+    """An operand that is not a Tensor as forward functions and rules take it.
+
+    Python numbers stay what they are, since NumPy never widens an array for their sake.
+    """
+    if isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)):
+        return x
+    if isinstance(x, (list, tuple)):
+        refuse_tensors_in(x)
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"cannot compute with {type(x).__name__} {x!r}: operands are numbers, arrays of numbers and Tensors"
+        )
+    return array
+
+
+def explain(error: Exception, operation: Operation, operands: Sequence[Any]) -> NoReturn:
+    """Raise what NumPy raised, with the operation and the operands' names and shapes."""
+    described = " and ".join(
+        x.describe() if isinstance(x, Tensor) else f"{type(x).__name__} of shape {np.shape(x)}"
+        for x in operands[:8]
+    )
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    raise kind(f"{operation.name} of {described}: {error}") from error
+
+
+# Pulls: the few kinds of linear map ---------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def broadcast_axes(shape: tuple[int, ...], of: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of an array of shape `shape` along which one of shape `of` was repeated."""
+    lead = len(shape) - len(of)
+    return tuple(i for i, n in enumerate(shape) if i < lead or of[i - lead] == 1 != n)
+
+
+def sum_to(u: Any, shape: tuple[int, ...]) -> Any:
+    """The transpose of broadcasting: add up the copies, so that the result has `shape`."""
+    if u.shape == shape:
+        return u
+    axes = broadcast_axes(u.shape, shape)
+    u = np.add.reduce(u, axis=axes, keepdims=True) if axes else u
+    return u if u.shape == shape else u.reshape(shape)
+
+
+def scaled(u: Any, d: Any, x: Any, out: Any) -> Any:
+    """Elementwise: u ⊙ d, summed over what broadcasting repeated. d = 1, -1 and 0 are exact."""
+    if type(d) is not int:
+        u = u * d
+    elif d == -1:
+        u = -u
+    elif d == 0:
+        return np.zeros(x.shape, u.dtype)
+    elif d != 1:
+        u = u * d
+    return u if u.shape == x._data.shape else sum_to(u, x._data.shape)
+
+
+def masked(u: Any, mask: Any, x: Any, out: Any) -> Any:
+    """Elementwise with a local gradient of 1 or 0: u where the mask is set, 0 elsewhere, even for inf."""
+    return sum_to(np.where(mask, u, np.zeros((), u.dtype)), x.shape)
+
+
+def kept_shape(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
+    """`shape` after a reduction over `axis` with ``keepdims=True``."""
+    if axis is None:
+        return (1,) * len(shape)
+    axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def spread(u: Any, d: Any, x: Any, out: Any) -> Any:
+    """Reductions: u, repeated along the reduced axes, ⊙ d."""
+    shape = x.shape
+    u = u.reshape(kept_shape(shape, out._static["axis"]))
+    if type(d) is not int:
+        u = u * d
+    return broadcast(u, shape)
+
+
+def broadcast(u: Any, shape: tuple[int, ...]) -> Any:
+    if u.shape == shape:
+        return u
+    if isinstance(u, Tensor) or u.size > 4096:
+        return np.broadcast_to(u, shape)
+    copy = np.empty(shape, u.dtype)  # 0.3 µs, where np.broadcast_to takes 2
+    copy[...] = u
+    return copy
+
+
+# Making operations --------------------------------------------------------------------------------------
+
+
+def with_result(rule: Any, operands: int) -> Rule:
+    """`rule` in the form ``rule(*operands, out)``: it may be a number, or leave out the result."""
+    if not callable(rule):
+        return lambda *_, **__: rule
+    code = getattr(rule, "__code__", None)
+    if code is not None and (code.co_argcount > operands or code.co_flags & 4):  # 4: takes *args
+        return rule
+    return lambda *arguments, **static: rule(*arguments[:-1], **static)
+
+
+def elementwise_operation(
+    name: str,
+    forward: Callable[..., Any],
+    *rules: Any,
+    numpy: Sequence[Any] = (),
+    labels: Sequence[str] | None = None,
+    symbol: str | None = None,
+    pull: Pull = scaled,
+    together: Callable[..., Any] | None = None,
+    keywords: bool = False,
+    doc: str | None = None,
+    own: bool = False,
+) -> Callable[..., Any]:
+    """A function that acts on each entry by itself, from one rule an operand.
+
+    A rule gives the factor of each entry, from the operands and, if it asks for it, the result; it may be
+    a number, or None for an operand that no derivative is taken of. `together` computes the result and the
+    first rule's value in one pass. With `keywords` the function passes keywords on to forward and rules.
+    """
+    if labels is None:
+        labels = [default_label(name, symbol, rule, i, len(rules)) for i, rule in enumerate(rules)]
+    edges = [
+        Edge(with_result(rule, len(rules)), pull, label) for rule, label in zip(rules, labels)
+    ]
+    operation = Operation(name, forward, edges, symbol=symbol)
+    if keywords or len(rules) > 2:
+        function = applied(operation)
+    elif len(rules) == 1:
+        function = applied_to_one(operation, together)
+    else:
+        function = applied_to_two(operation)
+    if isinstance(forward, np.ufunc):
+        numpy = (forward, *numpy)
+    return register(function, operation, numpy, doc, own=own)
+
+
+def default_label(name: str, symbol: str | None, rule: Any, index: int, operands: int) -> str:
+    if isinstance(rule, (int, float)):
+        return f"{rule:g}".replace("-", "−")
+    if operands == 1:
+        return f"{symbol or name}'({{0}})"
+    arguments = ", ".join(f"{{{i}}}" for i in range(operands))
+    return f"∂{symbol or name}({arguments})/∂{{{index}}}"
+
+
+def general_operation(
+    name: str,
+    forward: Callable[..., Any],
+    *edges: Edge,
+    numpy: Sequence[Any] = (),
+    symbol: str | None = None,
+    variadic: bool = False,
+    fresh: bool = True,
+    doc: str | None = None,
+) -> Callable[..., Any]:
+    """A function with a rule, a pull and a label of its own for each operand."""
+    operation = Operation(name, forward, edges, symbol=symbol, variadic=variadic, fresh=fresh)
+    return register(applied(operation), operation, numpy, doc)
+
+
+def register(
+    function: Callable[..., Any],
+    operation: Operation | None,
+    numpy: Sequence[Any] = (),
+    doc: str | None = None,
+    name: str | None = None,
+    own: bool = False,
+) -> Callable[..., Any]:
+    """Make `function` what the table holds for its name and for the NumPy functions that it stands for.
+
+    Without an `operation` it is composed of others. One of the user's `own` does not get hold of a name:
+    methods and operators stay the engine's.
+    """
+    name = name or operation.name  # type: ignore[union-attr]
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc or function.__doc__ or f"`{name}` of Tensors; the arguments are those of NumPy."
+    function.operation = operation  # type: ignore[attr-defined]
+    function.own = own  # type: ignore[attr-defined]
+    if not own:
+        TABLE[name] = function
+    TABLE.update(dict.fromkeys(numpy, function))
+    return function

@@ -1,0 +1,207 @@
+"""Operations of your own: rows that a user adds to the table, checked where the engine's own are trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.operation import Edge, Operation, applied, elementwise_operation, register, with_result
+from autograd_lite.tensor import TABLE, Tensor
+
+
+def elementwise(
+    name: str,
+    forward: Callable[..., Any],
+    *local_gradients: Any,
+    numpy: Sequence[Callable[..., Any]] = (),
+    labels: Sequence[str] | None = None,
+    symbol: str | None = None,
+) -> Callable[..., Any]:
+    """Make an operation that acts on each entry by itself, operands broadcasting.
+
+    Parameters
+    ----------
+    name : str
+        What `Tensor.op` and the pictures call it.
+    forward : callable
+        ``forward(*operands)`` on arrays. If it is a NumPy or SciPy ufunc, calling that with a Tensor applies
+        the operation.
+    *local_gradients : callable or number
+        One for each operand: ``rule(*operands)`` or ``rule(*operands, result)`` gives the derivative of each
+        entry of the result with respect to the same entry of the operand. Written in NumPy functions and
+        operators it can be differentiated itself; a number is a constant derivative.
+    numpy : sequence of callable
+        Further NumPy functions that the operation stands for.
+    labels : sequence of str, optional
+        The local gradients in symbols, with ``{0}``, ``{1}`` for the operands and ``{out}`` for the result.
+    symbol : str, optional
+        The name in formulas.
+
+    Returns
+    -------
+    callable
+        Of as many operands as there are local gradients.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When applied, if forward or a rule returns the wrong shape or dtype; the error names the operation.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> cube = ag.elementwise("cube", lambda x: x**3, lambda x: 3 * x**2)
+    >>> float(ag.grad(cube)(2.0)), float(ag.grad(ag.grad(cube))(2.0))
+    (12.0, 12.0)
+    """
+    if not local_gradients:
+        raise TypeError(f"elementwise({name!r}, ...) needs a local gradient for each operand")
+    for i, rule in enumerate(local_gradients):
+        if not callable(rule) and not isinstance(rule, (int, float)):
+            raise TypeError(f"the local gradient {i} of '{name}' is neither a function nor a number: {rule!r}")
+    refuse_builtin(name, forward, numpy)
+
+    def checked(rule: Any, i: int) -> Any:
+        if not callable(rule):
+            return rule
+        rule = with_result(rule, len(local_gradients))
+
+        @wraps(rule)
+        def local_gradient(*arguments: Any) -> Any:
+            value, out = rule(*arguments), arguments[-1]
+            if not isinstance(value, (Tensor, np.ndarray, np.generic, int, float)):
+                raise TypeError(f"the local gradient {i} of '{name}' returned {type(value).__name__}, not an array")
+            if np.broadcast_shapes(np.shape(value), out.shape) != out.shape:
+                raise ValueError(
+                    f"the local gradient {i} of '{name}' returned shape {np.shape(value)}, which does not broadcast "
+                    f"to the result's {out.shape}; an elementwise rule gives one factor for each entry"
+                )
+            check_floating(f"the local gradient {i} of '{name}'", value)
+            return value
+
+        return local_gradient
+
+    def checked_forward(*arrays: Any) -> Any:
+        out = forward(*arrays)
+        expected = np.broadcast_shapes(*(np.shape(a) for a in arrays))
+        if np.shape(out) != expected:
+            raise ValueError(
+                f"the forward function of '{name}' returned shape {np.shape(out)} from operands of shape "
+                f"{[np.shape(a) for a in arrays]}, not {expected}; use autograd_lite.operation for what is not elementwise"
+            )
+        return out
+
+    stands_for = [*numpy, forward] if dispatches(forward) else numpy
+    rules = [checked(rule, i) for i, rule in enumerate(local_gradients)]
+    return elementwise_operation(
+        name, checked_forward, *rules, numpy=stands_for, labels=labels, symbol=symbol, own=True
+    )
+
+
+def operation(
+    name: str,
+    forward: Callable[..., Any],
+    *pullbacks: Callable[..., Any] | None,
+    numpy: Sequence[Callable[..., Any]] = (),
+    labels: Sequence[str] | None = None,
+    symbol: str | None = None,
+) -> Callable[..., Any]:
+    """Make an operation of any kind, from the transpose of its local gradients.
+
+    Parameters
+    ----------
+    name : str
+    forward : callable
+        ``forward(*operands, **keywords)`` on arrays. If it is a NumPy function, calling that with a Tensor
+        applies the operation.
+    *pullbacks : callable or None
+        One for each operand: ``pullback(adjoint, *operands, **keywords)``, or with the result after the operands,
+        gives the operand's share of the adjoint of the result, in the shape of the operand. It is linear in
+        the adjoint. Written in NumPy functions and operators it can be differentiated itself. None for an
+        operand that no derivative is taken of.
+    numpy, labels, symbol
+        As for `elementwise`.
+
+    Returns
+    -------
+    callable
+        Of as many operands as there are pullbacks; keywords are passed on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In the backward pass, if a pullback returns the wrong shape or dtype; the error names the operation.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> import numpy as np
+    >>> cumulative = ag.operation("cumulative", np.cumsum, lambda u, x: np.flip(np.cumsum(np.flip(u))))
+    >>> x = ag.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> cumulative(x).backward(np.array([1.0, 1.0, 1.0]))
+    >>> x.grad
+    array([3., 2., 1.])
+    """
+    if not pullbacks:
+        raise TypeError(f"operation({name!r}, ...) needs a pullback, or None, for each operand")
+    refuse_builtin(name, forward, numpy)
+
+    def edge(pullback: Any, i: int) -> Edge:
+        label = labels[i] if labels else f"∂{symbol or name}/∂{{{i}}}"
+        if pullback is None:
+            return Edge(lambda *_, **__: None, lambda *_: None, "0")
+        with_out = with_result(pullback, len(pullbacks) + 1)
+
+        def pull(u: Any, value: Any, x: Any, out: Any) -> Any:
+            g = with_out(u, *value, **out._static)
+            if isinstance(u, Tensor) and u.requires_grad and not (isinstance(g, Tensor) and g.requires_grad):
+                raise TypeError(
+                    f"the pullback {i} of '{name}' has no derivative: for a Tensor it returned {type(g).__name__} "
+                    "without history. Write it in NumPy functions and operators to differentiate it again"
+                )
+            if not isinstance(g, Tensor):
+                g = np.asarray(g)
+            if g.shape != x.shape:
+                raise ValueError(
+                    f"the pullback {i} of '{name}' returned shape {g.shape}, but its operand has shape {x.shape}"
+                )
+            check_floating(f"the pullback {i} of '{name}'", g)
+            return g
+
+        return Edge(lambda *operands_and_out, **_: operands_and_out, pull, label, "{d}ᵀ {u}")
+
+    edges = [edge(pullback, i) for i, pullback in enumerate(pullbacks)]
+    # a pullback may return an array that its author keeps: the sweep copies what it hands on
+    made = Operation(name, forward, edges, symbol=symbol, fresh=False)
+    apply = applied(made)
+
+    def function(*operands: Any, **keywords: Any) -> Any:
+        if len(operands) != len(pullbacks):
+            raise TypeError(f"'{name}' takes {len(pullbacks)} operands, one for each pullback, not {len(operands)}")
+        return apply(*operands, **keywords)
+
+    return register(function, made, [*numpy, forward] if dispatches(forward) else numpy, own=True)
+
+
+def check_floating(what: str, value: Any) -> None:
+    kind = value.dtype.kind if hasattr(value, "dtype") else "f"
+    if kind not in "fcb":
+        raise TypeError(f"{what} returned dtype {value.dtype}, not a floating one; write 1.0 instead of 1")
+
+
+def dispatches(function: Any) -> bool:
+    """Whether NumPy hands calls of `function` with Tensors to the table."""
+    return isinstance(function, np.ufunc) or hasattr(function, "__wrapped__") and "numpy" in str(function.__module__)
+
+
+def refuse_builtin(name: str, forward: Any, numpy: Sequence[Any]) -> None:
+    for function in (forward, *numpy):
+        known = TABLE.get(function)
+        if known is not None and not getattr(known, "own", False):
+            raise ValueError(
+                f"'{name}' would replace the rule that autograd_lite has for {function.__name__}; "
+                "wrap it in a function of your own, as in lambda x: np.exp(x)"
+            )

@@ -1,0 +1,1 @@
+"""The table of operations: everything that the engine knows about derivatives, and nothing else."""

@@ -1,0 +1,363 @@
+"""The table of operations that move entries about.
+
+They are linear, and their local gradient needs no numbers: a shape, a permutation of axes, an index. The
+transpose of a move takes the adjoint of each entry back to where the entry came from, and adds up what
+several copies of it collect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.operation import (
+    Edge,
+    Operation,
+    applied,
+    broadcast,
+    constant,
+    general_operation,
+    register,
+    sum_to,
+)
+from autograd_lite.tensor import TABLE, Tensor
+
+LINEAR = "{d}ᵀ {u}"  # how the transpose of a linear map is written
+
+
+def data_of(x: Any) -> Any:
+    return x._data if isinstance(x, Tensor) else constant(x)
+
+
+# The same entries in another shape ------------------------------------------------------------------------
+
+_reshape = general_operation(
+    "reshape",
+    lambda x, shape: x.reshape(shape),
+    Edge(lambda *_, shape: 1, lambda u, d, x, out: u.reshape(x.shape), "reshape", LINEAR),
+)
+
+
+def reshaping(function: Callable[..., Any], name: str) -> None:
+    """`function` keeps the order of the entries: NumPy says what the shape becomes."""
+
+    def reshaped(x: Any, *args: Any, **keywords: Any) -> Any:
+        result = function(data_of(x), *args, **keywords)
+        return _reshape(x, shape=result.shape) if isinstance(x, Tensor) else result
+
+    register(reshaped, _reshape.operation, [function], name=name)  # type: ignore[attr-defined]
+
+
+def reshape(x: Any, shape: Any, order: str = "C") -> Any:
+    """The same entries in another shape."""
+    if order != "C":
+        return _reshape_in_order(x, shape, order=order)
+    return _reshape(x, shape=shape)
+
+
+def ravel(x: Any, order: str = "C") -> Any:
+    """All entries along one axis."""
+    return reshape(x, -1, order)
+
+
+register(reshape, _reshape.operation, [np.reshape], name="reshape")  # type: ignore[attr-defined]
+register(ravel, _reshape.operation, [np.ravel], name="ravel")  # type: ignore[attr-defined]
+reshaping(np.squeeze, "squeeze")
+reshaping(np.expand_dims, "expand_dims")
+
+
+def at_least(dimensions: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    def atleast(*tensors: Any) -> Any:
+        results = tuple(_reshape(x, shape=function(data_of(x)).shape) for x in tensors)
+        return results[0] if len(results) == 1 else results
+
+    return register(atleast, None, [function], name=f"atleast_{dimensions}d")
+
+
+atleast_1d, atleast_2d, atleast_3d = (
+    at_least(1, np.atleast_1d), at_least(2, np.atleast_2d), at_least(3, np.atleast_3d)
+)  # fmt: skip
+
+# The same entries along permuted axes -------------------------------------------------------------------
+
+_transpose = general_operation(
+    "transpose",
+    lambda x, axes: x.transpose(axes),
+    Edge(
+        lambda *_, axes: axes,
+        lambda u, axes, x, out: u.transpose(tuple(sorted(range(len(axes)), key=axes.__getitem__))),
+        "transpose",
+        "({u})ᵀ",
+    ),
+)
+
+
+def permuting(function: Callable[..., Any]) -> None:
+    """`function` permutes axes: what it does to the shape (0, 1, 2, ...) says how."""
+
+    def permuted(x: Any, *args: Any, **keywords: Any) -> Any:
+        ndim = data_of(x).ndim
+        return _transpose(x, axes=function(np.empty(tuple(range(ndim))), *args, **keywords).shape)
+
+    register(permuted, _transpose.operation, [function], name=function.__name__)  # type: ignore[attr-defined]
+
+
+for function in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis):
+    permuting(function)
+
+# Copies of entries ----------------------------------------------------------------------------------------
+
+_broadcast_to = general_operation(
+    "broadcast_to",
+    lambda x, shape: broadcast(np.asarray(x), shape),
+    Edge(lambda *_, shape: 1, lambda u, d, x, out: sum_to(u, x.shape), "broadcast", LINEAR),
+)
+
+
+def broadcast_to(x: Any, shape: Any) -> Any:
+    """The entries repeated along new axes and along those of length 1, as broadcasting does."""
+    return _broadcast_to(x, shape=(shape,) if np.ndim(shape) == 0 else tuple(shape))
+
+
+def broadcast_arrays(*tensors: Any) -> Any:
+    """The operands, each broadcast to the shape that they have together."""
+    shape = np.broadcast_shapes(*(data_of(x).shape for x in tensors))
+    return tuple(broadcast_to(x, shape) for x in tensors)
+
+
+register(broadcast_to, _broadcast_to.operation, [np.broadcast_to], name="broadcast_to")  # type: ignore[attr-defined]
+register(broadcast_arrays, None, [np.broadcast_arrays], name="broadcast_arrays")
+
+# Entries picked by an index -----------------------------------------------------------------------------
+
+
+def is_basic(key: Any) -> bool:
+    """Whether `key` picks each entry at most once, as integers, slices, None and Ellipsis do."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(
+        part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool)
+        for part in parts
+    )
+
+
+def place(u: Any, key: Any, shape: tuple[int, ...]) -> Any:
+    """The transpose of ``x[key]``: zeros of `shape`, with u added up where the key points."""
+    z = np.zeros(shape, u.dtype)
+    if is_basic(key):
+        z[key] = u
+    else:
+        np.add.at(z, key, u)
+    return z
+
+
+_index = general_operation(
+    "index",
+    lambda x, key: x[key],
+    Edge(lambda *_, key: (key,), lambda u, d, x, out: _place(u, key=d[0], shape=x.shape), "index", LINEAR),
+)
+_place = general_operation(
+    "place",
+    place,
+    Edge(lambda *_, key, shape: (key,), lambda u, d, x, out: u[d[0]], "indexᵀ", LINEAR),
+)
+
+
+def index(x: Any, key: Any) -> Any:
+    """``x[key]`` for keys of every kind; Tensors in the key count as arrays."""
+    if isinstance(key, tuple):
+        key = tuple(np.asarray(part) if isinstance(part, (Tensor, list)) else part for part in key)
+    elif isinstance(key, (Tensor, list)):
+        key = np.asarray(key)
+    try:
+        return _index(x, key=key)
+    except IndexError as error:
+        raise IndexError(f"index of {x.describe()}: {error}") from error
+
+
+register(index, _index.operation, name="index")  # type: ignore[attr-defined]
+
+# Entries moved by NumPy ---------------------------------------------------------------------------------
+#
+# One rule for everything that picks, moves, repeats or drops entries: let NumPy's own function move the
+# numbers 1, 2, 3, ... of the entries. 0 then marks an entry of the result that was filled with a zero.
+
+
+def gather(x: Any, where: Any) -> Any:
+    return np.concatenate([np.zeros(1, x.dtype), x.ravel()])[where]
+
+
+def scatter(u: Any, where: Any, shape: tuple[int, ...]) -> Any:
+    flat = np.zeros(int(np.prod(shape)) + 1, u.dtype)
+    np.add.at(flat, where.ravel(), u.ravel())
+    return flat[1:].reshape(shape)
+
+
+_gather = general_operation(
+    "gather",
+    gather,
+    Edge(lambda *_, where: where, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), "gather", LINEAR),
+)
+_scatter = general_operation(
+    "scatter",
+    scatter,
+    Edge(lambda *_, where, shape: where, lambda u, d, x, out: _gather(u, where=d), "gatherᵀ", LINEAR),
+)
+
+
+def moving(function: Callable[..., Any], name: str | None = None, numbered: Callable[..., Any] | None = None) -> Any:
+    """`function` moves entries about, `numbered` does the same to their numbers."""
+    name = name or function.__name__
+    numbered = numbered or function
+
+    def rule(x: Any, out: Any, args: Any, keywords: Any) -> Any:
+        return numbered(np.arange(1, x.size + 1).reshape(x.shape), *args, **keywords)
+
+    operation = Operation(
+        name,
+        lambda x, args, keywords: function(x, *args, **keywords),
+        [Edge(rule, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), name, LINEAR)],
+    )
+    apply = applied(operation)
+
+    def moved(x: Any, *args: Any, **keywords: Any) -> Any:
+        return apply(x, args=args, keywords=keywords)
+
+    return register(moved, operation, [function], name=name)
+
+
+for function in (
+    np.flip, np.fliplr, np.flipud, np.roll, np.rot90, np.tile, np.repeat,
+    np.diag, np.diagonal, np.tril, np.triu, np.take, np.compress, np.resize,
+):  # fmt: skip
+    moving(function)
+_take_along_axis = moving(np.take_along_axis)
+_reshape_in_order = moving(lambda x, shape, order: x.reshape(shape, order=order), "reshape_in_order")
+
+
+def compress(condition: Any, x: Any, axis: Any = None) -> Any:
+    """The slices of x along `axis` where `condition` is true."""
+    return TABLE["take"](x, np.flatnonzero(condition), axis)
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", **keywords: Any) -> Any:
+    """x with a border, in NumPy's modes that fill it with constants or with entries of x."""
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or keywords.get("reflect_type") == "odd":
+        raise TypeError(f"np.pad on a Tensor has no rule for mode={mode!r}; compute the border and np.concatenate it")
+    return _pad(x, pad_width, mode, **keywords)
+
+
+def pad_numbers(x: Any, pad_width: Any, mode: str, **keywords: Any) -> Any:
+    keywords.pop("constant_values", None)
+    return np.pad(x, pad_width, mode, **keywords)
+
+
+def sort(x: Any, axis: int | None = -1, **keywords: Any) -> Any:
+    """x in ascending order along `axis`; equal keys stay in their order."""
+    if axis is None:
+        x, axis = x.ravel(), 0
+    return _take_along_axis(x, np.argsort(data_of(x), axis=axis, kind="stable"), axis)
+
+
+_pad = moving(np.pad, "pad", pad_numbers)
+register(pad, _pad.operation, [np.pad], name="pad")
+register(compress, None, [np.compress], name="compress")
+register(sort, None, [np.sort], name="sort")
+
+# Several Tensors joined, and one split --------------------------------------------------------------------
+
+
+def part(i: int, *arrays: Any, axis: int) -> Any:
+    """Where operand i lies in the concatenation."""
+    before = sum(np.shape(a)[axis] for a in arrays[:i])
+    return (slice(None),) * (axis % arrays[-1].ndim) + (slice(before, before + np.shape(arrays[i])[axis]),)
+
+
+_concatenate = general_operation(
+    "concatenate",
+    lambda *arrays, axis: np.concatenate(arrays, axis),
+    Edge(part, lambda u, d, x, out: u[d], "part", LINEAR),
+    variadic=True,
+)
+
+
+def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+    """The operands one after the other along an axis that exists."""
+    if isinstance(arrays, Tensor):
+        arrays = list(arrays)
+    if axis is None:
+        return _concatenate(*(ravel(x) for x in arrays), axis=0)
+    return _concatenate(*arrays, axis=axis)
+
+
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    """The operands one after the other along a new axis."""
+    arrays = [x if isinstance(x, Tensor) else constant(x) for x in arrays]
+    shapes = {np.shape(x) for x in arrays}
+    if len(shapes) != 1:
+        raise ValueError(f"np.stack joins operands of one shape, not {sorted(shapes)}")
+    return concatenate([np.expand_dims(x, axis) for x in arrays], axis)
+
+
+def append(x: Any, values: Any, axis: int | None = None) -> Any:
+    """`values` after x; both flattened without an axis."""
+    return concatenate([x, values], axis)
+
+
+def vstack(tup: Sequence[Any]) -> Any:
+    """The operands one below the other."""
+    return concatenate([atleast_2d(x) for x in tup], 0)
+
+
+def hstack(tup: Sequence[Any]) -> Any:
+    """The operands side by side."""
+    rows = [atleast_1d(x) for x in tup]
+    return concatenate(rows, 0 if rows[0].ndim == 1 else 1)
+
+
+def dstack(tup: Sequence[Any]) -> Any:
+    """The operands one behind the other, along the third axis."""
+    return concatenate([atleast_3d(x) for x in tup], 2)
+
+
+def column_stack(tup: Sequence[Any]) -> Any:
+    """Vectors as the columns of a matrix, matrices side by side."""
+    columns = [x if isinstance(x, Tensor) else constant(x) for x in tup]
+    return concatenate([atleast_2d(x).T if np.ndim(x) < 2 else x for x in columns], 1)
+
+
+def array_split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
+    """The parts of x along `axis`, of nearly equal length or cut at the given places."""
+    return _parts(np.array_split, x, sections, axis)
+
+
+def split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
+    """The parts of x along `axis`, of equal length or cut at the given places."""
+    return _parts(np.split, x, sections, axis)
+
+
+def hsplit(x: Any, sections: Any) -> list[Any]:
+    """Parts of x side by side."""
+    return split(x, sections, 1 if x.ndim > 1 else 0)
+
+
+def vsplit(x: Any, sections: Any) -> list[Any]:
+    """Parts of x one below the other."""
+    return split(x, sections, 0)
+
+
+def dsplit(x: Any, sections: Any) -> list[Any]:
+    """Parts of x along the third axis."""
+    return split(x, sections, 2)
+
+
+def _parts(cut: Callable[..., Any], x: Any, sections: Any, axis: int) -> list[Any]:
+    numbers = cut(np.arange(x.shape[axis]), sections)
+    before = (slice(None),) * (axis % x.ndim)
+    return [x[(*before, slice(n[0], n[-1] + 1) if n.size else slice(0, 0))] for n in numbers]
+
+
+register(concatenate, _concatenate.operation, [np.concatenate], name="concatenate")  # type: ignore[attr-defined]
+for composed in (stack, append, vstack, hstack, dstack, column_stack, array_split, split, hsplit, vsplit, dsplit):
+    register(composed, None, [getattr(np, composed.__name__)], name=composed.__name__)

@@ -1,0 +1,513 @@
+"""Tensor: an array that remembers how it was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from autograd_lite import recording
+from autograd_lite.backward import owned, sweep
+from autograd_lite.local_gradient import LocalGradient
+
+Array = np.ndarray[Any, Any]
+
+TABLE: dict[Any, Callable[..., Any]] = {}
+"""The operations, by name and by the NumPy functions that they stand for. Filled by the table modules."""
+
+
+def _method(name: str) -> Callable[..., Tensor]:
+    """A method that applies the operation `name` to the Tensor and further arguments."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return TABLE[name](self, *args, **kwargs)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"The operation `{name}` of this Tensor; the arguments are those of NumPy."
+    return method
+
+
+def _operator(name: str) -> Callable[[Tensor, Any], Tensor]:
+    def operator(self: Tensor, other: Any) -> Tensor:
+        return TABLE[name](self, other)
+
+    return operator
+
+
+def _reflected(name: str) -> Callable[[Tensor, Any], Tensor]:
+    def operator(self: Tensor, other: Any) -> Tensor:
+        return TABLE[name](other, self)
+
+    return operator
+
+
+def _comparison(compare: np.ufunc) -> Callable[[Tensor, Any], Any]:
+    def comparison(self: Tensor, other: Any) -> Any:
+        return compare(self._data, other._data if isinstance(other, Tensor) else other)
+
+    return comparison
+
+
+class Tensor:
+    """An array that records what is computed from it.
+
+    Parameters
+    ----------
+    data : array_like
+        A number, a nested list or an array; it is copied.
+    requires_grad : bool
+        Whether derivatives with respect to this Tensor are wanted.
+    dtype : dtype, optional
+        As for `numpy.array`.
+    name : str, optional
+        What the Tensor is called in pictures, labels and equations.
+
+    Raises
+    ------
+    TypeError
+        If `requires_grad` is set and the dtype is not a real floating one.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> w = ag.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="w")
+    >>> cost = (w**2).sum()
+    >>> cost.backward()
+    >>> w.grad
+    array([2., 4., 6.])
+    """
+
+    __slots__ = (
+        "name",
+        "_data",
+        "_grad",
+        "_requires_grad",
+        "_operation",  # what computed it, None for a leaf
+        "_operands",  # of that operation: Tensors, arrays, numbers
+        "_values",  # the local gradient with respect to each operand, None where none is needed
+        "_static",  # the operation's keywords
+        "_order",  # number of its creation
+        "_changed",  # number of the last replacement of its data
+        "_scope",
+        "__weakref__",
+    )
+
+    def __init__(
+        self,
+        data: npt.ArrayLike | Tensor,
+        requires_grad: bool = False,
+        *,
+        dtype: npt.DTypeLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        if isinstance(data, Tensor):
+            if data._operation is not None:
+                raise TypeError(
+                    f"Tensor({data.describe()}) would cut the result off from its history; "
+                    "write t.detach() for its values alone, or t.copy() to keep the history"
+                )
+            data = data._data
+        elif isinstance(data, (list, tuple)):
+            refuse_tensors_in(data)
+        self._data = np.array(data, dtype=dtype)
+        if self._data.dtype.kind not in "biufc":
+            raise TypeError(f"a Tensor holds numbers, not data of dtype {self._data.dtype}")
+        self.name = name
+        self._grad: Array | None = None
+        self._requires_grad = False
+        self._operation: Any = None
+        self._operands: tuple[Any, ...] = ()
+        self._values: tuple[Any, ...] = ()
+        self._static: dict[str, Any] = {}
+        self._order = next(recording.creation)
+        self._changed = 0
+        self._scope: tuple[str, ...] = ()
+        if requires_grad:
+            self.requires_grad = True
+
+    # Data ---------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The values. ``t.data = array`` and ``t.data -= array`` are how a parameter is updated.
+
+        Backpropagating through a graph that was recorded before the update raises RuntimeError.
+        """
+        return self._data
+
+    @data.setter
+    def data(self, new: npt.ArrayLike) -> None:
+        if self._operation is not None:
+            raise RuntimeError(
+                f"the data of {self.describe()} was computed by '{self.op}' and cannot be replaced; "
+                "write t.detach() for a Tensor of its own"
+            )
+        if new is not self._data:  # `t.data -= array` has worked in place
+            array = np.asarray(new)
+            if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
+                raise ValueError(
+                    f"data of {self.describe()} is replaced by an array of the same shape and a dtype that "
+                    f"{self.dtype} can hold, not by shape {array.shape}, {array.dtype}; "
+                    "for other data make another Tensor"
+                )
+            self._data = array.astype(self.dtype)
+        self._changed = recording.changed()
+
+    @property
+    def grad(self) -> Array | None:
+        """What `backward` has accumulated, an array of its own with the shape and dtype of `data`, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, new: npt.ArrayLike | None) -> None:
+        if new is not None and new is not self._grad:
+            array = np.asarray(new)
+            if array.shape != self.shape:
+                raise ValueError(f"grad of {self.describe()} cannot have shape {array.shape}")
+            new = array.astype(self.dtype)
+        self._grad = new  # type: ignore[assignment]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this Tensor are recorded."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, new: bool) -> None:
+        if self._operation is not None:
+            raise RuntimeError(
+                f"requires_grad can be set on leaves, and {self.describe()} was computed by '{self.op}'; "
+                "t.detach() gives a leaf of the same values"
+            )
+        if new and self.dtype.kind != "f":
+            if self.dtype.kind == "c":
+                help = "complex Tensors are not differentiated: keep real and imaginary part in two Tensors"
+            else:
+                help = "write Tensor(data, requires_grad=True, dtype=float), or 1.0 instead of 1 in the data"
+            raise TypeError(f"only a floating-point Tensor can require a gradient, not {self.dtype}; {help}")
+        self._requires_grad = bool(new)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._data.dtype
+
+    @property
+    def T(self) -> Tensor:
+        """The Tensor with its axes reversed."""
+        return TABLE["transpose"](self)
+
+    # History ------------------------------------------------------------------------------------------
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this Tensor was given, not computed from one that requires a gradient."""
+        return self._operation is None
+
+    @property
+    def op(self) -> str | None:
+        """The name of the operation that computed this Tensor, None for a leaf."""
+        return None if self._operation is None else self._operation.name
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The names of the scopes that it was recorded in, outermost first (see `name_scope`)."""
+        return self._scope
+
+    @property
+    def parents(self) -> tuple[Tensor, ...]:
+        """The operands; arrays and numbers among them as constant Tensors."""
+        return tuple(x if isinstance(x, Tensor) else Tensor(x) for x in self._operands)
+
+    @property
+    def local_gradients(self) -> tuple[LocalGradient, ...]:
+        """The stored derivatives of this Tensor, one for each parent that requires a gradient."""
+        return tuple(LocalGradient(self, i) for i, value in enumerate(self._values) if value is not None)
+
+    # Differentiation ----------------------------------------------------------------------------------
+
+    def backward(self, gradient: npt.ArrayLike | Tensor | None = None) -> None:
+        """Add the derivative of this Tensor to `grad` of every leaf that it depends on.
+
+        Parameters
+        ----------
+        gradient : array_like, shape of this Tensor, optional
+            The adjoint to start from; 1 if it is left out, which only a single entry allows.
+
+        Raises
+        ------
+        ValueError
+            If `gradient` is missing or has the wrong shape.
+        RuntimeError
+            If nothing was recorded, or data was replaced since. No `grad` has changed then.
+        """
+        if not self._requires_grad:
+            raise RuntimeError(
+                f"nothing to backpropagate from {self.describe()}: no Tensor that it was computed from has "
+                "requires_grad=True, or it was computed under no_grad()"
+            )
+        adjoints, ours = sweep(self, self._seed(gradient))
+        for x, u in adjoints.items():
+            if x._grad is None:
+                x._grad = owned(u, x, ours)
+            else:
+                x._grad += owned(u, x, ours)
+
+    def _seed(self, gradient: Any) -> Any:
+        """The adjoint to start a sweep from."""
+        if gradient is None:
+            if self.size != 1:
+                raise ValueError(
+                    f"{self.describe()} has {self.size} entries, and only the derivative of a single number goes "
+                    "without saying; pass gradient= (an array of that shape), or reduce it first, as in t.sum()"
+                )
+            return np.ones(self.shape, self.dtype)
+        if not isinstance(gradient, Tensor):
+            gradient = np.asarray(gradient)
+        if gradient.shape != self.shape:
+            raise ValueError(
+                f"gradient has shape {gradient.shape}, but {self.describe()} needs one of shape {self.shape}"
+            )
+        return gradient
+
+    def zero_grad(self) -> None:
+        """Forget what `backward` has accumulated."""
+        self._grad = None
+
+    # The way out --------------------------------------------------------------------------------------
+
+    def detach(self) -> Tensor:
+        """A constant Tensor of the same values, which shares their memory and cannot be written to."""
+        return computed(self.numpy())
+
+    def numpy(self) -> Array:
+        """The values as a read-only view; ``t.numpy().copy()`` can be written to."""
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> Any:
+        """The value of a Tensor of one entry, as a Python number."""
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
+            return np.array(self._data, dtype=dtype)
+        return self.numpy()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a Tensor without axes")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return value in self._data
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec and self.size == 1 else str(self), spec)
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._data, separator=", ", prefix="Tensor(")
+        if self.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool)):
+            text += f", dtype={self.dtype}"
+        if self.name is not None:
+            text += f", name={self.name!r}"
+        if self._operation is not None:
+            text += f", op={self.op!r}"
+        elif self._requires_grad:
+            text += ", requires_grad=True"
+        return f"Tensor({text})"
+
+    def describe(self) -> str:
+        """Name, or operation, and shape: what an error message calls this Tensor."""
+        what = self.name or (f"the result of '{self.op}'" if self.op else "a Tensor")
+        return f"{what} of shape {self.shape}"
+
+    def __reduce__(self) -> Any:
+        if self._operation is not None:
+            raise TypeError(
+                f"{self.describe()} has a history, which cannot be pickled or deep-copied; "
+                "write t.detach() for its values alone"
+            )
+        return _restored, (self._data, self._requires_grad, self.name, self._grad)
+
+    # Operations -----------------------------------------------------------------------------------------
+
+    __add__, __radd__ = _operator("add"), _reflected("add")
+    __sub__, __rsub__ = _operator("subtract"), _reflected("subtract")
+    __mul__, __rmul__ = _operator("multiply"), _reflected("multiply")
+    __truediv__, __rtruediv__ = _operator("divide"), _reflected("divide")
+    __pow__, __rpow__ = _operator("power"), _reflected("power")
+    __matmul__, __rmatmul__ = _operator("matmul"), _reflected("matmul")
+    __mod__, __rmod__ = _operator("remainder"), _reflected("remainder")
+    __floordiv__, __rfloordiv__ = _operator("floor_divide"), _reflected("floor_divide")
+    __neg__, __pos__, __abs__ = _method("negative"), _method("positive"), _method("abs")
+    __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
+    __gt__, __ge__ = _comparison(np.greater), _comparison(np.greater_equal)
+    __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)  # type: ignore[assignment]
+    __hash__ = object.__hash__
+
+    exp, log, sqrt, square = _method("exp"), _method("log"), _method("sqrt"), _method("square")
+    sin, cos, tanh = _method("sin"), _method("cos"), _method("tanh")
+    sigmoid, relu, softplus = _method("sigmoid"), _method("relu"), _method("softplus")
+    sum, mean, prod = _method("sum"), _method("mean"), _method("prod")
+    max, min, var, std = _method("max"), _method("min"), _method("var"), _method("std")
+    cumsum, cumprod, clip, round = _method("cumsum"), _method("cumprod"), _method("clip"), _method("round")
+    dot, trace = _method("dot"), _method("trace")
+    ravel, flatten, squeeze = _method("ravel"), _method("ravel"), _method("squeeze")
+    swapaxes, diagonal = _method("swapaxes"), _method("diagonal")
+    take, repeat, sort = _method("take"), _method("repeat"), _method("sort")
+    astype, copy = _method("astype"), _method("copy")
+
+    def reshape(self, *shape: Any, **order: Any) -> Tensor:
+        """The same entries in another shape, given as one tuple or as several integers."""
+        return TABLE["reshape"](self, shape[0] if len(shape) == 1 else shape, **order)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes permuted, reversed by default; given as one tuple or as several integers."""
+        return TABLE["transpose"](self, axes[0] if len(axes) == 1 else axes or None)
+
+    def argmax(self, axis: int | None = None, **keywords: Any) -> Any:
+        """Where the maximum is; a plain integer or array."""
+        return self._data.argmax(axis, **keywords)
+
+    def argmin(self, axis: int | None = None, **keywords: Any) -> Any:
+        """Where the minimum is; a plain integer or array."""
+        return self._data.argmin(axis, **keywords)
+
+    def argsort(self, axis: int | None = -1, **keywords: Any) -> Array:
+        """The order that sorts the entries; a plain array."""
+        return self._data.argsort(axis, **keywords)
+
+    def any(self, axis: Any = None, **keywords: Any) -> Any:
+        """Whether any entry differs from 0; a plain boolean or array."""
+        return self._data.any(axis, **keywords)
+
+    def all(self, axis: Any = None, **keywords: Any) -> Any:
+        """Whether every entry differs from 0; a plain boolean or array."""
+        return self._data.all(axis, **keywords)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return TABLE["index"](self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise TypeError(
+            f"{self.describe()} is not modified in place. For a result with some entries replaced write "
+            "np.where(mask, value, t); to set a parameter write data = t.data.copy(); data[key] = value; t.data = data"
+        )
+
+    # NumPy's own functions ------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        return DISPATCH["ufunc"](ufunc, method, inputs, keywords)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
+        return DISPATCH["function"](function, args, keywords)
+
+
+DISPATCH: dict[str, Callable[..., Any]] = {}
+"""How NumPy's functions find their operation; filled by the module that knows NumPy's names."""
+
+
+def computed(
+    data: Any,
+    operation: Any = None,
+    operands: tuple[Any, ...] = (),
+    values: tuple[Any, ...] = (),
+    static: Any = None,
+    scope: tuple[str, ...] = (),
+) -> Tensor:
+    """A Tensor of `data` as it stands; with an operation, a node of the graph. The hot path."""
+    t = Tensor.__new__(Tensor)
+    t._data = data if type(data) is np.ndarray else np.asarray(data)
+    t._grad = None
+    t._requires_grad = operation is not None
+    t.name = None
+    t._operation = operation
+    t._operands = operands
+    t._values = values
+    t._static = static
+    t._order = next(recording.creation)
+    t._changed = 0
+    t._scope = scope
+    return t
+
+
+def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = None, name: str | None = None) -> Tensor:
+    """A constant Tensor that shares the memory of `data`: for large inputs that need no copy.
+
+    Parameters
+    ----------
+    data : array_like or Tensor
+        A Tensor is returned as it is.
+    dtype : dtype, optional
+        A conversion copies.
+    name : str, optional
+
+    Notes
+    -----
+    What is recorded with it refers to the array of the caller, who must not write to it before the
+    backward pass.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> import numpy as np
+    >>> image = np.zeros((28, 28))
+    >>> np.shares_memory(ag.as_tensor(image, name="x").data, image)
+    True
+    """
+    if isinstance(data, Tensor):
+        return data
+    if isinstance(data, (list, tuple)):
+        refuse_tensors_in(data)
+    t = computed(np.asarray(data, dtype=dtype))
+    t.name = name
+    return t
+
+
+def refuse_tensors_in(items: Any) -> None:
+    """Raise where turning a list into an array would cut Tensors off from their history."""
+    for item in items:
+        if isinstance(item, Tensor) and item._requires_grad:
+            raise TypeError(
+                f"a list that holds {item.describe()}, which requires a gradient, would lose its history as an "
+                "array; write np.stack([...]) instead, or t.detach() for the values alone"
+            )
+        if isinstance(item, (list, tuple)):
+            refuse_tensors_in(item)
+
+
+def _restored(data: Array, requires_grad: bool, name: str | None, grad: Array | None) -> Tensor:
+    t = Tensor(data, requires_grad, name=name)
+    t.grad = grad
+    return t
