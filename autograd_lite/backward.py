@@ -66,16 +66,16 @@ def sweep(
     frontier = [] if output._operation is None else [(-output._order, output)]
     while frontier:
         order, out = heappop(frontier)
-        u = adjoints[out]
+        u = adjoints.pop(out)
         if u.dtype is not out._data.dtype:
-            adjoints[out] = u = as_dtype(u, out._data.dtype)
-        if out not in keep:
-            del adjoints[out]
+            u = as_dtype(u, out._data.dtype)
+        if out in keep:
+            adjoints[out] = u
         if -order < last_change:  # younger nodes cannot have been invalidated
             check_unchanged(out)
         operation = out._operation
         if evaluate_rules:
-            values = operation.local_values(out._operands, out._operands, out, out._static)
+            values = evaluated_again(out)
         else:
             values = out._values
         for x, pull, value in zip(out._operands, operation.pulls, values):
@@ -98,6 +98,15 @@ def sweep(
     return adjoints, ours
 
 
+def evaluated_again(out: Tensor) -> list[Any]:
+    """The local gradients of `out` from its operands as Tensors, None where none is stored."""
+    operands, static = out._operands, out._static
+    return [
+        None if value is None else rule(*operands, out, **static)
+        for value, rule in zip(out._values, out._operation.rules_for(len(operands)))
+    ]
+
+
 def as_dtype(u: Any, dtype: np.dtype[Any]) -> Any:
     """`u` in the dtype of the Tensor that it is the adjoint of.
 
@@ -111,8 +120,11 @@ def as_dtype(u: Any, dtype: np.dtype[Any]) -> Any:
 
 def owned(u: Any, x: Tensor, ours: Collection[Tensor]) -> np.ndarray[Any, Any]:
     """The adjoint `u` of `x` as an array of its dtype that shares memory with nothing."""
-    u = as_dtype(u, x._data.dtype)
-    return np.asarray(u) if x in ours else np.array(u)
+    if u.dtype is not x._data.dtype:
+        u = as_dtype(u, x._data.dtype)
+    if x not in ours:
+        return np.array(u)
+    return u if type(u) is np.ndarray else np.asarray(u)
 
 
 def check_unchanged(out: Tensor) -> None:

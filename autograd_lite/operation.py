@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from autograd_lite import recording
+from autograd_lite.recording import state as recording_state
 from autograd_lite.tensor import TABLE, Tensor, computed, refuse_tensors_in
 
+current = recording_state.get
 Rule = Callable[..., Any]
 Pull = Callable[[Any, Any, Any, Any], Any]
 
@@ -51,7 +52,7 @@ class Operation:
         The name in formulas, such as ``σ``.
     """
 
-    __slots__ = ("name", "forward", "edges", "pulls", "fresh", "symbol", "variadic")
+    __slots__ = ("name", "forward", "edges", "rules", "pulls", "fresh", "symbol", "variadic")
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class Operation:
         self.forward = forward
         self.edges = tuple(edges)
         self.pulls = repeat(edges[0].pull) if variadic else tuple(edge.pull for edge in edges)
+        self.rules: Sequence[Rule] = [edge.rule for edge in edges]
         self.fresh = fresh
         self.symbol = symbol or name
         self.variadic = variadic
@@ -74,20 +76,9 @@ class Operation:
     def edge(self, index: int) -> Edge:
         return self.edges[0 if self.variadic else index]
 
-    def local_values(
-        self, operands: Sequence[Any], arrays: Sequence[Any], out: Any, static: dict[str, Any]
-    ) -> list[Any]:
-        """The local gradients, None for each operand that needs none.
-
-        `arrays` are the operands to evaluate the rules on: their data, or once more the Tensors.
-        """
-        rules: Any = (edge.rule for edge in self.edges)
-        if self.variadic:
-            rules = (partial(self.edges[0].rule, i) for i in range(len(operands)))
-        return [
-            rule(*arrays, out, **static) if isinstance(x, Tensor) and x._requires_grad else None
-            for rule, x in zip(rules, operands)
-        ]
+    def rules_for(self, operands: int) -> Sequence[Rule]:
+        """The rules of that many operands."""
+        return [partial(self.rules[0], i) for i in range(operands)] if self.variadic else self.rules
 
     def label(self, index: int, operands: Sequence[str], out: str) -> str:
         """The local gradient with respect to operand `index`, in the given names."""
@@ -113,7 +104,7 @@ def applied_to_one(operation: Operation, together: Callable[..., Any] | None = N
             return forward(constant(x))
         a = x._data
         if x._requires_grad:
-            state = recording.state.get()
+            state = current()
             if state.on:
                 if together is None:
                     data = forward(a)
@@ -149,7 +140,7 @@ def applied_to_two(operation: Operation) -> Callable[..., Any]:
         except (TypeError, ValueError) as error:
             explain(error, operation, (x, y))
         if x_needs or y_needs:
-            state = recording.state.get()
+            state = current()
             if state.on:
                 values = (rule_x(a, b, data) if x_needs else None, rule_y(a, b, data) if y_needs else None)
                 return computed(data, operation, (x, y), values, NO_KEYWORDS, state.scope)
@@ -159,30 +150,38 @@ def applied_to_two(operation: Operation) -> Callable[..., Any]:
 
 
 def applied(operation: Operation) -> Callable[..., Any]:
-    forward = operation.forward
+    forward, rules = operation.forward, None if operation.variadic else operation.rules
 
     def apply(*operands: Any, **static: Any) -> Any:
-        arrays = []
-        any_tensor = needed = False
+        arrays: list[Any] = []
+        needs: list[bool | None] = []  # None: not a Tensor
+        converted = False
         for x in operands:
             if isinstance(x, Tensor):
-                any_tensor = True
-                needed = needed or x._requires_grad
                 arrays.append(x._data)
+                needs.append(x._requires_grad)
             else:
-                arrays.append(x if type(x) in PLAIN else constant(x))
-        if not any_tensor:
-            return forward(*arrays, **static)
+                needs.append(None)
+                if type(x) not in PLAIN:
+                    x = constant(x)
+                    converted = True
+                arrays.append(x)
         try:
             data = forward(*arrays, **static)
         except (TypeError, ValueError) as error:
             explain(error, operation, operands)
-        if needed:
-            state = recording.state.get()
+        if True in needs:
+            state = current()
             if state.on:
-                kept = tuple([x if isinstance(x, Tensor) else a for x, a in zip(operands, arrays)])
-                values = operation.local_values(kept, arrays, data, static)
-                return computed(data, operation, kept, tuple(values), static, state.scope)
+                if converted:
+                    operands = tuple([x if isinstance(x, Tensor) else a for x, a in zip(operands, arrays)])
+                arrays.append(data)
+                values = []
+                for need, rule in zip(needs, rules or operation.rules_for(len(operands))):
+                    values.append(rule(*arrays, **static) if need else None)
+                return computed(data, operation, operands, values, static, state.scope)
+        elif False not in needs:
+            return data
         return computed(data)
 
     return apply

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from autograd_lite import recording
 from autograd_lite.backward import owned, sweep
 from autograd_lite.local_gradient import LocalGradient
+from autograd_lite.recording import creation
 
 Array = np.ndarray[Any, Any]
 
@@ -121,7 +122,7 @@ class Tensor:
         self._operands: tuple[Any, ...] = ()
         self._values: tuple[Any, ...] = ()
         self._static: dict[str, Any] = {}
-        self._order = next(recording.creation)
+        self._order = next(creation)
         self._changed = 0
         self._scope: tuple[str, ...] = ()
         if requires_grad:
@@ -139,21 +140,25 @@ class Tensor:
 
     @data.setter
     def data(self, new: npt.ArrayLike) -> None:
+        if new is not self._data:  # else `t.data -= array` has worked in place
+            self._replace_data(new)
+        self._changed = recording.changed()
         if self._operation is not None:
             raise RuntimeError(
-                f"the data of {self.describe()} was computed by '{self.op}' and cannot be replaced; "
-                "write t.detach() for a Tensor of its own"
+                f"the data of {self.describe()} was computed by '{self.op}' and is not to be changed: the graph can no "
+                "longer be differentiated. Write t.detach().copy() for a Tensor of its own"
             )
-        if new is not self._data:  # `t.data -= array` has worked in place
-            array = np.asarray(new)
-            if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
-                raise ValueError(
-                    f"data of {self.describe()} is replaced by an array of the same shape and a dtype that "
-                    f"{self.dtype} can hold, not by shape {array.shape}, {array.dtype}; "
-                    "for other data make another Tensor"
-                )
+
+    def _replace_data(self, new: npt.ArrayLike) -> None:
+        array = np.asarray(new)
+        if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            raise ValueError(
+                f"data of {self.describe()} is replaced by an array of the same shape and a dtype that "
+                f"{self.dtype} can hold, not by shape {array.shape}, {array.dtype}; "
+                "for other data make another Tensor"
+            )
+        if self._operation is None:
             self._data = array.astype(self.dtype)
-        self._changed = recording.changed()
 
     @property
     def grad(self) -> Array | None:
@@ -269,12 +274,12 @@ class Tensor:
     def _seed(self, gradient: Any) -> Any:
         """The adjoint to start a sweep from."""
         if gradient is None:
-            if self.size != 1:
+            if self._data.size != 1:
                 raise ValueError(
                     f"{self.describe()} has {self.size} entries, and only the derivative of a single number goes "
                     "without saying; pass gradient= (an array of that shape), or reduce it first, as in t.sum()"
                 )
-            return np.ones(self.shape, self.dtype)
+            return np.ones(self._data.shape, self._data.dtype)
         if not isinstance(gradient, Tensor):
             gradient = np.asarray(gradient)
         if gradient.shape != self.shape:
@@ -442,7 +447,7 @@ def computed(
     data: Any,
     operation: Any = None,
     operands: tuple[Any, ...] = (),
-    values: tuple[Any, ...] = (),
+    values: Any = (),
     static: Any = None,
     scope: tuple[str, ...] = (),
 ) -> Tensor:
@@ -456,7 +461,7 @@ def computed(
     t._operands = operands
     t._values = values
     t._static = static
-    t._order = next(recording.creation)
+    t._order = next(creation)
     t._changed = 0
     t._scope = scope
     return t
