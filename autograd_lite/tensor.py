@@ -51,6 +51,18 @@ def _comparison(compare: np.ufunc) -> Callable[[Tensor, Any], Any]:
     return comparison
 
 
+class _Ones(dict[str, Array]):
+    """The number 1 by dtype, as the adjoint of an output, which nothing writes to."""
+
+    def __missing__(self, char: str) -> Array:
+        self[char] = np.ones((), np.dtype(char))
+        self[char].flags.writeable = False
+        return self[char]
+
+
+ONES = _Ones()
+
+
 class Tensor:
     """An array that records what is computed from it.
 
@@ -91,7 +103,7 @@ class Tensor:
         "_static",  # the operation's keywords
         "_order",  # number of its creation
         "_changed",  # number of the last replacement of its data
-        "_scope",
+        "scope",  # the names of the scopes that it was recorded in, outermost first (see `name_scope`)
         "__weakref__",
     )
 
@@ -124,7 +136,7 @@ class Tensor:
         self._static: dict[str, Any] = {}
         self._order = next(creation)
         self._changed = 0
-        self._scope: tuple[str, ...] = ()
+        self.scope: tuple[str, ...] = ()
         if requires_grad:
             self.requires_grad = True
 
@@ -228,11 +240,6 @@ class Tensor:
         return None if self._operation is None else self._operation.name
 
     @property
-    def scope(self) -> tuple[str, ...]:
-        """The names of the scopes that it was recorded in, outermost first (see `name_scope`)."""
-        return self._scope
-
-    @property
     def parents(self) -> tuple[Tensor, ...]:
         """The operands; arrays and numbers among them as constant Tensors."""
         return tuple(x if isinstance(x, Tensor) else Tensor(x) for x in self._operands)
@@ -266,10 +273,12 @@ class Tensor:
             )
         adjoints, ours = sweep(self, self._seed(gradient))
         for x, u in adjoints.items():
+            if x not in ours or type(u) is not np.ndarray or u.dtype is not x._data.dtype:
+                u = owned(u, x, ours)
             if x._grad is None:
-                x._grad = owned(u, x, ours)
+                x._grad = u
             else:
-                x._grad += owned(u, x, ours)
+                x._grad += u
 
     def _seed(self, gradient: Any) -> Any:
         """The adjoint to start a sweep from."""
@@ -279,7 +288,7 @@ class Tensor:
                     f"{self.describe()} has {self.size} entries, and only the derivative of a single number goes "
                     "without saying; pass gradient= (an array of that shape), or reduce it first, as in t.sum()"
                 )
-            return np.ones(self._data.shape, self._data.dtype)
+            return ONES[self._data.dtype.char] if self._data.ndim == 0 else np.ones_like(self._data)
         if not isinstance(gradient, Tensor):
             gradient = np.asarray(gradient)
         if gradient.shape != self.shape:
@@ -463,7 +472,7 @@ def computed(
     t._static = static
     t._order = next(creation)
     t._changed = 0
-    t._scope = scope
+    t.scope = scope
     return t
 
 

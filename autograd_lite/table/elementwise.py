@@ -201,7 +201,7 @@ def sigmoid_forward(z: Any) -> Any:
 
 def sigmoid_together(z: Any) -> tuple[Any, Any]:
     a, d = sigmoid_pass(z)
-    return a, a / d
+    return a, np.divide(a, d, d) if d.ndim else a / d
 
 
 def softplus_forward(x: Any) -> Any:

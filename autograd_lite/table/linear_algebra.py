@@ -60,6 +60,7 @@ matmul = general_operation(
     Edge(lambda a, b, _: b, pull_left, "({1})ᵀ", "{u} {d}"),
     Edge(lambda a, b, _: a, pull_right, "({0})ᵀ", "{d} {u}"),
     numpy=[np.matmul],
+    keywords=False,
     symbol="",
 )
 
