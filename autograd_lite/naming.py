@@ -1,0 +1,126 @@
+"""What a Tensor is called in pictures and equations: names in mathematical dress.
+
+One convention throughout: a number at the end of a name is an index and is set as a subscript, ``a1`` as a₁,
+since a superscript would read as a power; names of Greek letters become the letters, ``delta2`` δ₂. All
+else is kept letter by letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.tensor import Tensor
+
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+SUPERSCRIPTS = str.maketrans("0123456789−.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
+LETTERS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau"
+GREEK = {name: chr(ord("α") + i) for i, name in enumerate(LETTERS.split() + "upsilon phi chi psi omega".split())}
+
+# How an operation is written between its operands; the others are written as functions, σ(z).
+FORMULAS = {
+    "add": "{0} + {1}",
+    "subtract": "{0} − {1}",
+    "multiply": "{0} ⊙ {1}",
+    "divide": "{0} / {1}",
+    "remainder": "{0} mod {1}",
+    "matmul": "{0} {1}",
+    "linear": "{0} {1} + {2}",
+    "half_squared_distance": "½ ‖{0} − {1}‖²",
+    "negative": "−{0}",
+    "abs": "|{0}|",
+    "square": "{0}²",
+    "transpose": "{0}ᵀ",
+    "sum": "Σ {0}",
+    "prod": "∏ {0}",
+}
+
+
+def dressed(name: str) -> str:
+    """`name` as it is set in mathematics.
+
+    Examples
+    --------
+    >>> [dressed(name) for name in ("a1", "delta2", "w", "learning_rate", "2x")]
+    ['a₁', 'δ₂', 'w', 'learning_rate', '2x']
+    """
+    match = re.fullmatch(r"([^\W\d_]+)([0-9]*)", name)
+    if match is None:
+        return name
+    letters, index = match.groups()
+    return GREEK.get(letters, letters) + index.translate(SUBSCRIPTS)
+
+
+def is_number(x: Any) -> bool:
+    """Whether an operand is a nameless constant of one entry, which a formula writes as a number."""
+    return not (getattr(x, "requires_grad", False) or getattr(x, "name", None)) and np.size(getattr(x, "data", x)) == 1
+
+
+def readable_names(items: Iterable[Any], output: Tensor) -> dict[int, str]:
+    """A name for every operand and result of a graph, by ``id``.
+
+    Parameters
+    ----------
+    items : iterable of Tensor, ndarray or number
+        In the order of creation.
+    output : Tensor
+        Called C, for cost, if it is a single number without a name and nothing else is called so.
+
+    Returns
+    -------
+    dict of str by int
+        A Tensor without a name is called t1, t2, ... if it was computed, p1, ... if it is a parameter, c1, ...
+        if it is constant; a number is called by its value.
+    """
+    items = list(items)
+    taken = {x.name for x in items if getattr(x, "name", None)}
+    fresh = {prefix: (f"{prefix}{i}" for i in count(1)) for prefix in "tpc"}
+    names = {}
+    for x in items:
+        name = getattr(x, "name", None)
+        if name:
+            name = str(name)
+        elif x is output and x.size == 1 and x.op is not None and "C" not in taken:
+            name = "C"
+        elif is_number(x):
+            names[id(x)] = number(np.asarray(getattr(x, "data", x)).item())
+            continue
+        else:
+            prefix = "c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"
+            name = next(new for new in fresh[prefix] if new not in taken)
+        names[id(x)] = name
+    return names
+
+
+def number(x: Any, spec: str = ".6g") -> str:
+    """A number with a real minus sign."""
+    return (str(x) if isinstance(x, bool) else format(x, spec)).replace("-", "−").replace("inf", "∞")
+
+
+def formula(t: Tensor, name: Callable[[Any], str]) -> str:
+    """How `t` was computed, in symbols: ``w₁ a₀ + b₁``."""
+    operands, operation = t._operands, t._operation
+    names = [name(x) for x in operands]
+    if operation.name == "power" and is_number(operands[1]):
+        exponent = names[1]
+        return names[0] + (exponent.translate(SUPERSCRIPTS) if re.fullmatch("−?[0-9]+", exponent) else f"^{exponent}")
+    if operation.name == "multiply" and min(np.size(getattr(x, "data", x)) for x in operands) == 1:
+        return f"{names[0]} · {names[1]}"
+    if operation.name in FORMULAS:
+        return FORMULAS[operation.name].format(*names)
+    if len(names) > 4:
+        names = [*names[:2], "…", names[-1]]
+    return f"{operation.symbol or operation.name}({', '.join(names)})"
+
+
+def gradient_symbol(t: Tensor, index: int, name: Callable[[Any], str]) -> str:
+    """The local gradient of `t` with respect to its operand `index`, in symbols: ``σ′(z₂)``, ``(a₁)ᵀ``."""
+    # names are filled in after the apostrophes of the label have become primes, so that theirs stay
+    places = {f"\ue000{i}\ue001": name(x) for i, x in enumerate((*t._operands, t))}
+    *operands, out = places
+    label = t._operation.label(index, operands, out).replace("'", "′")
+    return re.sub("\ue000[0-9]+\ue001", lambda match: places[match.group()], label)

@@ -1,0 +1,139 @@
+"""Running Graphviz: from dot source to svg, png and pdf, with whatever Graphviz there is on the machine.
+
+A `dot` program on the PATH comes first; otherwise the library that the wheels of pygraphviz (2.0 and later)
+bundle does the same work. It runs in a process of its own: what goes wrong there is an exit status and a few
+words, as with `dot`, and not the end of the user's program.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+INSTALL = 'pip install "autograd_lite[render]"  (or: pip install graphviz "pygraphviz>=2")'
+
+try:
+    import graphviz
+except ImportError as error:
+    raise ImportError(f"drawing needs the Python package graphviz: {INSTALL}") from error
+
+BUNDLED = """
+import sys, pygraphviz
+try:
+    graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
+    sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog=sys.argv[2], args=" ".join(sys.argv[3:])))
+except Exception as error:
+    sys.exit(str(error))
+"""
+
+FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
+
+
+class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
+    """A `graphviz.Digraph` that shows and renders itself also where there is no `dot` program."""
+
+    def pipe(  # type: ignore[override,unused-ignore]
+        self,
+        format: str | None = None,
+        *,
+        engine: str | None = None,
+        encoding: str | None = None,
+        resolution: float | None = None,
+        **_: Any,
+    ) -> Any:
+        """The picture as bytes, or as text in the given encoding.
+
+        Parameters
+        ----------
+        format : str
+            ``"svg"`` (by default), ``"png"``, ``"pdf"`` or another of Graphviz' formats.
+        engine : str
+            The layout program, ``"dot"`` by default.
+        encoding : str, optional
+        resolution : float, optional
+            Pixels per inch.
+        """
+        data = run_graphviz(self.source, format or self.format, engine or self.engine, resolution)
+        return data.decode(encoding) if encoding else data
+
+    def render(  # type: ignore[override,unused-ignore]
+        self, filename: Any = None, directory: Any = None, *, format: str | None = None, cleanup: bool = False, **_: Any
+    ) -> str:
+        """Save the dot source and, beside it, the picture; the path of the picture. See `autograd_lite.render`."""
+        source = self.save(filename, directory)
+        path = f"{source}.{format or self.format}"
+        Path(path).write_bytes(self.pipe(format))
+        if cleanup:
+            os.remove(source)
+        return path
+
+
+def run_graphviz(source: str, format: str, engine: str = "dot", resolution: float | None = None) -> bytes:
+    """Lay out and draw dot source.
+
+    Raises
+    ------
+    ImportError
+        If there is no Graphviz on this machine.
+    RuntimeError
+        If Graphviz fails, in its own words.
+    """
+    arguments = [] if resolution is None else [f"-Gdpi={resolution:g}"]
+    dot = shutil.which("dot")
+    if dot is not None:
+        command = [dot, f"-T{format}", f"-K{engine}", *arguments]
+    elif has_bundled_graphviz():
+        command = [sys.executable, "-c", BUNDLED, format, engine, *arguments]
+    else:
+        raise ImportError(f"drawing needs Graphviz, and there is no `dot` program on the PATH: {INSTALL}")
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        if not has_fonts():
+            environment |= borrowed_fonts(folder, format)
+        done = subprocess.run(command, input=source.encode(), capture_output=True, env=environment)
+    if done.returncode or not done.stdout:
+        words = done.stderr.decode(errors="replace").strip()
+        raise RuntimeError(f"Graphviz could not draw the {format}: {words or f'exit status {done.returncode}'}")
+    return done.stdout
+
+
+def has_bundled_graphviz() -> bool:
+    try:
+        return int(version("pygraphviz").split(".")[0]) >= 2
+    except PackageNotFoundError:
+        return False
+
+
+def has_fonts() -> bool:
+    """Whether there is a font to draw letters with; only bare Linux machines lack them."""
+    if not sys.platform.startswith("linux") or "FONTCONFIG_FILE" in os.environ:
+        return True
+    return any(next(Path(folder).expanduser().rglob("*.[ot]t[fc]"), None) for folder in FONT_FOLDERS)
+
+
+def borrowed_fonts(folder: str, format: str) -> dict[str, str]:
+    """The environment in which Graphviz finds the fonts that Matplotlib brings along."""
+    matplotlib = find_spec("matplotlib")
+    if matplotlib is None or matplotlib.origin is None:
+        if format in ("png", "pdf"):
+            warnings.warn(
+                f"there are no fonts on this machine, so the {format} has boxes for letters; install some "
+                "(apt install fonts-dejavu, or pip install matplotlib, which brings fonts), or render to svg",
+                stacklevel=5,
+            )
+        return {}
+    fonts = Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf"
+    configuration = Path(folder, "fonts.conf")
+    configuration.write_text(
+        f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>{fonts}</dir>'
+        f"<cachedir>{folder}</cachedir></fontconfig>"
+    )
+    return {"FONTCONFIG_FILE": str(configuration)}
