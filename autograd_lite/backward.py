@@ -122,9 +122,9 @@ def owned(u: Any, x: Tensor, ours: Collection[Tensor]) -> np.ndarray[Any, Any]:
     """The adjoint `u` of `x` as an array of its dtype that shares memory with nothing."""
     if u.dtype is not x._data.dtype:
         u = as_dtype(u, x._data.dtype)
-    if x not in ours:
-        return np.array(u)
-    return u if type(u) is np.ndarray else np.asarray(u)
+    if isinstance(u, np.generic):
+        return np.asarray(u)
+    return u if x in ours else u.copy()
 
 
 def check_unchanged(out: Tensor) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from autograd_lite.recording import state as recording_state
-from autograd_lite.tensor import TABLE, Tensor, computed, refuse_tensors_in
+from autograd_lite.tensor import ARRAYS, TABLE, Tensor, computed, refuse_tensors_in
 
 current = recording_state.get
 Rule = Callable[..., Any]
@@ -196,7 +196,7 @@ def constant(x: Any) -> Any:
 
     Python numbers stay what they are, since NumPy never widens an array for their sake.
     """
-    if isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)):
+    if isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)) or type(x) in PLAIN:
         return x
     if isinstance(x, (list, tuple)):
         refuse_tensors_in(x)
@@ -237,7 +237,7 @@ def sum_to(u: Any, shape: tuple[int, ...]) -> Any:
     """The transpose of broadcasting: add up the copies, so that the result has `shape`."""
     if u.shape == shape:
         return u
-    if type(u) is np.ndarray and u.ndim == 2 and u.size <= 4096 and shape == (len(u), 1) and u.dtype.char in "fd":
+    if type(u) in ARRAYS and u.ndim == 2 and u.size <= 4096 and shape == (len(u), 1) and u.dtype.char in "fd":
         return np.dot(u, ones(u.shape[1], u.dtype))  # half the time of np.add.reduce: the gradient of a bias
     axes = broadcast_axes(u.shape, shape)
     u = np.add.reduce(u, axis=axes, keepdims=True) if axes else u
@@ -282,7 +282,7 @@ def spread(u: Any, d: Any, x: Any, out: Any) -> Any:
 def broadcast(u: Any, shape: tuple[int, ...]) -> Any:
     if u.shape == shape:
         return u
-    if isinstance(u, Tensor) or u.size > 4096:
+    if type(u) is not np.ndarray and not isinstance(u, np.generic) or u.size > 4096:
         return np.broadcast_to(u, shape)
     copy = np.empty(shape, u.dtype)  # 0.3 µs, where np.broadcast_to takes 2
     copy[...] = u

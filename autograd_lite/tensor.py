@@ -15,6 +15,9 @@ from autograd_lite.recording import creation
 
 Array = np.ndarray[Any, Any]
 
+ARRAYS: set[type] = {np.ndarray}
+"""The types that count as arrays: those of `tracing` join it."""
+
 TABLE: dict[Any, Callable[..., Any]] = {}
 """The operations, by name and by the NumPy functions that they stand for. Filled by the table modules."""
 
@@ -124,7 +127,10 @@ class Tensor:
             data = data._data
         elif isinstance(data, (list, tuple)):
             refuse_tensors_in(data)
-        self._data = np.array(data, dtype=dtype)
+        if type(data) in ARRAYS:
+            self._data = data.astype(data.dtype if dtype is None else dtype)  # type: ignore[union-attr]
+        else:
+            self._data = np.array(data, dtype=dtype)
         if self._data.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, not data of dtype {self._data.dtype}")
         self.name = name
@@ -162,14 +168,16 @@ class Tensor:
             )
 
     def _replace_data(self, new: npt.ArrayLike) -> None:
-        array = np.asarray(new)
+        array: Any = new if type(new) in ARRAYS else np.asarray(new)
         if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
             raise ValueError(
                 f"data of {self.describe()} is replaced by an array of the same shape and a dtype that "
                 f"{self.dtype} can hold, not by shape {array.shape}, {array.dtype}; "
                 "for other data make another Tensor"
             )
-        if self._operation is None:
+        if type(array) is not np.ndarray:  # a step is being recorded: its replay writes to the same memory
+            np.copyto(self._data, array)
+        elif self._operation is None:
             self._data = array.astype(self.dtype)
 
     @property
@@ -273,7 +281,7 @@ class Tensor:
             )
         adjoints, ours = sweep(self, self._seed(gradient))
         for x, u in adjoints.items():
-            if x not in ours or type(u) is not np.ndarray or u.dtype is not x._data.dtype:
+            if x not in ours or type(u) not in ARRAYS or u.dtype is not x._data.dtype:
                 u = owned(u, x, ours)
             if x._grad is None:
                 x._grad = u
@@ -289,7 +297,7 @@ class Tensor:
                     "without saying; pass gradient= (an array of that shape), or reduce it first, as in t.sum()"
                 )
             return ONES[self._data.dtype.char] if self._data.ndim == 0 else np.ones_like(self._data)
-        if not isinstance(gradient, Tensor):
+        if not isinstance(gradient, Tensor) and type(gradient) not in ARRAYS:
             gradient = np.asarray(gradient)
         if gradient.shape != self.shape:
             raise ValueError(
@@ -462,7 +470,7 @@ def computed(
 ) -> Tensor:
     """A Tensor of `data` as it stands; with an operation, a node of the graph. The hot path."""
     t = Tensor.__new__(Tensor)
-    t._data = data if type(data) is np.ndarray else np.asarray(data)
+    t._data = data if type(data) in ARRAYS else np.asarray(data)
     t._grad = None
     t._requires_grad = operation is not None
     t.name = None
@@ -504,7 +512,9 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
         return data
     if isinstance(data, (list, tuple)):
         refuse_tensors_in(data)
-    t = computed(np.asarray(data, dtype=dtype))
+    if type(data) not in ARRAYS or (dtype is not None and data.dtype != dtype):  # type: ignore[union-attr]
+        data = np.asarray(data, dtype=dtype)
+    t = computed(data)
     t.name = name
     return t
 

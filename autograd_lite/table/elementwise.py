@@ -22,12 +22,13 @@ from autograd_lite.operation import Edge, Rule, elementwise_operation, general_o
 
 
 def quiet(rule: Rule) -> Rule:
-    """`rule` without NumPy's warnings, for derivatives that are infinite where the function is not."""
+    """`rule` without NumPy's warnings, for derivatives that overflow where the function does not."""
+    wanted = rule.__code__.co_argcount  # `silent` is given the result, whether `rule` asks for it or not
 
     @wraps(rule)
     def silent(*arguments: Any) -> Any:
         with np.errstate(all="ignore"):
-            return rule(*arguments)
+            return rule(*arguments[:wanted])
 
     return silent
 
@@ -49,19 +50,19 @@ def power_slope(a: Any, b: Any) -> Any:
 @quiet
 def power_slope_of_exponent(a: Any, b: Any, p: Any) -> Any:
     """∂aᵇ/∂b = aᵇ log a, which is 0 where a is 0 and b is not negative."""
-    return p * np.log(np.where(a == 0, np.ones((), p.dtype), a))
+    return p * np.log(np.where(np.equal(a, 0) & np.greater_equal(b, 0), np.ones((), p.dtype), a))
 
 
 def slope_of_abs(x: Any) -> Any:
     return np.conj(x) / np.abs(x) if np.iscomplexobj(x) else np.sign(x)
 
 
-def winner(compare: np.ufunc) -> Rule:
-    """The rule of a maximum or minimum: 1 for the operand that wins, ½ for both in a tie."""
+def unless_loser(loses: np.ufunc) -> Rule:
+    """The rule of a maximum or minimum: 0 for the operand that loses, ½ for both in a tie, 1 beside a NaN."""
 
     def rule(a: Any, b: Any, out: Any) -> Any:
         dtype = out.dtype.type
-        return np.where(np.equal(a, b), dtype(0.5), compare(a, b).astype(dtype))
+        return np.where(np.equal(a, b), dtype(0.5), np.logical_not(loses(a, b)).astype(dtype))
 
     return rule
 
@@ -84,17 +85,22 @@ elementwise_operation("positive", np.positive, 1)
 elementwise_operation("identity", lambda x: x, 1)
 elementwise_operation("copy", np.copy, 1, numpy=[np.copy])
 elementwise_operation("astype", lambda x, dtype: x.astype(dtype), 1, keywords=True)
-elementwise_operation("reciprocal", np.reciprocal, lambda x, r: -r * r)
+elementwise_operation("reciprocal", np.reciprocal, quiet(lambda x, r: -r * r))
 elementwise_operation("square", np.square, lambda x: 2 * x, labels=("2 {0}",))
 elementwise_operation("sqrt", np.sqrt, quiet(lambda x, r: 0.5 / r), symbol="√")
 elementwise_operation("cbrt", np.cbrt, quiet(lambda x, r: 1 / (3 * r * r)))
 elementwise_operation("abs", np.abs, slope_of_abs)
 elementwise_operation("fabs", np.fabs, lambda x: np.sign(x))
 elementwise_operation("hypot", np.hypot, lambda x, y, h: unless_zero(x, h), lambda x, y, h: unless_zero(y, h))
-elementwise_operation("maximum", np.maximum, winner(np.greater), winner(np.less))
-elementwise_operation("minimum", np.minimum, winner(np.less), winner(np.greater))
-elementwise_operation("fmax", np.fmax, lambda a, b, m: fmax_share(a, b, m), lambda a, b, m: fmax_share(b, a, m))
-elementwise_operation("fmin", np.fmin, lambda a, b, m: fmax_share(a, b, m), lambda a, b, m: fmax_share(b, a, m))
+elementwise_operation("maximum", np.maximum, unless_loser(np.less), unless_loser(np.greater))
+elementwise_operation("minimum", np.minimum, unless_loser(np.greater), unless_loser(np.less))
+for fmax, wins in ((np.fmax, np.greater_equal), (np.fmin, np.less_equal)):  # the first operand, if it is no NaN
+    elementwise_operation(
+        fmax.__name__, fmax,
+        lambda a, b, _, wins=wins: wins(a, b) | np.isnan(b),
+        lambda a, b, _, wins=wins: np.logical_not(wins(a, b) | np.isnan(b)),
+        pull=masked,
+    )  # fmt: skip
 
 
 def unless_zero(x: Any, norm: Any) -> Any:
@@ -103,10 +109,9 @@ def unless_zero(x: Any, norm: Any) -> Any:
     return np.where(zero, np.zeros((), norm.dtype), x / np.where(zero, np.ones((), norm.dtype), norm))
 
 
-def fmax_share(a: Any, b: Any, m: Any) -> Any:
-    """1 where m is a, ½ where it is b as well; a NaN never wins against a number."""
-    dtype = m.dtype.type
-    return np.where(np.equal(a, b), dtype(0.5), (np.equal(a, m) | (np.isnan(a) & np.isnan(b))).astype(dtype))
+def over_square(x: Any, norm: Any) -> Any:
+    """x / norm², and 0 where the norm is 0, without squaring what may overflow."""
+    return unless_zero(unless_zero(x, norm), norm)
 
 
 # Elementwise: exponential, trigonometric, hyperbolic -------------------------------------------------
@@ -129,6 +134,14 @@ def sinc_slope(x: Any) -> Any:
     return slope * pi
 
 
+def tanh_slope(x: Any, t: Any) -> Any:
+    """1 − tanh² x, which loses its digits where tanh x is near ±1, by way of σ, which keeps them."""
+    if np.iscomplexobj(x):
+        return 1 - t * t
+    with np.errstate(over="ignore"):
+        return 4 * sigmoid(2 * x) * sigmoid(-2 * x)
+
+
 elementwise_operation("exp", np.exp, lambda x, e: e)
 elementwise_operation("exp2", np.exp2, lambda x, e: e * log(2))
 elementwise_operation("expm1", np.expm1, lambda x: np.exp(x))
@@ -136,24 +149,24 @@ elementwise_operation("log", np.log, quiet(lambda x: 1 / x), labels=("1/{0}",))
 elementwise_operation("log2", np.log2, quiet(lambda x: 1 / (x * log(2))))
 elementwise_operation("log10", np.log10, quiet(lambda x: 1 / (x * log(10))))
 elementwise_operation("log1p", np.log1p, quiet(lambda x: 1 / (1 + x)))
-elementwise_operation("logaddexp", np.logaddexp, lambda a, b, _: sigmoid(a - b), lambda a, b, _: sigmoid(b - a))
+elementwise_operation("logaddexp", np.logaddexp, quiet(lambda a, b: sigmoid(a - b)), quiet(lambda a, b: sigmoid(b - a)))
 elementwise_operation(
-    "logaddexp2", np.logaddexp2, lambda a, b: sigmoid((a - b) * log(2)), lambda a, b: sigmoid((b - a) * log(2))
-)
+    "logaddexp2", np.logaddexp2,
+    quiet(lambda a, b: sigmoid((a - b) * log(2))), quiet(lambda a, b: sigmoid((b - a) * log(2))),
+)  # fmt: skip
 elementwise_operation("sin", np.sin, lambda x: np.cos(x), labels=("cos({0})",))
 elementwise_operation("cos", np.cos, lambda x: -np.sin(x), labels=("−sin({0})",))
 elementwise_operation("tan", np.tan, lambda x, t: 1 + t * t)
 elementwise_operation("arcsin", np.arcsin, quiet(lambda x: 1 / np.sqrt((1 - x) * (1 + x))))
 elementwise_operation("arccos", np.arccos, quiet(lambda x: -1 / np.sqrt((1 - x) * (1 + x))))
-elementwise_operation("arctan", np.arctan, lambda x: 1 / (1 + x * x))
+elementwise_operation("arctan", np.arctan, quiet(lambda x: 1 / (1 + x * x)))
 elementwise_operation(
     "arctan2", np.arctan2,
-    quiet(lambda y, x: x / np.hypot(x, y) ** 2), quiet(lambda y, x: -y / np.hypot(x, y) ** 2),
+    lambda y, x: over_square(x, np.hypot(x, y)), lambda y, x: -over_square(y, np.hypot(x, y)),
 )  # fmt: skip
 elementwise_operation("sinh", np.sinh, lambda x: np.cosh(x), labels=("cosh({0})",))
 elementwise_operation("cosh", np.cosh, lambda x: np.sinh(x), labels=("sinh({0})",))
-# 1 − tanh² would lose its digits where tanh is near ±1
-elementwise_operation("tanh", np.tanh, lambda x: 4 * sigmoid(2 * x) * sigmoid(-2 * x))
+elementwise_operation("tanh", np.tanh, tanh_slope)
 elementwise_operation("arcsinh", np.arcsinh, lambda x: 1 / np.hypot(x, 1.0))
 elementwise_operation("arccosh", np.arccosh, quiet(lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1))))
 elementwise_operation("arctanh", np.arctanh, quiet(lambda x: 1 / ((1 - x) * (1 + x))))
@@ -183,7 +196,7 @@ def sigmoid_pass(z: Any) -> tuple[Any, Any]:
     Beyond that, σ is 1 to the last digit. In this form σ keeps its relative accuracy for negative z down to
     the smallest numbers, and σ' = σ / (1 + t) in both tails.
     """
-    if not (isinstance(z, (np.ndarray, np.generic)) and z.dtype.kind == "f"):
+    if not hasattr(z, "dtype") or z.dtype.kind != "f":
         z = np.asarray(z, dtype=float)
     largest, one = sigmoid_constants[z.dtype.char]
     t = np.minimum(z, largest)
@@ -270,17 +283,15 @@ elementwise_operation(
     lambda x, low, high: np.greater(x, high) | np.less(high, low),
     pull=masked,
 )  # fmt: skip
-elementwise_operation(
-    "nan_to_num", np.nan_to_num, lambda x, **_: np.isfinite(x), numpy=[np.nan_to_num], pull=masked, keywords=True
-)
-elementwise_operation("round", np.round, lambda x, **_: 0, numpy=[np.round, np.around], keywords=True)
+elementwise_operation("nan_to_num", np.nan_to_num, lambda x, **_: np.isfinite(x), pull=masked, keywords=True)
+elementwise_operation("round", np.round, lambda x, **_: 0, keywords=True)
 for flat in (np.floor, np.ceil, np.rint, np.trunc, np.sign):
     elementwise_operation(flat.__name__, flat, 0)
 elementwise_operation("fix", np.fix, 0, numpy=[np.fix])
 elementwise_operation("floor_divide", np.floor_divide, 0, 0)
 elementwise_operation("heaviside", np.heaviside, 0, lambda x, h: np.equal(x, 0), pull=masked)
 
-# Adjoints are such that dC = Re Σ ū dz, so rules of holomorphic functions need no conjugate.
+# Adjoints are such that dC = Re Σ u dz, so rules of holomorphic functions need no conjugate.
 elementwise_operation("real", np.real, 1, numpy=[np.real])
 elementwise_operation("imag", np.imag, -1j, numpy=[np.imag])
 general_operation("conj", np.conj, Edge(lambda x, _: 1, lambda u, d, x, out: np.conj(u), "conj"), numpy=[np.conj])

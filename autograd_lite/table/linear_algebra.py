@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.operation import Edge, constant, general_operation, register, sum_to
 from autograd_lite.table.reductions import euclidean_norm, max_, min_, sum_
 from autograd_lite.table.shapes import _place, data_of
-from autograd_lite.tensor import Tensor
+from autograd_lite.tensor import ARRAYS, Tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -27,14 +27,14 @@ def transposed(a: Any) -> Any:
 
 
 def matmul_forward(a: Any, b: Any) -> Any:
-    if type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2:
+    if type(a) in ARRAYS and a.ndim == np.ndim(b) == 2:
         return np.dot(a, b)
     return np.matmul(a, b)
 
 
 def pull_left(u: Any, b: Any, a: Any, out: Any) -> Any:
     """∂C/∂a = u bᵀ for the product a b."""
-    if type(u) is np.ndarray and u.ndim == b.ndim == 2:
+    if type(u) in ARRAYS and u.ndim == b.ndim == 2:
         return np.dot(u, b.T) if a.ndim == 2 else sum_to(u @ b.T, a.shape)
     if b.ndim == 1:
         return sum_to(u * b if a.ndim == 1 else u[..., None] * b, a.shape)
@@ -45,7 +45,7 @@ def pull_left(u: Any, b: Any, a: Any, out: Any) -> Any:
 
 def pull_right(u: Any, a: Any, b: Any, out: Any) -> Any:
     """∂C/∂b = aᵀ u for the product a b."""
-    if type(u) is np.ndarray and a.ndim == u.ndim == 2:
+    if type(u) in ARRAYS and a.ndim == u.ndim == 2:
         return np.dot(a.T, u) if b.ndim == 2 else sum_to(a.T @ u, b.shape)
     if a.ndim == 1:
         return sum_to(a * u if b.ndim == 1 else a[:, None] * u[..., None, :], b.shape)
