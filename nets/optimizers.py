@@ -1,0 +1,223 @@
+"""How the parameters follow the gradients that `backward` has left in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+from autograd_lite import Tensor
+
+Array = np.ndarray[Any, Any]
+
+
+class Optimizer:
+    """The parameters and the learning rate, common to all.
+
+    Parameters
+    ----------
+    parameters : dict by name, or iterable of Tensor
+        Leaves that require a gradient.
+    learning_rate : float
+        May be changed between steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no parameters, one is not a leaf that requires a gradient, or the learning rate is not positive.
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor] | Iterable[Tensor], learning_rate: float) -> None:
+        if isinstance(parameters, Tensor):
+            raise TypeError("parameters is a dict or a list of Tensors; write [w] for a single one")
+        values = parameters.values() if isinstance(parameters, Mapping) else parameters
+        self.parameters: list[Tensor] = list(values)
+        if not self.parameters:
+            raise ValueError("there are no parameters to update")
+        for i, p in enumerate(self.parameters):
+            if not isinstance(p, Tensor):
+                raise TypeError(f"parameter {i} is {type(p).__name__}, not a Tensor")
+            if not (p.requires_grad and p.is_leaf):
+                raise ValueError(
+                    f"parameter {i} ({p.describe()}) is not one that can be learned: parameters are made with "
+                    "Tensor(..., requires_grad=True), not computed"
+                )
+        self.learning_rate = positive("learning_rate", learning_rate)
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient.
+
+        Raises
+        ------
+        RuntimeError
+            If none has.
+        """
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Forget the gradients, which `backward` would add to."""
+        for p in self.parameters:
+            p.zero_grad()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.parameters)} parameters, learning_rate={self.learning_rate:g})"
+
+
+def positive(name: str, value: float) -> float:
+    if not value > 0:
+        raise ValueError(f"{name} is a positive number, not {value}")
+    return float(value)
+
+
+def fraction(name: str, value: float) -> float:
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is a number from 0 to less than 1, not {value}")
+    return float(value)
+
+
+def refuse_step() -> NoReturn:
+    raise RuntimeError("there are no gradients to follow: call backward() on the cost before step()")
+
+
+class GradientDescent(Optimizer):
+    """w_new = w_old − learning_rate · ∂C/∂w, the chapter's update.
+
+    Parameters
+    ----------
+    parameters : dict by name, or iterable of Tensor
+    learning_rate : float
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> from nets import GradientDescent
+    >>> w = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> descent = GradientDescent([w], learning_rate=0.25)
+    >>> (w**2).sum().backward()
+    >>> descent.step()
+    >>> w.data
+    array([0.5, 1. ])
+    """
+
+    def step(self) -> None:
+        rate = self.learning_rate
+        stepped = False
+        for p in self.parameters:
+            gradient = p.grad
+            if gradient is not None:
+                p.data -= rate * gradient
+                stepped = True
+        if not stepped:
+            refuse_step()
+
+
+class Momentum(Optimizer):
+    """v_new = momentum · v_old − learning_rate · ∂C/∂w, w_new = w_old + v_new (Nielsen, ch. 3).
+
+    Parameters
+    ----------
+    parameters : dict by name, or iterable of Tensor
+    learning_rate : float
+    momentum : float
+        From 0, which is gradient descent, to less than 1.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> from nets import Momentum
+    >>> w = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = Momentum([w], learning_rate=0.25, momentum=0.5)
+    >>> for _ in range(2):
+    ...     optimizer.zero_grad()
+    ...     (w**2).sum().backward()
+    ...     optimizer.step()
+    >>> w.data
+    array([0., 0.])
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Tensor] | Iterable[Tensor],
+        learning_rate: float,
+        *,
+        momentum: float = 0.9,
+    ) -> None:
+        super().__init__(parameters, learning_rate)
+        self.momentum = fraction("momentum", momentum)
+        self._velocities: list[Array] = [np.zeros_like(p.data) for p in self.parameters]
+
+    def step(self) -> None:
+        rate, momentum = self.learning_rate, self.momentum
+        stepped = False
+        for p, v in zip(self.parameters, self._velocities):
+            gradient = p.grad
+            if gradient is not None:
+                v *= momentum
+                v -= rate * gradient
+                p.data += v
+                stepped = True
+        if not stepped:
+            refuse_step()
+
+
+class Adam(Optimizer):
+    """Steps whose size does not depend on the scale of the gradient (Kingma and Ba, 2015, algorithm 1).
+
+    Running means m of the gradient and v of its square, started at 0 and corrected for that, give
+    w_new = w_old − learning_rate · m / (√v + epsilon).
+
+    Parameters
+    ----------
+    parameters : dict by name, or iterable of Tensor
+    learning_rate : float
+    beta1, beta2 : float
+        How much of the two means is kept at a step.
+    epsilon : float
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> from nets import Adam
+    >>> w = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> (w**2).sum().backward()
+    >>> Adam([w], learning_rate=0.1).step()
+    >>> w.data.round(6)
+    array([0.9, 1.9])
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Tensor] | Iterable[Tensor],
+        learning_rate: float = 0.001,
+        *,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        super().__init__(parameters, learning_rate)
+        self.beta1, self.beta2 = fraction("beta1", beta1), fraction("beta2", beta2)
+        self.epsilon = positive("epsilon", epsilon)
+        self._means: list[Array] = [np.zeros_like(p.data) for p in self.parameters]
+        self._squares: list[Array] = [np.zeros_like(p.data) for p in self.parameters]
+        self._steps = 0
+
+    def step(self) -> None:
+        beta1, beta2 = self.beta1, self.beta2
+        steps = self._steps + 1
+        # the corrections 1 / (1 − βᵗ) of m and √v, moved into two numbers
+        root = (1 - beta2**steps) ** 0.5
+        rate, epsilon = self.learning_rate * root / (1 - beta1**steps), self.epsilon * root
+        stepped = False
+        for p, m, v in zip(self.parameters, self._means, self._squares):
+            gradient = p.grad
+            if gradient is not None:
+                m *= beta1
+                m += (1 - beta1) * gradient
+                v *= beta2
+                v += (1 - beta2) * gradient * gradient
+                p.data -= rate * m / (np.sqrt(v) + epsilon)
+                stepped = True
+        if not stepped:
+            refuse_step()
+        self._steps = steps

@@ -1,0 +1,147 @@
+"""The chapter's network: two layers of sigmoid neurons."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import autograd_lite as ag
+from autograd_lite import Tensor
+from nets.costs import quadratic_cost
+from nets.inputs import as_inputs
+from nets.layers import check_sizes, initial_weights
+
+
+class Forward(NamedTuple):
+    """What the two layers compute: weighted inputs z and activations a, each of shape (units, batch)."""
+
+    z1: Tensor
+    a1: Tensor
+    z2: Tensor
+    a2: Tensor
+
+
+class TwoLayerNet:
+    """z1 = w1 a0 + b1, a1 = σ(z1), z2 = w2 a1 + b2, a2 = σ(z2); columns are samples.
+
+    Parameters
+    ----------
+    n_inputs, n_hidden, n_outputs : int
+        The number of features of a sample, of units in the first layer, and in the second.
+    bias : bool
+        Whether there are b1 and b2. Without them, both are None.
+    seed : int or numpy.random.Generator, optional
+        For the initial weights, which are normal with variance 1 / (number of inputs of the layer). Biases start at 0.
+    dtype : floating dtype
+
+    Attributes
+    ----------
+    w1, b1, w2, b2 : Tensor, shapes (n_hidden, n_inputs), (n_hidden, 1), (n_outputs, n_hidden), (n_outputs, 1)
+
+    Raises
+    ------
+    ValueError
+        If a size is less than 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nets import TwoLayerNet
+    >>> net = TwoLayerNet(3, 4, 1, bias=False, seed=0)
+    >>> x = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]).T
+    >>> net(x).shape
+    (1, 4)
+    >>> C = net.cost(x, [[0, 1, 1, 0]])
+    >>> C.backward()
+    >>> net.w1.grad.shape
+    (4, 3)
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_hidden: int,
+        n_outputs: int,
+        *,
+        bias: bool = True,
+        seed: int | np.random.Generator | None = None,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> None:
+        check_sizes(n_inputs=n_inputs, n_hidden=n_hidden, n_outputs=n_outputs)
+        rng = np.random.default_rng(seed)
+
+        def parameter(name: str, values: Any) -> Tensor:
+            return Tensor(values, requires_grad=True, dtype=dtype, name=name)
+
+        self.w1 = parameter("w1", initial_weights(n_hidden, n_inputs, rng))
+        self.w2 = parameter("w2", initial_weights(n_outputs, n_hidden, rng))
+        self.b1 = parameter("b1", np.zeros((n_hidden, 1))) if bias else None
+        self.b2 = parameter("b2", np.zeros((n_outputs, 1))) if bias else None
+        self.sizes = (n_inputs, n_hidden, n_outputs)
+        self.dtype = self.w1.dtype
+
+    def forward(self, x: npt.ArrayLike | Tensor) -> Forward:
+        """All that the network computes on the way to its output.
+
+        Parameters
+        ----------
+        x : array_like or Tensor, shape (n_inputs, batch)
+            Converted to the dtype of the network; an array that has it already is not copied.
+
+        Returns
+        -------
+        Forward
+            The named tuple ``(z1, a1, z2, a2)``.
+
+        Raises
+        ------
+        ValueError
+            If x is of another shape.
+        """
+        a0 = as_inputs(x, self.sizes[0], self.dtype)
+        z1 = ag.linear(self.w1, a0, self.b1)
+        a1 = ag.sigmoid(z1)
+        z2 = ag.linear(self.w2, a1, self.b2)
+        a2 = ag.sigmoid(z2)
+        z1.name, a1.name, z2.name, a2.name = "z1", "a1", "z2", "a2"
+        # as `with name_scope(...)` around each layer, which takes 1 µs of the 25 µs of a small step
+        around = z1.scope
+        z1.scope = a1.scope = (*around, "layer 1")
+        z2.scope = a2.scope = (*around, "layer 2")
+        return Forward(z1, a1, z2, a2)
+
+    def __call__(self, x: npt.ArrayLike | Tensor) -> Tensor:
+        """The output a2, of shape (n_outputs, batch), for x of shape (n_inputs, batch)."""
+        return self.forward(x).a2
+
+    def cost(self, x: npt.ArrayLike | Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
+        """The quadratic cost C of a batch (Eq A).
+
+        Parameters
+        ----------
+        x : array_like or Tensor, shape (n_inputs, batch)
+        y : array_like or Tensor, shape (n_outputs, batch)
+
+        Returns
+        -------
+        Tensor of a single number
+
+        Raises
+        ------
+        ValueError
+            If x or y is of another shape.
+        """
+        return quadratic_cost(self.forward(x).a2, y)
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The Tensors to be learned, by name."""
+        every = {"w1": self.w1, "b1": self.b1, "w2": self.w2, "b2": self.b2}
+        return {name: p for name, p in every.items() if p is not None}
+
+    def __repr__(self) -> str:
+        options = "" if self.b1 is not None else ", bias=False"
+        if self.dtype != np.float64:
+            options += f", dtype={self.dtype}"
+        return f"TwoLayerNet({', '.join(map(str, self.sizes))}{options})"
