@@ -51,18 +51,29 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
             f"{name}(..., out=...) with a Tensor among its arguments would write a result without its history into "
             f"an array; write result = {name}(...), and t.data = ... to update a parameter"
         )
-    keywords = {key: value for key, value in keywords.items() if value is not None}
+    keywords.pop("out", None)
     if ufunc in PLAIN_FUNCTIONS:
         return getattr(ufunc, method)(*without_tensors(inputs), **without_tensors(keywords))
     if method == "reduce" and ufunc in REDUCERS:
-        x, axis, *_ = (*inputs, keywords.pop("axis", 0))
-        keywords = {key: value for key, value in keywords.items() if value is not np._NoValue}
-        return checked(REDUCERS[ufunc], f"{name}.reduce", (x, axis), keywords)
+        return checked(REDUCERS[ufunc], f"{name}.reduce", inputs, given({"axis": 0, **keywords}))
     if method != "__call__":
-        raise TypeError(f"{name}.{method} has no rule on Tensors; use operations that have one, or np.asarray(t)")
+        raise no_rule(f"{name}.{method}")
     if ufunc not in TABLE:
         raise no_rule(name)
-    return checked(TABLE[ufunc], name, inputs, keywords)
+    if keywords:
+        raise TypeError(
+            f"{name} on a Tensor takes no {', '.join(keywords)}=; select entries with np.where(mask, result, other), "
+            "convert with t.astype(dtype)"
+        )
+    return checked(TABLE[ufunc], name, inputs, {})
+
+
+def given(keywords: dict[str, Any]) -> dict[str, Any]:
+    """The keywords without those that have NumPy's default."""
+    return {
+        key: value for key, value in keywords.items()
+        if value is not np._NoValue and not (value is None and key in ("out", "dtype")) and not (value is True and key == "where")
+    }  # fmt: skip
 
 
 REDUCERS = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE["prod"]}
@@ -70,9 +81,7 @@ REDUCERS = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE
 
 def call_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
-    keywords = {
-        key: value for key, value in keywords.items() if value is not np._NoValue and (key, value) != ("out", None)
-    }
+    keywords = given(keywords)
     if "out" in keywords:
         raise TypeError(f"{name}(..., out=...) has no rule on Tensors; write result = {name}(...)")
     if function in PLAIN_FUNCTIONS:
@@ -123,9 +132,19 @@ def clip(x: Any, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: 
     return _clip(x, -np.inf if low is None else low, np.inf if high is None else high)
 
 
+def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """x with numbers in place of what is not finite."""
+    return _nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+def round(x: Any, decimals: int = 0) -> Any:
+    """x to so many decimals."""
+    return _round(x, decimals=decimals)
+
+
 def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
-    """x in another dtype; a plain array if that is not a floating one, which no gradient passes."""
-    if np.dtype(dtype).kind != "f":
+    """x in another dtype; a plain array for integers and booleans, which no gradient passes."""
+    if np.dtype(dtype).kind not in "fc":
         return data_of(x).astype(dtype)
     return _astype(x, dtype=np.dtype(dtype))
 
@@ -173,9 +192,12 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
 
 
 _where, _clip, _astype = TABLE["where"], TABLE["clip"], TABLE["astype"]
+_nan_to_num, _round = TABLE["nan_to_num"], TABLE["round"]
 register(where, _where.operation, [np.where])  # type: ignore[attr-defined]
 register(clip, _clip.operation, [np.clip])  # type: ignore[attr-defined]
 register(astype, _astype.operation)  # type: ignore[attr-defined]
+register(nan_to_num, _nan_to_num.operation, [np.nan_to_num])  # type: ignore[attr-defined]
+register(round, _round.operation, [np.round, np.around])  # type: ignore[attr-defined]
 for composed in (ptp, median, average, diff):
     register(composed, None, [getattr(np, composed.__name__)], name=composed.__name__)
 

@@ -139,7 +139,9 @@ def operation(
     --------
     >>> import autograd_lite as ag
     >>> import numpy as np
-    >>> cumulative = ag.operation("cumulative", np.cumsum, lambda u, x: np.flip(np.cumsum(np.flip(u))))
+    >>> cumulative = ag.operation(
+    ...     "cumulative", lambda x: np.cumsum(x), lambda u, x: np.flip(np.cumsum(np.flip(u)))
+    ... )
     >>> x = ag.Tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> cumulative(x).backward(np.array([1.0, 1.0, 1.0]))
     >>> x.grad

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.operation import Edge, constant, general_operation, register, sum_to
-from autograd_lite.table.reductions import euclidean_norm, max_, min_, sum_
+from autograd_lite.table.elementwise import slope_of_abs
+from autograd_lite.table.reductions import euclidean_norm, max_, min_, reduction_operation, sum_
 from autograd_lite.table.shapes import _place, data_of
 from autograd_lite.tensor import ARRAYS, Tensor
 
@@ -79,7 +80,7 @@ def einsum_pull(u: Any, value: Any, x: Any, out: Any) -> Any:
     # an index of this operand alone was summed out: each entry along it has the same share
     sizes, held = dict(zip(mine, x.shape)), dict(zip(kept, g.shape))
     g = g.reshape(tuple(held.get(c, 1) for c in letters))
-    g = np.broadcast_to(g, tuple(held.get(c, sizes[c]) for c in letters))
+    g = np.broadcast_to(g, tuple(max(held.get(c, 1), sizes[c]) for c in letters))
     g = sum_to(g, tuple(sizes[c] for c in letters))
     if len(letters) == len(mine):
         return g
@@ -112,7 +113,7 @@ def einsum(*operands: Any, **keywords: Any) -> Any:
         subscripts, tensors = operands[0].replace(" ", ""), operands[1:]
     else:
         subscripts, tensors = from_lists(operands)
-    return _einsum(*tensors, subscripts=explicit(subscripts, [data_of(x).ndim for x in tensors]))
+    return _einsum(*tensors, subscripts=explicit(subscripts, [np.ndim(x) for x in tensors]))
 
 
 def from_lists(operands: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
@@ -227,7 +228,8 @@ inv = general_operation(
 
 def cofactors(a: Any, det: Any) -> Any:
     """∂ det a / ∂a = det(a) a⁻ᵀ, or from the minors where a matrix has no inverse."""
-    if not np.any(np.equal(det, 0)):
+    recorded = type(data_of(a)) is not np.ndarray  # in a compiled step values decide nothing: a⁻¹ must exist
+    if recorded or not np.any(np.equal(det, 0)):
         return det[..., None, None] * transposed(np.linalg.inv(a))
     n = a.shape[-1]
     if n == 1:
@@ -244,12 +246,19 @@ det = general_operation(
     Edge(cofactors, lambda u, d, a, out: u[..., None, None] * d, "{out} ({0})⁻ᵀ", "{u} {d}"),
     numpy=[np.linalg.det],
 )
+
+
+def inverse_transposed(a: Any, logarithm: Any) -> Any:
+    """∂ log |det a| / ∂a = a⁻ᵀ; NaN for a matrix without inverse, whose logarithm is -inf."""
+    none = np.isneginf(logarithm)[..., None, None]
+    regular = np.where(none, np.eye(a.shape[-1], dtype=a.dtype), a)
+    return np.where(none, a.dtype.type(np.nan), transposed(np.linalg.inv(regular)))
+
+
 log_abs_det = general_operation(
     "log_abs_det",
     lambda a: np.linalg.slogdet(a)[1],
-    Edge(
-        lambda a, _: transposed(np.linalg.inv(a)), lambda u, d, a, out: u[..., None, None] * d, "({0})⁻ᵀ", "{u} {d}"
-    ),
+    Edge(inverse_transposed, lambda u, d, a, out: u[..., None, None] * d, "({0})⁻ᵀ", "{u} {d}"),
 )
 
 
@@ -285,8 +294,8 @@ def solve_pull_right_hand_side(u: Any, value: Any, b: Any, out: Any) -> Any:
 solve = general_operation(
     "solve",
     np.linalg.solve,
-    Edge(lambda a, b, x: (a, x, b.ndim == 1), solve_pull_matrix, "({0})⁻ᵀ", "−{d} {u} ({out})ᵀ"),
-    Edge(lambda a, b, x: (a, b.ndim == 1), solve_pull_right_hand_side, "({0})⁻ᵀ", "{d} {u}"),
+    Edge(lambda a, b, x: (a, x, x.ndim < a.ndim), solve_pull_matrix, "({0})⁻ᵀ", "−{d} {u} ({out})ᵀ"),
+    Edge(lambda a, b, x: (a, x.ndim < a.ndim), solve_pull_right_hand_side, "({0})⁻ᵀ", "{d} {u}"),
     numpy=[np.linalg.solve],
 )
 
@@ -310,16 +319,31 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return result if keepdims else np.squeeze(result, (row, column))
 
 
+def power_norm_slope(x: Any, r: Any, axis: Any, ord: Any) -> Any:
+    """sign(x) (|x| / r)^(ord − 1), and 0 where x or the norm is 0."""
+    size, none = np.abs(x), np.equal(x, 0) | np.equal(r, 0)
+    one = np.ones((), r.dtype)
+    ratio = np.where(none, one, size) / np.where(none, one, r)
+    return np.where(none, np.zeros((), r.dtype), slope_of_abs(x) * ratio ** (ord - 1))
+
+
+power_norm = reduction_operation(
+    "power_norm",
+    lambda x, axis, keepdims, ord: np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord),
+    power_norm_slope,
+)
+
+
 def vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
     if ord == 2:
         return euclidean_norm(x, axis, keepdims=keepdims)
+    if ord == 0:
+        return sum_(np.sign(np.abs(x)), axis, keepdims=keepdims)
     if ord in (np.inf, -np.inf):
         return (max_ if ord > 0 else min_)(np.abs(x), axis, keepdims=keepdims)
-    if ord == 0:
-        return np.asarray(np.sum(data_of(x) != 0, axis=axis, keepdims=keepdims), data_of(x).dtype)
     if ord == 1:
         return sum_(np.abs(x), axis, keepdims=keepdims)
-    return sum_(np.abs(x) ** ord, axis, keepdims=keepdims) ** (1 / ord)
+    return power_norm(x, axis, keepdims=keepdims, ord=ord)
 
 
 for composed, function in (

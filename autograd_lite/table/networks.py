@@ -10,12 +10,19 @@ from autograd_lite.operation import Edge, general_operation, scaled, sum_to
 from autograd_lite.table.linear_algebra import matmul, matmul_forward, pull_left, pull_right
 
 
+class BiasIsLarger(Exception):
+    """The bias does not broadcast to w a, but w a to the bias."""
+
+
 def linear_forward(w: Any, a: Any, b: Any) -> Any:
     z = matmul_forward(w, a)
     try:
         return np.add(z, b, z)
-    except (ValueError, TypeError):  # b is wider than z, in shape or dtype
-        return z + b
+    except (ValueError, TypeError):
+        total = z + b
+        if np.shape(total) != np.shape(z):
+            raise BiasIsLarger from None
+        return total  # b has a wider dtype
 
 
 _linear = general_operation(
@@ -51,7 +58,12 @@ def linear(w: Any, a: Any, b: Any = None) -> Any:
     >>> z.local_gradients[0].label
     '(a)ᵀ'
     """
-    return matmul(w, a) if b is None else _linear(w, a, b)
+    if b is None:
+        return matmul(w, a)
+    try:
+        return _linear(w, a, b)
+    except BiasIsLarger:
+        return matmul(w, a) + b
 
 
 def half_squared_distance_forward(a: Any, y: Any) -> Any:

@@ -38,16 +38,17 @@ def reduction_operation(
     apply = applied(operation)
 
     def function(x: Any, axis: Any = None, *, keepdims: bool = False, **keywords: Any) -> Any:
-        if isinstance(axis, list):
-            axis = tuple(axis)
+        if "where" in keywords:
+            raise TypeError(f"{name} of a Tensor takes no where=; replace the entries first, as in np.where(mask, t, 0)")
         return apply(x, axis=axis, keepdims=keepdims, **keywords)
 
     return register(function, operation, numpy, doc)
 
 
-def count(x: Any, r: Any) -> int:
-    """How many entries of x go into one entry of r."""
-    return x.size // r.size if r.size else 0
+def share(x: Any, r: Any, ddof: Any = 0) -> float:
+    """1 / (n - ddof) for n entries of x in one entry of r; infinite where NumPy divides by 0 too."""
+    freedom = x.size / r.size - ddof if r.size else 0
+    return 1 / freedom if freedom > 0 else np.inf
 
 
 @quiet
@@ -57,20 +58,18 @@ def among_ties(x: Any, r: Any, axis: Any) -> Any:
     return (ties / ties.sum(axis=axis, keepdims=True)).astype(x.dtype)
 
 
-def product_of_others(x: Any, r: Any, axis: Any) -> Any:
-    """∏ over the other entries: r / x, unless an entry is 0.
+def before(x: Any) -> Any:
+    """The product of the entries before each one, along the last axis."""
+    return np.cumprod(np.concatenate([np.ones_like(x[..., :1]), x[..., :-1]], -1), -1)
 
-    Then the product is taken over a copy of x for each entry, with that entry replaced by 1: n² numbers
-    for n entries, but right with any number of zeros, in derivatives of any order.
-    """
-    if not np.any(np.equal(x, 0)):
-        return r / x
+
+def product_of_others(x: Any, r: Any, axis: Any) -> Any:
+    """∏ over the other entries: those before times those after, which no entry that is 0 disturbs."""
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     last = tuple(range(-len(axes), 0))
     rows = np.moveaxis(x, axes, last)
-    n = int(np.prod([x.shape[i] for i in axes]))
-    flat = rows.reshape((*rows.shape[: x.ndim - len(axes)], 1, n))
-    others = np.prod(np.where(np.eye(n, dtype=bool), np.ones((), x.dtype), flat), axis=-1)
+    flat = rows.reshape((*rows.shape[: x.ndim - len(axes)], -1)) if x.size else rows
+    others = before(flat) * np.flip(before(np.flip(flat, -1)), -1) if x.size else flat
     return np.moveaxis(others.reshape(rows.shape), last, axes)
 
 
@@ -78,31 +77,37 @@ def deviation(x: Any, axis: Any) -> Any:
     return x - np.mean(x, axis=axis, keepdims=True)
 
 
+def conjugate(x: Any) -> Any:
+    return np.conj(x) if np.iscomplexobj(x) else x
+
+
 def logsumexp_forward(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    if isinstance(x, (int, float)):
+        x = np.asarray(x)
     if x.dtype.kind != "f":
         x = x.astype(float)
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
-    with np.errstate(divide="ignore"):  # log Σ of nothing but e^-inf is -inf
+    with np.errstate(divide="ignore", over="ignore"):  # log Σ of nothing but e^-inf is -inf
         r = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return r if keepdims else np.squeeze(r, axis=tuple(range(x.ndim)) if axis is None else axis)
 
 
 sum_ = reduction_operation("sum", np.add.reduce, 1, numpy=[np.sum], label="1", symbol="Σ")
-mean = reduction_operation("mean", np.mean, lambda x, r, axis: r.size / x.size, numpy=[np.mean], label="1/n")
+mean = reduction_operation("mean", np.mean, lambda x, r, axis: share(x, r), numpy=[np.mean], label="1/n")
 reduction_operation("prod", np.prod, product_of_others, numpy=[np.prod], symbol="∏")
 max_ = reduction_operation("max", np.max, among_ties, numpy=[np.max, np.amax], label="[{0} = max]")
 min_ = reduction_operation("min", np.min, among_ties, numpy=[np.min, np.amin], label="[{0} = min]")
 reduction_operation(
     "var",
     lambda x, axis, keepdims, ddof=0: np.var(x, axis=axis, keepdims=keepdims, ddof=ddof),
-    lambda x, r, axis, ddof=0: deviation(x, axis) * (2 / (count(x, r) - ddof)),
+    lambda x, r, axis, ddof=0: conjugate(deviation(x, axis)) * (2 * share(x, r, ddof)),
     numpy=[np.var],
 )
 reduction_operation(
     "std",
     lambda x, axis, keepdims, ddof=0: np.std(x, axis=axis, keepdims=keepdims, ddof=ddof),
-    lambda x, r, axis, ddof=0: unless_zero(deviation(x, axis), r) / (count(x, r) - ddof),
+    lambda x, r, axis, ddof=0: unless_zero(conjugate(deviation(x, axis)), r) * share(x, r, ddof),
     numpy=[np.std],
 )
 euclidean_norm = reduction_operation(
@@ -110,7 +115,7 @@ euclidean_norm = reduction_operation(
     lambda x, axis, keepdims: np.linalg.norm(x.ravel(), keepdims=False).reshape(kept_shape(x.shape, None) if keepdims else ())
     if axis is None
     else np.sqrt(np.sum(np.abs(x) ** 2, axis=axis, keepdims=keepdims)),
-    lambda x, r, axis: unless_zero(x, r),
+    lambda x, r, axis: unless_zero(conjugate(x), r),
     label="{0}/‖{0}‖",
 )  # fmt: skip
 logsumexp = reduction_operation(
@@ -139,13 +144,18 @@ logsumexp = reduction_operation(
 # Along an axis, with a result for each entry ----------------------------------------------------------
 
 
+def below_maximum(x: Any, axis: Any) -> Any:
+    with np.errstate(over="ignore"):  # -inf is as good as the number that is too large
+        return x - np.max(x, axis=axis, keepdims=True)
+
+
 def softmax_forward(x: Any, axis: Any) -> Any:
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    e = np.exp(below_maximum(x, axis))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 def log_softmax_forward(x: Any, axis: Any) -> Any:
-    shifted = x - np.max(x, axis=axis, keepdims=True)
+    shifted = below_maximum(x, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -209,18 +219,23 @@ def cumsum_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
 
 
 def cumprod_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
-    """Σ over i ≥ j of u_i ∏ of the entries before i but j; d is x."""
+    """The product of the entries x before j, times Σ over i ≥ j of u_i ∏ of the entries between j and i.
+
+    The sums satisfy s_j = u_j + x_{j+1} s_{j+1}. Doubling the distance that this reaches at each step takes
+    log₂ n steps, and no division that an entry that is 0 would spoil.
+    """
     axis = out._static["axis"]
     if axis is None:
         d, axis = d.ravel(), 0
-    if not np.any(np.equal(d, 0)):
-        return cumsum_pull(u * np.cumprod(d, axis), None, d, out).reshape(x.shape) / d.reshape(x.shape)
-    rows, v = np.moveaxis(d, axis, -1), np.moveaxis(u, axis, -1)
-    n = rows.shape[-1]
-    i, j, k = np.ogrid[:n, :n, :n]  # with a zero, n³ numbers for n entries, as in product_of_others
-    factors = np.where((k <= i) & (k != j), rows[..., None, None, :], np.ones((), d.dtype))
-    jacobian = np.where((i >= j)[..., 0], np.prod(factors, axis=-1), np.zeros((), d.dtype))
-    return np.moveaxis(np.sum(v[..., :, None] * jacobian, axis=-2), -1, axis).reshape(x.shape)
+    d, s = np.moveaxis(d, axis, -1), np.moveaxis(u, axis, -1)
+    factors, reach = np.concatenate([d[..., 1:], np.zeros_like(d[..., :1])], -1), 1
+    while reach < d.shape[-1]:
+        near, far = (..., slice(None, -reach)), (..., slice(reach, None))
+        end = (..., slice(-reach, None))
+        s = np.concatenate([s[near] + factors[near] * s[far], s[end]], -1)
+        factors = np.concatenate([factors[near] * factors[far], factors[end]], -1)
+        reach *= 2
+    return np.moveaxis(before(d) * s, -1, axis).reshape(x.shape)
 
 
 along_axis(

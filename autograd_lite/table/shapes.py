@@ -52,6 +52,8 @@ def reshaping(function: Callable[..., Any], name: str) -> None:
 
 def reshape(x: Any, shape: Any, order: str = "C") -> Any:
     """The same entries in another shape."""
+    if not isinstance(x, Tensor):
+        return np.reshape(constant(x), shape, order)
     if order != "C":
         return _reshape_in_order(x, shape, order=order)
     return _reshape(x, shape=shape)
@@ -70,7 +72,7 @@ reshaping(np.expand_dims, "expand_dims")
 
 def at_least(dimensions: int, function: Callable[..., Any]) -> Callable[..., Any]:
     def atleast(*tensors: Any) -> Any:
-        results = tuple(_reshape(x, shape=function(data_of(x)).shape) for x in tensors)
+        results = tuple(reshape(x, function(data_of(x)).shape) for x in tensors)
         return results[0] if len(results) == 1 else results
 
     return register(atleast, None, [function], name=f"atleast_{dimensions}d")
@@ -111,7 +113,7 @@ for function in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis):
 
 _broadcast_to = general_operation(
     "broadcast_to",
-    lambda x, shape: broadcast(np.asarray(x), shape),
+    lambda x, shape: broadcast(x if hasattr(x, "shape") else np.asarray(x), shape),
     Edge(lambda *_, shape: 1, lambda u, d, x, out: sum_to(u, x.shape), "broadcast", LINEAR),
 )
 
@@ -169,12 +171,17 @@ _place = general_operation(
 )
 
 
+def index_array(key: Any) -> Any:
+    array = np.asarray(key)
+    return array if array.size else array.astype(int)
+
+
 def index(x: Any, key: Any) -> Any:
     """``x[key]`` for keys of every kind; Tensors in the key count as arrays."""
     if isinstance(key, tuple):
-        key = tuple(np.asarray(part) if isinstance(part, (Tensor, list)) else part for part in key)
+        key = tuple(index_array(part) if isinstance(part, (Tensor, list)) else part for part in key)
     elif isinstance(key, (Tensor, list)):
-        key = np.asarray(key)
+        key = index_array(key)
     try:
         return _index(x, key=key)
     except IndexError as error:

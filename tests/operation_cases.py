@@ -1,0 +1,558 @@
+"""The calls that every operation of the table is tried with: for each a function, and the arrays to call it on.
+
+A case is filed under the name that its operation has in the engine's table. Its function works on arrays,
+where it is plain NumPy (or has a `reference` that is), and on Tensors, where it is the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from oracles import Array, random, scattered
+
+import autograd_lite as ag
+from autograd_lite.tensor import TABLE, Tensor
+
+
+class Case(NamedTuple):
+    name: str  # in the table
+    label: str
+    function: Callable[..., Any]
+    arrays: tuple[Array, ...]
+    reference: Callable[..., Any]  # the same on arrays, without the engine
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.label}"
+
+
+CASES: list[Case] = []
+
+
+def case(
+    name: str, label: str, function: Callable[..., Any], *arrays: Any, reference: Callable[..., Any] | None = None
+) -> None:
+    CASES.append(Case(name, label, function, tuple(np.asarray(a, float) for a in arrays), reference or function))
+
+
+def seed_of(*words: Any) -> int:
+    return crc32(repr(words).encode())
+
+
+def shape_label(*shapes: tuple[int, ...]) -> str:
+    return " ".join(str(s).replace(" ", "") for s in shapes)
+
+
+def outputs(result: Any) -> list[Any]:
+    """The floating results of a function, which may return several."""
+    results = list(result) if isinstance(result, (list, tuple)) else [result]
+    return [r for r in results if isinstance(r, Tensor) or np.asarray(r).dtype.kind == "f"]
+
+
+# Elementwise, one operand ----------------------------------------------------------------------------------
+
+SHAPES: list[tuple[int, ...]] = [(), (3,), (2, 3), (2, 1), (1, 3), (0,), (2, 0)]
+
+UNARY: dict[str, tuple[float, float]] = {
+    "negative": (-2, 2), "positive": (-2, 2), "reciprocal": (0.5, 2), "square": (-2, 2), "sqrt": (0.5, 3),
+    "cbrt": (0.5, 3), "exp": (-1, 1), "exp2": (-1, 1), "expm1": (-1, 1), "log": (0.5, 3), "log2": (0.5, 3),
+    "log10": (0.5, 3), "log1p": (-0.4, 2), "sin": (-2, 2), "cos": (-2, 2), "tan": (-0.8, 0.8),
+    "arcsin": (-0.6, 0.6), "arccos": (-0.6, 0.6), "arctan": (-2, 2), "sinh": (-2, 2), "cosh": (-2, 2),
+    "tanh": (-2, 2), "arcsinh": (-2, 2), "arccosh": (1.6, 3), "arctanh": (-0.6, 0.6), "sinc": (-2, 2),
+    "deg2rad": (-90, 90), "rad2deg": (-2, 2), "conj": (-2, 2), "real": (-2, 2), "copy": (-2, 2),
+}  # fmt: skip
+KINKED = ["abs", "fabs", "nan_to_num"]
+FLAT = ["floor", "ceil", "rint", "trunc", "sign", "fix", "round"]
+NETWORKS: dict[str, Callable[..., Any]] = {
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "softplus": lambda x: np.log(1 + np.exp(x)),
+}
+
+for name, (low, high) in UNARY.items():
+    for shape in SHAPES:
+        case(name, shape_label(shape), getattr(np, name), random(shape, low, high, seed_of(name, shape)))
+for name in KINKED:
+    for shape in SHAPES:
+        case(name, shape_label(shape), getattr(np, name), scattered(shape, seed_of(name, shape)))
+for name in FLAT:
+    for shape in SHAPES:
+        x = np.round(random(shape, -3, 3, seed_of(name, shape))) + 0.3
+        case(name, shape_label(shape), getattr(np, name), x)
+for name, reference in NETWORKS.items():
+    for shape in SHAPES:
+        case(
+            name, shape_label(shape), getattr(ag, name), random(shape, -2, 2, seed_of(name, shape)), reference=reference
+        )
+for shape in SHAPES:
+    x = scattered(shape, seed_of("relu", shape))
+    case("relu", shape_label(shape), ag.relu, x, reference=lambda x: np.maximum(x, 0))
+    case("clip", shape_label(shape), lambda x: np.clip(x, -0.4, 0.8), x * 0.9)
+    case("clip", shape_label(shape) + " low", lambda x: np.clip(x, 0.1, None), x)
+    case("clip", shape_label(shape) + " high", lambda x: x.clip(None, 0.1), x)
+    case("identity", shape_label(shape), TABLE["identity"], x, reference=lambda x: x)
+    case("astype", shape_label(shape), lambda x: x.astype(float), x)
+case("round", "decimals", lambda x: np.round(x, -1), [12.0, -57.0])
+case("round", "method", lambda x: x.round(decimals=-1), [12.0, -57.0])
+case("nan_to_num", "positional", lambda x: np.nan_to_num(x, True, 5.0), [1.0, np.nan, -2.0])
+case("nan_to_num", "keywords", lambda x: np.nan_to_num(x, nan=7.0, posinf=2.0), [1.0, np.nan, np.inf])
+# sinc': the series, the quotient and the place where they meet, |πx| = 0.5
+case("sinc", "near 0", np.sinc, [0.0, 1e-9, -1e-4, 0.05, 0.158, 0.1592, 0.16, -0.3, 1.0, 7.3])
+case("square", "of a transposed array", np.square, random((3, 2), -1, 1, 5).T)
+# dC = Re Σ u dz: complex numbers on the way
+case("imag", "of a product with i", lambda x: np.imag(np.exp(x * 1j)), random((3,), -1, 1, 1))
+case("real", "of a product with i", lambda x: np.real(np.exp(x * 1j)), random((3,), -1, 1, 1))
+case("conj", "of an exponential", lambda x: np.real(np.conj(np.exp(x * (1 + 2j))) * 1j), random((3,), -1, 1, 1))
+case("abs", "of a complex number", lambda x: np.abs(x * 1j + 2), random((3,), -1, 1, 1))
+for name in ("tanh", "sin", "log", "sqrt", "arctan", "cosh", "sinc", "tan"):
+    case(name, "complex", lambda x, f=getattr(np, name): np.real(f(x * (1 + 0.5j) + 0.7)), random((3,), 0, 0.5, 1))
+
+# Elementwise, two operands -------------------------------------------------------------------------------------
+
+PAIRS = [(a, b) for a in SHAPES[:5] for b in SHAPES[:5]] + [
+    ((0,), ()), ((), (0,)), ((0,), (1,)), ((2, 0), (2, 1)), ((0, 3), (1, 3)), ((3,), (0, 3)), ((4, 2, 1), (2, 3))
+]  # fmt: skip
+
+BINARY: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
+    "add": ((-2, 2), (-2, 2)), "subtract": ((-2, 2), (-2, 2)), "multiply": ((-2, 2), (-2, 2)),
+    "divide": ((-2, 2), (0.5, 2)), "power": ((0.5, 2), (-2, 2)), "float_power": ((0.5, 2), (-2, 2)),
+    "arctan2": ((0.4, 2), (-2, 2)), "hypot": ((0.4, 2), (-2, 2)), "logaddexp": ((-2, 2), (-2, 2)),
+    "logaddexp2": ((-2, 2), (-2, 2)), "remainder": ((4.4, 4.9), (1.7, 1.9)), "fmod": ((-4.9, -4.4), (1.7, 1.9)),
+    "floor_divide": ((4.4, 4.9), (1.7, 1.9)),
+}  # fmt: skip
+COMPARING = ["maximum", "minimum", "fmax", "fmin"]
+
+
+def apart(name: str, *shapes: tuple[int, ...]) -> list[Array]:
+    """Arrays with no two equal entries among them."""
+    sizes = [int(np.prod(s)) for s in shapes]
+    values = scattered((sum(sizes),), seed_of(name, shapes))
+    return [part.reshape(s) for part, s in zip(np.split(values, np.cumsum(sizes)[:-1]), shapes)]
+
+
+for name, (first, second) in BINARY.items():
+    for a, b in PAIRS:
+        case(
+            name, shape_label(a, b), getattr(np, name),
+            random(a, *first, seed_of(name, a, b)), random(b, *second, seed_of(b, name, a)),
+        )  # fmt: skip
+for name in COMPARING:
+    for a, b in PAIRS:
+        case(name, shape_label(a, b), getattr(np, name), *apart(name, a, b))
+for a, b in PAIRS:
+    x, y = apart("where", a, b)
+    case("where", shape_label(a, b), lambda x, y: np.where(x - y > 0, x, y * y), x, y)
+    case("heaviside", shape_label(a, b), np.heaviside, x, y)
+    case("clip", shape_label(a, b), lambda x, y: np.clip(x, y - 0.9, y + 0.95), x, y)
+    case("clip", shape_label(a, b) + " keywords", lambda x, y: np.clip(x, a_min=y - 0.9, a_max=None), x, y)
+    case(
+        "half_squared_distance", shape_label(a, b), ag.half_squared_distance, x, y,
+        reference=lambda x, y: 0.5 * np.sum((x - y) ** 2),
+    )  # fmt: skip
+case("heaviside", "at 0", lambda h: np.heaviside([-1.0, 0.0, 1.0], h), [0.3, 0.4, 0.5])
+case("where", "condition", lambda x, y: np.where([[True], [False]], x, y), *apart("where", (3,), (2, 3)))
+for exponent in (0, 1, 2, 3, -1, -2, 0.5, 2.5, 1.0, 0.0, np.float64(2.0), np.array([0.0, 1.0, 2.0])):
+    case("power", f"exponent {exponent}", lambda x, n=exponent: x**n, random((3,), 0.5, 2, 7))
+for exponent in (0, 1, 2, 3, -1, -2, np.array([1.0, 2.0, -3.0])):
+    case("power", f"negative base, exponent {exponent}", lambda x, n=exponent: x**n, random((3,), -2, -0.5, 7))
+for exponent in (0, 1, 2, 3, np.array([0.0, 1.0, 4.0])):
+    case("power", f"base 0, exponent {exponent}", lambda x, n=exponent: x**n, np.zeros(3))
+case("power", "base 2", lambda x: 2.0**x, random((3,), -1, 1, 7))
+case("power", "x to the x", lambda x: x**x, random((3,), 0.5, 2, 7))
+case("divide", "x by x squared", lambda x: x / (x * x), random((3,), 0.5, 2, 7))
+
+# Reductions ------------------------------------------------------------------------------------------------
+
+AXES: list[tuple[tuple[int, ...], Any]] = [
+    ((), None), ((3,), None), ((3,), 0), ((3,), -1), ((2, 3), None), ((2, 3), 0), ((2, 3), 1), ((2, 3), -1),
+    ((2, 3), (0, 1)), ((2, 3), (1,)), ((2, 3), ()), ((2, 3, 2), (0, 2)), ((2, 3, 2), (-1, 0)), ((2, 3, 2), 1),
+]  # fmt: skip
+EMPTY: list[tuple[tuple[int, ...], Any]] = [((0,), None), ((2, 0), 0), ((2, 0), 1), ((0, 3), 0), ((0, 3), None)]
+
+for name in ("sum", "mean", "prod", "max", "min", "var", "std", "ptp"):
+    function = getattr(np, name)
+    for shape, axis in AXES:
+        if name == "std" and (axis == () or shape == ()):
+            continue  # the square root's kink
+        x = scattered(shape, seed_of(name, shape))
+        for keep in (False, True):
+            keyword = {"keepdims": True} if keep else {}
+            case(
+                name, f"{shape_label(shape)} axis={axis}{' keepdims' * keep}".replace(", ", ","),
+                lambda x, f=function, axis=axis, keyword=keyword: f(x, axis=axis, **keyword), x,
+            )  # fmt: skip
+for name in ("sum", "prod"):
+    for shape, axis in EMPTY:
+        case(
+            name, f"{shape_label(shape)} axis={axis}",
+            lambda x, f=getattr(np, name), axis=axis: f(x, axis), np.zeros(shape),
+        )  # fmt: skip
+for name in ("mean", "max", "min", "var", "std"):  # no entries in the result: nothing is undefined
+    case(name, "(0,3) axis=1", lambda x, f=getattr(np, name): f(x, axis=1), np.zeros((0, 3)))
+for name in ("var", "std"):
+    for ddof in (0, 1, 0.5):
+        case(
+            name, f"ddof={ddof}", lambda x, f=getattr(np, name), ddof=ddof: f(x, axis=0, ddof=ddof),
+            random((3, 2), -2, 2, seed_of(name)),
+        )  # fmt: skip
+case("sum", "initial", lambda x: np.sum(x, initial=2.0), random((3,), -2, 2, 1))
+case("sum", "reduce", lambda x: np.add.reduce(x), random((2, 3), -2, 2, 1))
+case("sum", "reduce over all", lambda x: np.add.reduce(x, axis=None), random((2, 3), -2, 2, 1))
+case("prod", "reduce", lambda x: np.multiply.reduce(x, axis=1, keepdims=True), random((2, 3), -2, 2, 1))
+case("max", "reduce", lambda x: np.maximum.reduce(x, axis=-1), scattered((2, 3), 1))
+case("min", "amin", lambda x: np.amin(x, 0), scattered((2, 3), 1))
+case("max", "amax", lambda x: np.amax(x, 0), scattered((2, 3), 1))
+for zeros in (1, 2, 3):  # the product of the others, and of those but two
+    x = scattered((2, 4), zeros)
+    x[0, :zeros] = 0
+    case("prod", f"{zeros} zeros", lambda x: np.prod(x, axis=1), x)
+    case("prod", f"{zeros} zeros, all axes", np.prod, x)
+    case("prod", f"{zeros} zeros, two axes", lambda x: np.prod(x, axis=(0, 2), keepdims=True), x.reshape((2, 2, 2)))
+    case("cumprod", f"{zeros} zeros", lambda x: np.cumprod(x, axis=1), x)
+    case("cumprod", f"{zeros} zeros, flat", np.cumprod, x)
+    case("cumprod", f"{zeros} zeros, first axis", lambda x: np.cumprod(x, 0), x)
+for name in ("cumsum", "cumprod"):
+    for shape, axis in [((3,), None), ((3,), 0), ((2, 3), None), ((2, 3), 0), ((2, 3), -1), ((0,), 0), ((2, 3, 2), 1)]:
+        case(
+            name, f"{shape_label(shape)} axis={axis}", lambda x, f=getattr(np, name), axis=axis: f(x, axis=axis),
+            scattered(shape, seed_of(name, shape)),
+        )  # fmt: skip
+    case(name, "method", lambda x, name=name: getattr(x, name)(1), scattered((2, 3), 3))
+for n, axis in ((1, -1), (1, 0), (2, 1), (3, -1), (0, 0)):
+    case("diff", f"n={n} axis={axis}", lambda x, n=n, axis=axis: np.diff(x, n, axis), random((3, 4), -2, 2, 1))
+for shape, axis in [((3,), None), ((4,), 0), ((2, 3), None), ((3, 2), 0), ((2, 4), -1), ((2, 3, 2), (0, 2))]:
+    for keep in (False, True):
+        case(
+            "median", f"{shape_label(shape)} axis={axis}{' keepdims' * keep}",
+            lambda x, axis=axis, keep=keep: np.median(x, axis=axis, keepdims=keep), scattered(shape, seed_of(shape)),
+        )  # fmt: skip
+case("average", "plain", np.average, random((2, 3), -1, 1, 1))
+case("average", "axis", lambda x: np.average(x, axis=0, keepdims=True), random((2, 3), -1, 1, 1))
+case(
+    "average", "weights", lambda x, w: np.average(x, weights=w), random((2, 3), -1, 1, 1), random((2, 3), 0.5, 1, 2)
+)
+case(
+    "average", "weights along an axis", lambda x, w: np.average(x, axis=-1, weights=w),
+    random((2, 3), -1, 1, 1), random((3,), 0.5, 1, 2),
+)  # fmt: skip
+case("average", "weights are constants", lambda x: np.average(x, 0, [1.0, 3.0]), random((2, 3), -1, 1, 1))
+
+
+def log_sum_exp(x: Array, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))
+
+
+def soft_max(x: Array, axis: Any = -1) -> Any:
+    return np.exp(x) / np.sum(np.exp(x), axis=axis, keepdims=True)
+
+
+for shape, axis in AXES:
+    if axis != ():
+        x = random(shape, -2, 2, seed_of("logsumexp", shape))
+        for keep in (False, True):
+            case(
+                "logsumexp", f"{shape_label(shape)} axis={axis}{' keepdims' * keep}",
+                lambda x, axis=axis, keep=keep: ag.logsumexp(x, axis=axis, keepdims=keep), x,
+                reference=lambda x, axis=axis, keep=keep: log_sum_exp(x, axis, keep),
+            )  # fmt: skip
+        for name, reference in (("softmax", soft_max), ("log_softmax", lambda x, axis: np.log(soft_max(x, axis)))):
+            case(
+                name, f"{shape_label(shape)} axis={axis}",
+                lambda x, f=getattr(ag, name), axis=axis: f(x, axis), x,
+                reference=lambda x, axis=axis, f=reference: f(x, axis),
+            )  # fmt: skip
+
+# Norms, products of matrices, and what is made of them ------------------------------------------------------
+
+for ord in (None, 1, 2, 3, 2.5, 0.5, -1, -2, np.inf, -np.inf, 0):
+    case("norm", f"vector ord={ord}", lambda x, ord=ord: np.linalg.norm(x, ord), scattered((4,), 2))
+    for axis in (0, -1):
+        case(
+            "norm", f"vectors ord={ord} axis={axis}",
+            lambda x, ord=ord, axis=axis: np.linalg.norm(x, ord, axis, True), scattered((2, 3), 2),
+        )  # fmt: skip
+for ord in (None, "fro", 1, -1, np.inf, -np.inf):
+    case("norm", f"matrix ord={ord}", lambda x, ord=ord: np.linalg.norm(x, ord), scattered((2, 3), 3))
+    for axis in ((0, 2), (-1, 0)):
+        for keep in (False, True):
+            case(
+                "norm", f"matrices ord={ord} axis={axis}{' keepdims' * keep}",
+                lambda x, ord=ord, axis=axis, keep=keep: np.linalg.norm(x, ord, axis, keep), scattered((2, 2, 3), 3),
+            )  # fmt: skip
+for ord in (3, 0.5, -1):
+    case(
+        "power_norm", f"ord={ord}", lambda x, ord=ord: TABLE["power_norm"](x, axis=1, ord=ord), scattered((2, 3), 2),
+        reference=lambda x, ord=ord: np.sum(np.abs(x) ** ord, axis=1) ** (1 / ord),
+    )  # fmt: skip
+case("norm", "of any array", np.linalg.norm, scattered((2, 2, 2), 3))
+case("norm", "of a complex vector", lambda x: np.linalg.norm(x * np.array([1j, 2, 1 + 1j]) + 1j), scattered((3,), 3))
+case("var", "of complex numbers", lambda x: np.var(x * np.array([1j, 2, 1 + 1j]) + 1j), scattered((3,), 3))
+for shape, axis in AXES:
+    if shape and axis != ():
+        case(
+            "euclidean_norm", f"{shape_label(shape)} axis={axis}",
+            lambda x, axis=axis: TABLE["euclidean_norm"](x, axis), scattered(shape, 4),
+            reference=lambda x, axis=axis: np.sqrt(np.sum(x * x, axis=axis)),
+        )  # fmt: skip
+
+
+def pairs(name: str, function: Callable[..., Any], *shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    for a, b in shapes:
+        x, y = random(a, -1, 1, seed_of(name, a)), random(b, -1, 1, seed_of(b, name))
+        case(name, shape_label(a, b), function, x, y)
+
+
+MATMUL = [
+    ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((1, 3), (3, 1)), ((5, 2, 3), (3, 2)),
+    ((2, 3), (5, 3, 2)), ((5, 2, 3), (5, 3, 2)), ((4, 1, 2, 3), (5, 3, 2)), ((3,), (5, 3, 2)), ((5, 2, 3), (3,)),
+    ((1, 2, 3), (4, 3, 1)), ((0, 3), (3, 2)), ((2, 0), (0, 3)), ((0, 2, 3), (3, 2)), ((0,), (0,)),
+]  # fmt: skip
+DOT = [
+    ((), ()), ((), (3,)), ((2, 3), ()), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)),
+    ((2, 4, 3), (3,)), ((2, 4, 3), (3, 2)), ((2, 3), (4, 3, 2)), ((2, 2, 3), (4, 3, 2)), ((3,), (2, 3, 2)),
+    ((0, 3), (3, 2)),
+]  # fmt: skip
+pairs("matmul", np.matmul, *MATMUL)
+pairs("matmul", lambda a, b: a @ b, ((2, 3), (3, 2)))
+pairs("dot", np.dot, *DOT)
+pairs("vdot", np.vdot, ((3,), (3,)), ((2, 3), (2, 3)), ((2, 3), (3, 2)), ((), ()))
+pairs("inner", np.inner, ((), (3,)), ((3,), (3,)), ((2, 3), (3,)), ((2, 3), (4, 3)), ((2, 2, 3), (4, 3)))
+pairs("outer", np.outer, ((3,), (2,)), ((2, 2), (3,)), ((), (2,)), ((0,), (2,)))
+pairs("kron", np.kron, ((), (2,)), ((2,), (3,)), ((2, 2), (1, 3)), ((2,), (2, 3)), ((2, 1, 2), (2, 2)))
+for label, a, b, axes in [
+    ("2", (2, 3, 4), (3, 4, 2), 2), ("1", (2, 3), (3, 2), 1), ("0", (2,), (3,), 0), ("int", (3, 2), (3, 4), (0, 0)),
+    ("lists", (2, 3, 4), (4, 2, 5), ([0, 2], [1, 0])), ("negative", (2, 3), (4, 3), (-1, -1)),
+    ("all", (2, 3), (2, 3), 2), ("empty", (2, 0), (0, 3), 1),
+]:  # fmt: skip
+    case(
+        "tensordot", f"axes={label}", lambda x, y, axes=axes: np.tensordot(x, y, axes=axes),
+        random(a, -1, 1, 1), random(b, -1, 1, 2),
+    )  # fmt: skip
+EINSUM: list[tuple[str, tuple[tuple[int, ...], ...]]] = [
+    ("ij,jk->ik", ((2, 3), (3, 4))), ("ij,jk", ((2, 3), (3, 4))), ("ba,cb", ((2, 3), (4, 2))), ("ij->ji", ((2, 3),)),
+    ("ba", ((2, 3),)), ("ii->i", ((3, 3),)), ("ii", ((3, 3),)), ("iij->j", ((2, 2, 3),)), ("ij->", ((2, 3),)),
+    ("ij->i", ((2, 3),)), ("i,j->ij", ((2,), (3,))), ("i,i", ((3,), (3,))), ("ij,ij->j", ((2, 3), (2, 3))),
+    ("ij,kl->il", ((2, 3), (2, 4))), ("...i,...i->...", ((2, 4, 3), (4, 3))), ("...ij,...jk", ((5, 2, 3), (3, 2))),
+    ("i...->...", ((2, 3, 4),)), ("...", ((2, 3),)), ("ij,jk,kl->il", ((2, 3), (3, 2), (2, 2))),
+    ("i,i,i->i", ((3,), (3,), (3,))), ("ij,ij,j->", ((2, 3), (2, 3), (3,))), ("iij,ji->i", ((2, 2, 3), (3, 2))),
+    (",ij->ij", ((), (2, 3))), ("...,...", ((2, 1), (1, 3))), ("ab...,b...->a...", ((2, 3, 2), (3, 2))),
+    ("ijij->", ((2, 3, 2, 3),)), ("iij,jkk->ik", ((2, 2, 3), (3, 2, 2))), ("ij, jk -> ik", ((0, 3), (3, 2))),
+    ("ij,jk->ik", ((2, 0), (0, 2))), ("ij,kj->ik", ((2, 1), (3, 4))),
+]  # fmt: skip
+for subscripts, shapes in EINSUM:
+    case(
+        "einsum", f"{subscripts} {shape_label(*shapes)}", lambda *xs, s=subscripts: np.einsum(s, *xs),
+        *(random(s, -1, 1, seed_of(subscripts, i)) for i, s in enumerate(shapes)),
+    )  # fmt: skip
+case("einsum", "lists", lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [0, 2]), *apart("e", (2, 3), (3, 2)))
+case("einsum", "lists, no output", lambda x, y: np.einsum(x, [2, 1], y, [1, 0]), *apart("e", (2, 3), (3, 2)))
+case("einsum", "lists, ellipsis", lambda x: np.einsum(x, [..., 0, 0], [..., 0]), scattered((2, 3, 3), 1))
+case("einsum", "optimize", lambda x, y: np.einsum("ij,jk", x, y, optimize=True), *apart("e", (2, 3), (3, 2)))
+for offset, axis1, axis2 in ((0, 0, 1), (1, 0, 1), (-1, 1, 2), (0, 2, 0)):
+    x = random((3, 2, 3), -1, 1, 1)
+    case("trace", f"{offset} {axis1} {axis2}", lambda x, k=(offset, axis1, axis2): np.trace(x, *k), x)
+case("trace", "method", lambda x: x.trace(), random((3, 3), -1, 1, 1))
+
+
+def regular(*shape: int) -> Array:
+    """Matrices far from having no inverse."""
+    return 2 * np.eye(shape[-1]) + random(shape, -0.5, 0.5, seed_of(shape))
+
+
+for shape in ((1, 1), (2, 2), (3, 3), (2, 3, 3), (0, 2, 2)):
+    case("inv", shape_label(shape), np.linalg.inv, regular(*shape))
+    case("det", shape_label(shape), np.linalg.det, regular(*shape))
+    case("slogdet", shape_label(shape), lambda a: np.linalg.slogdet(a)[1], regular(*shape))
+    case("log_abs_det", shape_label(shape), TABLE["log_abs_det"], -regular(*shape),
+         reference=lambda a: np.linalg.slogdet(a)[1])  # fmt: skip
+case("slogdet", "by name", lambda a: np.linalg.slogdet(a).logabsdet, regular(2, 2))
+case("det", "no inverse", np.linalg.det, [[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.5, -1.0, 1.0]])
+case("det", "rank 1", np.linalg.det, np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 2.0]))
+case("det", "zeros", np.linalg.det, np.zeros((2, 2)))
+case("det", "one of two without inverse", np.linalg.det, [[[1.0, 2.0], [2.0, 4.0]], [[1.0, 2.0], [3.0, 4.0]]])
+for a, b in [((2, 2), (2,)), ((2, 2), (2, 3)), ((3, 2, 2), (3, 2, 4)), ((3, 2, 2), (2, 1)), ((2, 2), (3, 2, 4))]:
+    case("solve", shape_label(a, b), np.linalg.solve, regular(*a), random(b, -1, 1, 1))
+case("solve", "of a constant", lambda a: np.linalg.solve(a, [1.0, 2.0]), regular(2, 2))
+case("solve", "with a constant", lambda b: np.linalg.solve([[2.0, 1.0], [0.5, 1.0]], b), random((2,), -1, 1, 1))
+LINEAR = [((2, 3), (3, 4), (2, 1)), ((2, 3), (3, 4), ()), ((2, 3), (3, 4), (2, 4)), ((2, 3), (3, 4), (4,)),
+          ((2, 3), (3,), (2,)), ((2, 3), (3, 1), (2, 4)), ((5, 2, 3), (3, 4), (2, 1)), ((2, 3), (3, 0), (2, 1))]  # fmt: skip
+for w, a, b in LINEAR:
+    case(
+        "linear", shape_label(w, a, b), ag.linear, *(random(s, -1, 1, seed_of(i, s)) for i, s in enumerate((w, a, b))),
+        reference=lambda w, a, b: w @ a + b,
+    )  # fmt: skip
+case("linear", "without bias", ag.linear, *apart("l", (2, 3), (3, 2)), reference=lambda w, a: w @ a)
+
+# Shapes -----------------------------------------------------------------------------------------------------
+
+MOVES: dict[str, list[tuple[tuple[int, ...], str, Callable[..., Any]]]] = {
+    "reshape": [
+        ((2, 3), "tuple", lambda x: np.reshape(x, (3, 2))), ((2, 3), "-1", lambda x: np.reshape(x, -1)),
+        ((2, 3), "method", lambda x: x.reshape(3, -1)), ((2, 3), "method tuple", lambda x: x.reshape((1, 6))),
+        ((1,), "to a number", lambda x: x.reshape(())), ((2, 0), "empty", lambda x: np.reshape(x, (0, 5))),
+        ((2, 3), "order F", lambda x: np.reshape(x, (3, 2), order="F")),
+        ((2, 3), "method order F", lambda x: x.reshape(3, 2, order="F")),
+    ],
+    "reshape_in_order": [((2, 3), "F", lambda x: x.reshape((3, 2), order="F"))],
+    "ravel": [
+        ((2, 3), "", np.ravel), ((2, 3), "F", lambda x: np.ravel(x, "F")), ((), "number", np.ravel),
+        ((2, 3), "method", lambda x: x.ravel()), ((2, 3), "flatten", lambda x: x.flatten()),
+    ],
+    "transpose": [
+        ((2, 3), "", np.transpose), ((2, 3, 4), "axes", lambda x: np.transpose(x, (1, 2, 0))),
+        ((2, 3, 4), "negative", lambda x: x.transpose(-1, 0, 1)), ((2, 3), "T", lambda x: x.T), ((), "", np.transpose),
+        ((2, 3, 4), "T", lambda x: x.T), ((2, 3), "None", lambda x: x.transpose(None)),
+    ],
+    "swapaxes": [((2, 3, 4), "0 2", lambda x: np.swapaxes(x, 0, 2)), ((2, 3, 4), "m", lambda x: x.swapaxes(-1, 1))],
+    "moveaxis": [
+        ((2, 3, 4), "0 -1", lambda x: np.moveaxis(x, 0, -1)), ((2, 3, 4), "two", lambda x: np.moveaxis(x, (0, 1), (2, 0)))
+    ],
+    "rollaxis": [((2, 3, 4), "2", lambda x: np.rollaxis(x, 2)), ((2, 3, 4), "1 3", lambda x: np.rollaxis(x, 1, 3))],
+    "expand_dims": [
+        ((3,), "0", lambda x: np.expand_dims(x, 0)), ((3,), "two", lambda x: np.expand_dims(x, (0, -1))),
+        ((), "number", lambda x: np.expand_dims(x, 0)),
+    ],
+    "squeeze": [
+        ((1, 3, 1), "", np.squeeze), ((1, 3, 1), "axis", lambda x: np.squeeze(x, -1)), ((1, 3), "m", lambda x: x.squeeze(0)),
+        ((1, 3, 1), "axes", lambda x: np.squeeze(x, axis=(0, 2))), ((1, 1), "to a number", np.squeeze),
+    ],
+    "broadcast_to": [
+        ((3,), "(2,3)", lambda x: np.broadcast_to(x, (2, 3))), ((), "3", lambda x: np.broadcast_to(x, 3)),
+        ((2, 1), "(4,2,3)", lambda x: np.broadcast_to(x, (4, 2, 3))), ((1, 3), "same", lambda x: np.broadcast_to(x, (1, 3))),
+        ((1,), "large", lambda x: np.sum(np.broadcast_to(x, (100, 100))) / 1e4), ((1,), "0", lambda x: np.broadcast_to(x, (0,))),
+    ],
+    "tile": [
+        ((2, 3), "2", lambda x: np.tile(x, 2)), ((3,), "(2,2)", lambda x: np.tile(x, (2, 2))),
+        ((2, 3), "(2,1)", lambda x: np.tile(x, (2, 1))), ((2,), "0", lambda x: np.tile(x, 0)), ((), "3", lambda x: np.tile(x, 3)),
+    ],
+    "repeat": [
+        ((2, 3), "flat", lambda x: np.repeat(x, 2)), ((2, 3), "axis", lambda x: np.repeat(x, 2, axis=0)),
+        ((2, 3), "counts", lambda x: np.repeat(x, [1, 0, 2], axis=1)), ((3,), "method", lambda x: x.repeat(2)),
+    ],
+    "roll": [
+        ((5,), "2", lambda x: np.roll(x, 2)), ((2, 3), "flat", lambda x: np.roll(x, 1)),
+        ((2, 3), "axis", lambda x: np.roll(x, -1, axis=1)), ((2, 3), "axes", lambda x: np.roll(x, (1, 2), axis=(0, 1))),
+    ],
+    "flip": [((2, 3), "", np.flip), ((2, 3), "0", lambda x: np.flip(x, 0)), ((2, 3), "axes", lambda x: np.flip(x, (0, 1)))],
+    "fliplr": [((2, 3), "", np.fliplr)],
+    "flipud": [((2, 3), "", np.flipud)],
+    "rot90": [((2, 3), "", np.rot90), ((2, 3, 2), "k", lambda x: np.rot90(x, 3, axes=(1, 2)))],
+    "pad": [
+        ((3,), "1", lambda x: np.pad(x, 1)), ((2, 3), "(1,2)", lambda x: np.pad(x, (1, 2))),
+        ((2, 3), "pairs", lambda x: np.pad(x, ((1, 0), (0, 2)), constant_values=3.0)),
+        ((4,), "edge", lambda x: np.pad(x, 2, mode="edge")), ((4,), "reflect", lambda x: np.pad(x, 2, "reflect")),
+        ((4,), "symmetric", lambda x: np.pad(x, (2, 1), "symmetric")), ((4,), "wrap", lambda x: np.pad(x, 3, "wrap")),
+        ((2, 2), "edge", lambda x: np.pad(x, 1, "edge")), ((0,), "empty", lambda x: np.pad(x, 1)),
+    ],
+    "diag": [
+        ((3,), "vector", np.diag), ((2,), "k", lambda x: np.diag(x, -1)), ((3, 3), "matrix", np.diag),
+        ((2, 3), "matrix k", lambda x: np.diag(x, k=1)),
+    ],
+    "diagonal": [
+        ((3, 3), "", np.diagonal), ((2, 3), "1", lambda x: np.diagonal(x, 1)),
+        ((2, 3, 2), "axes", lambda x: np.diagonal(x, 0, 0, 2)), ((2, 3), "method", lambda x: x.diagonal()),
+    ],
+    "triu": [((3, 3), "", np.triu), ((2, 3), "1", lambda x: np.triu(x, 1)), ((2, 2, 3), "-1", lambda x: np.triu(x, k=-1))],
+    "tril": [((3, 3), "", np.tril), ((2, 3), "1", lambda x: np.tril(x, 1)), ((2, 2, 3), "-1", lambda x: np.tril(x, k=-1))],
+    "take": [
+        ((5,), "indices", lambda x: np.take(x, [0, 3, 3])), ((2, 3), "axis", lambda x: np.take(x, [2, 0], axis=1)),
+        ((2, 3), "flat", lambda x: np.take(x, [[5, 0], [1, 1]])), ((2, 3), "one", lambda x: x.take(1, axis=0)),
+        ((3,), "wrap", lambda x: np.take(x, [4, -5], mode="wrap")), ((3,), "clip", lambda x: np.take(x, [7], mode="clip")),
+    ],
+    "take_along_axis": [
+        ((2, 3), "1", lambda x: np.take_along_axis(x, np.array([[0, 0], [2, 1]]), 1)),
+        ((2, 3), "None", lambda x: np.take_along_axis(x, np.array([5, 0, 5]), None)),
+    ],
+    "compress": [
+        ((3,), "", lambda x: np.compress([True, False, True], x)), ((2, 3), "axis", lambda x: np.compress([0, 1], x, axis=0)),
+        ((2, 3), "flat", lambda x: np.compress([0, 1, 0, 0, 1], x)),
+    ],
+    "resize": [((3,), "(2,4)", lambda x: np.resize(x, (2, 4))), ((2, 3), "2", lambda x: np.resize(x, 2))],
+    "sort": [
+        ((5,), "", np.sort), ((2, 3), "0", lambda x: np.sort(x, axis=0)), ((2, 3), "None", lambda x: np.sort(x, axis=None)),
+        ((2, 3), "method", lambda x: TABLE["sort"](x, 0) if isinstance(x, Tensor) else np.sort(x, 0)),
+        ((3,), "kind", lambda x: np.sort(x, kind="mergesort")),
+    ],
+    "split": [
+        ((4,), "2", lambda x: np.split(x, 2)), ((4, 3), "places", lambda x: np.split(x, [1, 2, 2])),
+        ((2, 3), "axis", lambda x: np.split(x, 3, axis=1)), ((4,), "beyond", lambda x: np.split(x, [3, 1, 9])),
+    ],
+    "array_split": [
+        ((5,), "2", lambda x: np.array_split(x, 2)), ((2, 5), "axis", lambda x: np.array_split(x, 3, axis=-1)),
+        ((2,), "more parts than entries", lambda x: np.array_split(x, 3)),
+    ],
+    "hsplit": [((2, 4), "", lambda x: np.hsplit(x, 2)), ((4,), "vector", lambda x: np.hsplit(x, [1]))],
+    "vsplit": [((4, 2), "", lambda x: np.vsplit(x, 2))],
+    "dsplit": [((2, 1, 4), "", lambda x: np.dsplit(x, 2))],
+    "atleast_1d": [((), "number", np.atleast_1d), ((3,), "vector", np.atleast_1d)],
+    "atleast_2d": [((), "number", np.atleast_2d), ((3,), "vector", np.atleast_2d), ((1, 2, 3), "stack", np.atleast_2d)],
+    "atleast_3d": [((), "number", np.atleast_3d), ((3,), "vector", np.atleast_3d), ((2, 3), "matrix", np.atleast_3d)],
+    "index": [
+        ((5,), "int", lambda x: x[1]), ((5,), "negative", lambda x: x[-2]), ((5,), "slice", lambda x: x[1:4:2]),
+        ((5,), "reversed", lambda x: x[::-2]), ((2, 3), "tuple", lambda x: x[1, 2]), ((2, 3), "row", lambda x: x[0]),
+        ((2, 3), "None", lambda x: x[:, None, 1:]), ((2, 3, 2), "Ellipsis", lambda x: x[..., 0]),
+        ((5,), "list", lambda x: x[[0, 3, 0]]), ((5,), "empty list", lambda x: x[[]]),
+        ((5,), "mask", lambda x: x[np.array([True, False, True, True, False])]), ((2, 3), "all", lambda x: x[()]),
+        ((2, 3), "2-d mask", lambda x: x[np.array([[True, False, True], [False, True, False]])]),
+        ((3, 4), "arrays", lambda x: x[np.array([[0, 2], [0, 0]]), np.array([1, 1])]),
+        ((2, 3, 4), "arrays apart", lambda x: x[np.array([0, 1]), :, np.array([3, 3])]),
+        ((2, 3, 4), "mix", lambda x: x[..., np.array([0, 0, 2]), None, 1:]), ((2, 3), "True", lambda x: x[True]),
+        ((), "number", lambda x: x[...]), ((3,), "list of bools", lambda x: x[[True, False, True]]),
+        ((2, 3), "iteration", lambda x: sum(row * (i + 1) for i, row in enumerate(x))),
+    ],
+}  # fmt: skip
+
+for name, rows in MOVES.items():
+    for shape, label, function in rows:
+        case(name, f"{shape_label(shape)} {label}", function, scattered(shape, seed_of(name, shape, label)))
+
+
+def join(name: str, label: str, function: Callable[..., Any], *shapes: tuple[int, ...]) -> None:
+    case(name, label, function, *apart(name, *shapes))
+
+
+for axis in (0, 1, -1):
+    join("concatenate", f"axis={axis}", lambda *xs, axis=axis: np.concatenate(xs, axis), (2, 3), (2, 3), (2, 3))
+    join("stack", f"axis={axis}", lambda *xs, axis=axis: np.stack(xs, axis), (2, 3), (2, 3))
+join("concatenate", "unequal", lambda x, y: np.concatenate([x, y, x], axis=1), (2, 1), (2, 3))
+join("concatenate", "flat", lambda x, y: np.concatenate([x, y], axis=None), (2, 1), (3,))
+join("concatenate", "with a constant", lambda x: np.concatenate([[1.0], x, np.ones(2)]), (2,))
+join("concatenate", "empty", lambda x, y: np.concatenate([x, y]), (0, 2), (1, 2))
+join("concatenate", "rows of one", lambda x: np.concatenate(x), (2, 3))
+join("stack", "numbers", lambda x, y: np.stack([x, y, 2.0]), (), ())
+join("append", "flat", lambda x, y: np.append(x, y), (2, 2), (3,))
+join("append", "axis", lambda x, y: np.append(x, y, axis=0), (2, 2), (1, 2))
+join("append", "a number", lambda x: np.append(x, 4.0), (2,))
+join("vstack", "vectors", lambda x, y: np.vstack([x, y]), (3,), (3,))
+join("vstack", "matrices", lambda x, y: np.vstack((x, y)), (1, 3), (2, 3))
+join("hstack", "vectors", lambda x, y: np.hstack([x, y, [1.0]]), (3,), (2,))
+join("hstack", "numbers", lambda x, y: np.hstack([x, y, 1.0]), (), ())
+join("hstack", "matrices", lambda x, y: np.hstack([x, y]), (2, 1), (2, 3))
+join("dstack", "vectors", lambda x, y: np.dstack([x, y]), (3,), (3,))
+join("dstack", "matrices", lambda x, y: np.dstack([x, y]), (2, 3), (2, 3))
+join("column_stack", "vectors", lambda x, y: np.column_stack([x, y]), (3,), (3,))
+join("column_stack", "mixed", lambda x, y: np.column_stack([x, y, [1.0, 2.0]]), (2,), (2, 2))
+join("broadcast_arrays", "two", lambda x, y: list(np.broadcast_arrays(x, y)), (2, 1), (3,))
+join("atleast_2d", "two", lambda x, y: list(np.atleast_2d(x, y)), (), (3,))
+
+# What only the derivatives of others use --------------------------------------------------------------------
+
+NUMBERS = np.array([[0, 2], [3, 2]])
+KEY = (np.array([1, 1, 0]),)
+case(
+    "gather", "with zeros", lambda x: TABLE["gather"](x, where=NUMBERS), scattered((3,), 1),
+    reference=lambda x: np.array([[0.0, x[1]], [x[2], x[1]]]),
+)  # fmt: skip
+case(
+    "scatter", "with repeats", lambda u: TABLE["scatter"](u, where=NUMBERS, shape=(3,)), scattered((2, 2), 1),
+    reference=lambda u: np.array([0.0, u[0, 1] + u[1, 1], u[1, 0]]),
+)  # fmt: skip
+case(
+    "place", "with repeats", lambda u: TABLE["place"](u, key=KEY, shape=(3,)), scattered((3,), 1),
+    reference=lambda u: np.array([u[2], u[0] + u[1], 0.0]),
+)  # fmt: skip
+
+
+def of(name: str) -> Iterator[Case]:
+    return (c for c in CASES if c.name == name)
