@@ -12,11 +12,12 @@ from autograd_lite.table.reductions import log_softmax, logsumexp, softmax
 from autograd_lite.table.networks import half_squared_distance, linear
 import autograd_lite.numpy_functions
 from autograd_lite.comparing import Comparison, GradientMismatch, check_gradients, compare, numerical_gradient
-from autograd_lite.compiling import compile
+from autograd_lite.compiling import Compiled, compile
 from autograd_lite.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.drawing import draw, render
 from autograd_lite.local_gradient import LocalGradient
 from autograd_lite.own_operations import elementwise, operation
 from autograd_lite.recording import enable_grad, name_scope, no_grad
+from autograd_lite.tracing import NotReplayable
 
 __version__ = "0.1.0"

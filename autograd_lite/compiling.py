@@ -9,7 +9,7 @@ what no result depends on is left out. Before it is trusted, the replay must giv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from threading import RLock
 from typing import Any
 
@@ -165,8 +165,8 @@ class Recording:
         if self.first is None:
             self.first = run = Run(self.step, args, keywords, arrays)
             return run.result
-        inputs = [copied(x) for x in arrays]
         captured = [x.array for x in self.first.tape.captured.values()]
+        inputs = [x if any(np.may_share_memory(data_of(x), a) for a in captured) else copied(x) for x in arrays]
         before = [(array, array.copy()) for array in captured if array.flags.writeable]
         run = Run(self.step, args, keywords, arrays)
         try:
@@ -274,7 +274,10 @@ def same_calls(first: Run, second: Run) -> None:
     if len(a.calls) != len(b.calls):
         longer = a.calls if len(a.calls) > len(b.calls) else b.calls
         extra = longer[min(len(a.calls), len(b.calls))]
-        raise NotReplayable(f"one of two calls does more than the other, beginning with {extra.name}: {ADVICE}")
+        raise NotReplayable(
+            f"one of two calls does more than the other, beginning with {extra.name}. If gradients accumulate, call "
+            f"zero_grad() in the step; {ADVICE}"
+        )
     if [x.index for x in first.results] != [x.index for x in second.results]:
         raise NotReplayable(f"it returns other results, or leaves other gradients, in the second call: {ADVICE}")
     second.temporary = {
@@ -339,7 +342,7 @@ class Program:
     """
 
     def __init__(self, run: Run, args: tuple[Any, ...]) -> None:
-        self.names: dict[str, Any] = {"np": np, "quiet": np.errstate(all="ignore")}
+        self.names: dict[str, Any] = {"np": np, "errstate": np.errstate}
         self.positional = len(args) == len(run.inputs) and all(isinstance(x, (Tensor, np.ndarray)) for x in args)
         self.kind: dict[int, str] = {}
         self.arrays: dict[int, Array] = {}  # the memory of each array, by its index on the tape
@@ -418,7 +421,8 @@ class Program:
         x, function = call.result, call.function
         args = [self._text(a) for a in numbers_as_arrays(call)]
         named = dict(call.keywords)
-        if x is None and isinstance(function, np.ufunc) and len(named.get("out", ())) == 1:
+        by_position = isinstance(function, np.ufunc) and function not in (np.maximum, np.minimum)
+        if x is None and by_position and len(named.get("out", ())) == 1:
             args.append(self._text(named.pop("out")[0]))  # by position it costs less
         keywords = [f"{key}={self._text(value)}" for key, value in named.items()]
         name = self._function(function)
@@ -433,15 +437,15 @@ class Program:
             lines = [f"np.copyto({self._array(x)}, {args[0]})"]
         elif function is np.where:
             lines = [f"np.copyto({self._array(x)}, {args[2]})", f"np.copyto({self._array(x)}, {args[1]}, where={args[0]})"]
-        elif isinstance(function, np.ufunc):
+        elif by_position:
             lines = [f"{name}({', '.join([*args, self._array(x), *keywords])})"]
         elif function is np.dot:  # the method takes 0.1 µs less than the function
             lines = [f"{args[0]}.dot({args[1]}, {self._array(x)})"]
-        elif function in TAKES_OUT or getattr(function, "__name__", "") == "reduce":
+        elif function in TAKES_OUT or isinstance(getattr(function, "__self__", function), np.ufunc):
             lines = [f"{name}({', '.join([*args, *keywords, f'out={self._array(x)}'])})"]
         else:
             lines = [f"np.copyto({self._array(x)}, {applied})"]
-        return ["with quiet:", *(f"    {line}" for line in lines)] if call.quiet else lines
+        return ["with errstate(all='ignore'):", *(f"    {line}" for line in lines)] if call.quiet else lines
 
     def _text(self, x: Any) -> str:
         if type(x) is Traced:
@@ -485,7 +489,7 @@ class Program:
             names[id(t)] = f"p{x.index}"
             self.names[f"p{x.index}"] = t
         if parameters:
-            self.names["attach"] = lambda: attach([(t, x.array) for t, x in parameters])
+            self.names["attach"] = partial(attach, [(t, x.array) for t, x in parameters])
             moved = " or ".join(f"{names[id(t)]}._data is not {self._array(x)}" for t, x in parameters)
             body.append(f"if {moved}: attach()")
         written = {call.target.root.index for call in calls if call.target is not None}

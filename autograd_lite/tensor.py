@@ -318,7 +318,8 @@ class Tensor:
     def numpy(self) -> Array:
         """The values as a read-only view; ``t.numpy().copy()`` can be written to."""
         view = self._data.view()
-        view.flags.writeable = False
+        if type(view) is np.ndarray:  # not in a step that is being recorded
+            view.flags.writeable = False
         return view
 
     def item(self) -> Any:
@@ -332,7 +333,7 @@ class Tensor:
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
             return np.array(self._data, dtype=dtype)
-        return self.numpy()
+        return np.asarray(self.numpy())
 
     def __float__(self) -> float:
         return float(self.item())

@@ -219,7 +219,8 @@ class Traced(NDArrayOperatorsMixin):
             return None
         if out is None:
             return tape.call(function, inputs, keywords)
-        return tape.call(function, inputs, {**keywords, "out": out}, target=out[0])
+        tape.call(function, inputs, {**keywords, "out": out}, target=out[0])
+        return out[0]  # the very array: one from outside stays what it is
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
         tape = active.get()
@@ -233,7 +234,8 @@ class Traced(NDArrayOperatorsMixin):
         out = keywords.get("out")
         if out is None:
             keywords = {key: value for key, value in keywords.items() if key != "out"}
-        return tape.call(function, args, keywords, target=out)
+        result = tape.call(function, args, keywords, target=out)
+        return result if out is None else out
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         raise NotReplayable(f"the step takes an array out of the recording (np.asarray or the like): {ADVICE}")
@@ -269,6 +271,8 @@ class Traced(NDArrayOperatorsMixin):
         return tape.call(function, (self, *args), keywords)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # NumPy asks for its protocols
+            raise AttributeError(name)
         if name not in METHODS:
             raise NotReplayable(
                 f"the step uses the method or attribute '{name}' of an array, which cannot be replayed; "

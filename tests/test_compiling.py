@@ -1,0 +1,415 @@
+"""Compiled steps give what the steps themselves give, or refuse with the reason."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from operation_cases import CASES, Case, outputs
+
+import autograd_lite as ag
+from autograd_lite import NotReplayable, Tensor
+
+Array = np.ndarray[Any, Any]
+
+
+class Network(NamedTuple):
+    parameters: list[Tensor]
+    step: Callable[..., Any]
+
+
+def network(n0: int = 3, n1: int = 4, n2: int = 2, *, learning_rate: float = 0.5, dtype: Any = float) -> Network:
+    """A two-layer network, and one step of gradient descent on it."""
+    rng = np.random.default_rng(7)
+    shapes = [(n1, n0), (n1, 1), (n2, n1), (n2, 1)]
+    w1, b1, w2, b2 = parameters = [Tensor(rng.standard_normal(s), True, dtype=dtype) for s in shapes]
+
+    def step(x: Any, y: Any) -> Any:
+        a1 = ag.sigmoid(ag.linear(w1, x, b1))
+        a2 = ag.sigmoid(ag.linear(w2, a1, b2))
+        cost = ag.half_squared_distance(a2, y)
+        for p in parameters:
+            p.zero_grad()
+        cost.backward()
+        for p in parameters:
+            p.data -= learning_rate * p.grad
+        return cost
+
+    return Network(parameters, step)
+
+
+def by_hand(parameters: list[Array], x: Array, y: Array, learning_rate: float = 0.5) -> Array:
+    """The same step from Eq 3 and Eq 5, in plain NumPy."""
+    w1, b1, w2, b2 = parameters
+    a1 = 1 / (1 + np.exp(-(w1 @ x + b1)))
+    a2 = 1 / (1 + np.exp(-(w2 @ a1 + b2)))
+    delta2 = (a2 - y) * a2 * (1 - a2)
+    delta1 = w2.T @ delta2 * a1 * (1 - a1)
+    grads = [delta1 @ x.T, delta1.sum(1, keepdims=True), delta2 @ a1.T, delta2.sum(1, keepdims=True)]
+    for p, g in zip(parameters, grads):
+        p -= learning_rate * g
+    return np.sum((a2 - y) ** 2) / 2
+
+
+def batches(n: int, dtype: Any = float) -> list[tuple[Array, Array]]:
+    rng = np.random.default_rng(3)
+    return [(rng.standard_normal((3, 5)).astype(dtype), rng.random((2, 5)).astype(dtype)) for _ in range(n)]
+
+
+# Training steps -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_thousands_of_steps_agree_with_eager_and_with_hand(dtype: Any) -> None:
+    eager, other = network(dtype=dtype), network(dtype=dtype)
+    hand = [p.data.copy() for p in eager.parameters]
+    step = ag.compile(other.step)
+    for i in range(2000):
+        [(x, y)] = batches(1, dtype) if i == 0 else [(np.roll(x, 1), np.roll(y, 1))]
+        expected, got = eager.step(x, y), step(x, y)
+        cost = by_hand(hand, x, y)
+        assert got.dtype == dtype and got.item() == expected.item()
+        for p, q in zip(eager.parameters, other.parameters):
+            np.testing.assert_array_equal(p.data, q.data)
+            np.testing.assert_array_equal(p.grad, q.grad)
+    if dtype is np.float64:
+        assert got.item() == pytest.approx(cost, rel=1e-9)
+        for p, q in zip(hand, other.parameters):
+            np.testing.assert_allclose(q.data, p, rtol=1e-8, atol=1e-10)
+
+
+def test_the_replay_is_a_flat_list_of_numpy_calls() -> None:
+    step = ag.compile(network().step)
+    [(x, y)] = batches(1)
+    step(x, y), step(x, y)
+    lines = [line.strip() for line in step.source.splitlines()]
+    assert sum(".dot(" in line for line in lines) == 8  # five products of matrices, ½ vᵀv, two biases
+    assert not any("Tensor(" in line or "backward" in line for line in lines)
+    assert sum(line.startswith("exp(") for line in lines) == 2  # σ and σ' from one pass
+
+
+def test_temporaries_are_not_allocated_again() -> None:
+    import tracemalloc
+
+    step = ag.compile(network(3, 400, 2).step)
+    x, y = np.ones((3, 200)), np.ones((2, 200))
+    for _ in range(4):
+        step(x, y)
+    tracemalloc.start()
+    step(x, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 400 * 200 * 8 / 4  # a quarter of one intermediate array; eager needs several of them
+
+
+def test_what_no_result_needs_is_left_out() -> None:
+    step = ag.compile(lambda x: (np.cosh(x), np.sinh(x))[1])
+    x = np.ones(3)
+    step(x), step(x)
+    assert "sinh" in step.source and "cosh" not in step.source
+
+
+# Every operation ------------------------------------------------------------------------------------------
+
+# every third case; the derivative of det needs the inverse, in a compiled step also where eager has a way around
+FEW = [case for case in CASES[::3] if case.name != "det" or np.linalg.det(case.arrays[0]).all()]
+
+
+@pytest.mark.parametrize("case", FEW, ids=str)
+def test_every_operation_compiles(case: Case) -> None:
+    def step(*arrays: Array) -> Any:
+        tensors = [Tensor(a, True) for a in arrays]
+        results = [y for y in outputs(case.function(*tensors)) if isinstance(y, Tensor) and y.requires_grad]
+        return results, [ag.gradients(y, tensors, np.ones(y.shape)) for y in results]
+
+    compiled = ag.compile(step)
+    for i in range(4):
+        arrays = [a * (1 + 0.01 * i) for a in case.arrays]
+        expected, got = step(*arrays), compiled(*arrays)
+        assert len(expected[0]) == len(got[0])
+        for x, y in zip(expected[0], got[0]):
+            np.testing.assert_allclose(np.asarray(y), np.asarray(x), rtol=1e-12, atol=1e-14)
+        for row, other in zip(expected[1], got[1]):
+            for x, y in zip(row, other):
+                np.testing.assert_allclose(y, x, rtol=1e-12, atol=1e-14)
+
+
+# Functions ------------------------------------------------------------------------------------------------
+
+
+def cost(w: Any, x: Any) -> Any:
+    return np.sum(np.tanh(w @ x) ** 2) + np.log(w**2 + 1).sum()
+
+
+@pytest.mark.parametrize("derive", [ag.grad, ag.value_and_grad, ag.hessian, lambda f: ag.grad(f, (0, 1))])
+def test_derivatives_of_functions(derive: Callable[..., Any]) -> None:
+    f, compiled = derive(cost), ag.compile(derive(cost))
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        w, x = rng.standard_normal((2, 3)), rng.standard_normal((3, 2))
+        expected, got = f(w, x), compiled(w, x)
+        if not isinstance(expected, tuple):
+            expected, got = (expected,), (got,)
+        for a, b in zip(expected, got):
+            np.testing.assert_allclose(b, a, rtol=1e-13, atol=1e-13)
+
+
+def test_results_are_new_arrays_at_each_call() -> None:
+    f = ag.compile(ag.value_and_grad(lambda x: np.sum(np.sin(x))))
+    kept = [f(np.full(3, float(i))) for i in range(5)]
+    for i, (value, slope) in enumerate(kept):
+        assert value == pytest.approx(3 * np.sin(i))
+        np.testing.assert_allclose(slope, np.cos(np.full(3, float(i))))
+    assert not np.shares_memory(kept[3][1], kept[4][1])
+
+
+def test_returned_nests_keep_their_form() -> None:
+    f = ag.compile(lambda x: {"a": (x * 2, [np.exp(x)]), "n": 3, "none": None})
+    for i in range(4):
+        got = f(Tensor([float(i)]))
+        assert got["n"] == 3 and got["none"] is None
+        assert isinstance(got["a"][0], Tensor) and got["a"][0].item() == 2 * i
+        assert got["a"][1][0].item() == pytest.approx(np.exp(i))
+
+
+def test_new_shapes_and_dtypes_are_recorded_again_and_both_kept() -> None:
+    runs = 0
+
+    @ag.compile
+    def double(x: Any, factor: float = 2.0) -> Any:
+        nonlocal runs
+        runs += 1
+        return x * factor
+
+    for _ in range(3):
+        for x in (np.ones(2), np.ones((2, 2)), np.ones(2, np.float32)):
+            for factor in (2.0, 3.0):
+                got = double(x, factor=factor)
+                assert got.dtype == x.dtype and got.shape == x.shape and (got == factor).all()
+    assert runs == 2 * 6
+
+
+# Aliasing ---------------------------------------------------------------------------------------------------
+
+
+def agree(make: Callable[[], tuple[Callable[..., Any], list[Tensor]]], *inputs: list[Array]) -> None:
+    """A step and its compiled twin give the same results and leave the same data and gradients."""
+    (eager, p), (other, q) = make(), make()
+    compiled = ag.compile(other)
+    for arrays in inputs:
+        expected, got = eager(*arrays), compiled(*[a.copy() for a in arrays])
+        np.testing.assert_allclose(np.asarray(got), np.asarray(expected), rtol=1e-13)
+        for a, b in zip(p, q):
+            np.testing.assert_allclose(b.data, a.data, rtol=1e-13)
+            np.testing.assert_allclose(b.grad, a.grad, rtol=1e-13)
+
+
+def test_a_tensor_as_both_operands_and_a_parameter_used_twice() -> None:
+    def make() -> tuple[Callable[..., Any], list[Tensor]]:
+        w = Tensor([[0.5, -1.0], [2.0, 0.3]], True)
+
+        def step(x: Any) -> Any:
+            w.zero_grad()
+            y = np.sum((w @ x) * (w @ x)) + np.sum(w * w) + np.sum(w @ w)
+            y.backward()
+            w.data -= 0.01 * w.grad
+            return y
+
+        return step, [w]
+
+    agree(make, *([np.full((2, 2), i / 3)] for i in range(1, 7)))
+
+
+def test_an_input_that_is_also_an_output_or_the_data_of_a_parameter() -> None:
+    same = ag.compile(lambda x: (x, x * 1.0))
+    for i in range(4):
+        x = np.full(2, float(i))
+        first, second = same(x)
+        assert not np.shares_memory(first, x) and not np.shares_memory(second, x)
+        np.testing.assert_array_equal(first, x)
+
+    w = Tensor([1.0, 2.0], True)
+
+    @ag.compile
+    def step(x: Any) -> Any:
+        w.data -= 0.5 * x
+        return np.sum(x)
+
+    results = [step(w.data).item() for _ in range(4)]
+    # w shrinks by half before it is summed
+    assert results == [1.5, 0.75, 0.375, 0.1875]
+
+
+def test_two_steps_on_the_same_parameters_alternate() -> None:
+    a, b = network(), network()
+
+    def half(net: Network) -> Callable[..., Any]:
+        def step(x: Any) -> Any:
+            w = net.parameters[0]
+            w.zero_grad()
+            y = np.sum((w @ x) ** 2)
+            y.backward()
+            w.data -= 0.001 * w.grad
+            return y
+
+        return step
+
+    steps = (a.step, half(a)), (ag.compile(b.step), ag.compile(half(b)))
+    for x, y in batches(12):
+        for full, part in zip(*[(s[0](x, y), s[1](x)) for s in steps]):
+            assert full.item() == part.item()
+    for p, q in zip(a.parameters, b.parameters):
+        np.testing.assert_array_equal(p.data, q.data)
+
+
+def test_data_replaced_between_calls_is_used() -> None:
+    w = Tensor([1.0, 2.0], True)
+    f = ag.compile(lambda x: np.sum(w * x))
+    for i in range(5):
+        w.data = [float(i), 1.0]
+        assert f(np.array([10.0, 1.0])).item() == 10 * i + 1
+
+
+def test_a_replay_invalidates_graphs_recorded_before_it() -> None:
+    net = network()
+    step = ag.compile(net.step)
+    for x, y in batches(3):
+        step(x, y)
+    older = np.sum(net.parameters[0] ** 2)
+    step(x, y)
+    with pytest.raises(RuntimeError, match="replaced after the graph was recorded"):
+        older.backward()
+
+
+def test_gradients_of_tensor_arguments() -> None:
+    @ag.compile
+    def step(x: Tensor) -> Any:
+        x.zero_grad()
+        y = np.sum(x**3)
+        y.backward()
+        return y
+
+    tensors = [Tensor([float(i), 1.0], True) for i in range(5)]
+    for x in tensors:
+        step(x)
+    for i, x in enumerate(tensors):
+        np.testing.assert_allclose(x.grad, [3 * i**2, 3.0])
+
+
+def test_called_from_two_threads() -> None:
+    net = network(learning_rate=0.0)
+    step = ag.compile(net.step)
+    data = batches(40)
+    expected = [net.step(x, y).item() for x, y in data]
+    wrong: list[int] = []
+
+    def work(start: int) -> None:
+        for _ in range(10):
+            for i in range(start, len(data), 2):
+                if step(*data[i]).item() != expected[i]:
+                    wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_other_threads_compute_as_usual_while_a_step_is_recorded() -> None:
+    inside, done = threading.Event(), threading.Event()
+    w = Tensor([1.0, 2.0], True)
+
+    def step(x: Any) -> Any:
+        inside.set()
+        done.wait(10)
+        return np.sum(w * x)
+
+    thread = threading.Thread(target=ag.compile(step), args=(np.ones(2),))
+    thread.start()
+    inside.wait(10)
+    y = np.sum(w * w)
+    y.backward()
+    done.set()
+    thread.join()
+    assert type(w.data) is np.ndarray and type(w.grad) is np.ndarray
+    np.testing.assert_array_equal(w.grad, [2.0, 4.0])
+
+
+# What is refused --------------------------------------------------------------------------------------------
+
+
+def refused(step: Callable[..., Any], match: str, *arrays: Array) -> None:
+    compiled = ag.compile(step)
+    with pytest.raises(NotReplayable, match=match):
+        for _ in range(3):
+            compiled(*(arrays or (np.ones(3),)))
+
+
+def test_a_branch_on_a_value() -> None:
+    refused(lambda x: x * 2 if x[0] > 0 else x, "in a decision")
+    refused(lambda x: x * float(np.sum(x)), "as a Python number")
+    refused(lambda x: Tensor(x, True).sum().item(), "as a Python number")
+    refused(lambda x: x if np.allclose(x, 1) else -x, "allclose makes a decision")
+    refused(lambda x: np.asarray(Tensor(x) * 2), "out of the recording")
+
+
+def test_randomness_from_outside() -> None:
+    rng = np.random.default_rng(0)
+    refused(lambda x: x + rng.random(3), "operation 0, add, got the values .* in the first call and the values")
+    refused(lambda x: x * rng.random(), "operation 0, multiply, got 0.")
+
+
+def test_another_operation_at_the_second_call() -> None:
+    functions = iter([np.sin, np.cos, np.cos])
+    refused(lambda x: next(functions)(x), "operation 0 was sin in the first call and cos in the second")
+    counts = iter([1, 2, 2])
+    refused(lambda x: sum(np.exp(x) for _ in range(next(counts))), "does more than the other, beginning with exp")
+
+
+def test_state_that_is_not_in_tensors() -> None:
+    momentum = np.zeros(3)
+
+    def step(x: Any) -> Any:
+        nonlocal momentum
+        momentum *= 0.9  # NumPy alone: no call with an array of the step
+        momentum += x
+        return x * momentum
+
+    refused(step, "Keep state in Tensors")
+
+
+def test_gradients_that_accumulate_are_noticed() -> None:
+    w = Tensor([1.0], True)
+
+    def step(x: Any) -> Any:
+        y = np.sum(w * x)
+        y.backward()
+        return y
+
+    refused(step, "beginning with add. If gradients accumulate, call zero_grad", np.ones(1))
+    np.testing.assert_array_equal(w.grad, [2.0])  # the two calls did what they would have done
+
+
+def test_a_refused_step_leaves_everything_as_the_step_left_it() -> None:
+    w = Tensor([1.0, 2.0], True)
+    rng = np.random.default_rng(0)
+    noise = []
+
+    def step(x: Any) -> Any:
+        noise.append(rng.random(2))
+        w.data -= x * noise[-1]
+        return w.data * 1.0
+
+    compiled = ag.compile(step)
+    compiled(np.ones(2))
+    with pytest.raises(NotReplayable):
+        compiled(np.ones(2))
+    np.testing.assert_allclose(w.data, [1.0, 2.0] - noise[0] - noise[1])
+    with pytest.raises(NotReplayable):
+        compiled(np.ones(2))
+    assert len(noise) == 2  # a refused step is not run again
