@@ -47,34 +47,31 @@ def quadratic_cost(a: Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
     return C
 
 
-def floors(a: Any) -> tuple[Any, Any]:
-    """The least value of a and of 1 − a to divide by: what the dtype can still tell from 0 and from 1."""
-    limits = np.finfo(a.dtype)
-    return limits.tiny, limits.dtype.type(limits.eps / 2)
+# The two entropies, entry by entry. Where rounding has made an output exactly 0 or 1, the nearest number in between
+# stands for it: cost and derivative are finite, and the derivative points the right way. Outside, log gives NaN.
 
 
-def cross_entropy_forward(a: Any, y: Any) -> Any:
-    least, least_complement = floors(a)
-    return -(y * np.log(np.maximum(a, least)) + (1 - y) * np.log(np.maximum(1 - a, least_complement)))
+def nonzero(a: Any) -> Any:
+    return np.where(np.equal(a, 0), np.finfo(a.dtype).tiny, a)
 
 
-def cross_entropy_slope(a: Any, y: Any) -> Any:
-    least, least_complement = floors(a)
-    return (a - y) / (np.maximum(a, least) * np.maximum(1 - a, least_complement))
+def complement(a: Any) -> Any:
+    """1 − a, which is not 0."""
+    return np.where(np.equal(a, 1), np.finfo(a.dtype).epsneg, 1 - a)
 
 
 cross_entropy = ag.elementwise(
     "cross_entropy",
-    cross_entropy_forward,
-    cross_entropy_slope,
-    lambda a, y: np.log(np.maximum(1 - a, floors(a)[1])) - np.log(np.maximum(a, floors(a)[0])),
+    lambda a, y: -(y * np.log(nonzero(a)) + (1 - y) * np.log(complement(a))),
+    lambda a, y: (a - y) / (nonzero(a) * complement(a)),
+    lambda a, y: np.log(complement(a)) - np.log(nonzero(a)),
     labels=("({0} − {1})/({0}(1 − {0}))", "log((1 − {0})/{0})"),
 )
 log_likelihood = ag.elementwise(
     "log_likelihood",
-    lambda a, y: -y * np.log(np.maximum(a, floors(a)[0])),
-    lambda a, y: -y / np.maximum(a, floors(a)[0]),
-    lambda a, y: -np.log(np.maximum(a, floors(a)[0])),
+    lambda a, y: -y * np.log(nonzero(a)),
+    lambda a, y: -y / nonzero(a),
+    lambda a, y: -np.log(nonzero(a)),
     labels=("−{1}/{0}", "−log {0}"),
 )
 
@@ -88,8 +85,8 @@ def cross_entropy_cost(a: Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
     Parameters
     ----------
     a : Tensor, shape (n, batch)
-        The outputs of the network, from 0 to 1. Where rounding has made one exactly 0 or 1, the cost and its
-        derivative are those of the nearest number in between: finite, and pointing the right way.
+        The outputs of the network, from 0 to 1. One that rounding has made exactly 0 or 1 counts as the nearest
+        number in between, so that cost and derivative stay finite.
     y : array_like or Tensor, shape (n, batch)
         The targets; converted to the dtype of a.
 
@@ -133,14 +130,23 @@ def log_likelihood_cost(a: Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
     return summed(log_likelihood, a, y)
 
 
+def refuse_outside(entropy: Any, a: Tensor) -> None:
+    """Refuse outputs that are no probabilities."""
+    outside = (a.data < 0) | (a.data > 1)
+    try:
+        if not outside.any():
+            return
+    except TypeError:  # in a step that is being compiled no decision depends on a value; there, log gives NaN
+        return
+    raise ValueError(
+        f"{entropy.__name__}_cost takes outputs between 0 and 1, but {a.describe()} holds {a.data[outside][0]}; "
+        "end the network with Sigmoid or Softmax, or use quadratic_cost"
+    )
+
+
 def summed(entropy: Any, a: Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
     y = as_targets(y, a)
-    outside = (a.data < 0) | (a.data > 1)
-    if outside.any():
-        raise ValueError(
-            f"{entropy.__name__}_cost takes outputs between 0 and 1, but {a.describe()} holds {a.data[outside][0]}; "
-            "end the network with Sigmoid or Softmax, or use quadratic_cost"
-        )
+    refuse_outside(entropy, a)
     with ag.name_scope("cost"):
         C: Tensor = np.sum(entropy(a, y))
     C.name = "C"

@@ -1,15 +1,16 @@
-"""How the parameters follow the gradients that `backward` has left in them."""
+"""How the parameters follow the gradients that `backward` has left in them.
+
+What an optimizer remembers from step to step lies in Tensors, as the parameters do: so a step can be compiled.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from autograd_lite import Tensor
-
-Array = np.ndarray[Any, Any]
 
 
 class Optimizer:
@@ -20,7 +21,7 @@ class Optimizer:
     parameters : dict by name, or iterable of Tensor
         Leaves that require a gradient.
     learning_rate : float
-        May be changed between steps.
+        May be changed between steps; a compiled step keeps the one that it was recorded with.
 
     Raises
     ------
@@ -74,6 +75,10 @@ def fraction(name: str, value: float) -> float:
     if not 0 <= value < 1:
         raise ValueError(f"{name} is a number from 0 to less than 1, not {value}")
     return float(value)
+
+
+def zeros_like(parameters: Iterable[Tensor]) -> list[Tensor]:
+    return [Tensor(np.zeros_like(p.data)) for p in parameters]
 
 
 def refuse_step() -> NoReturn:
@@ -145,7 +150,7 @@ class Momentum(Optimizer):
     ) -> None:
         super().__init__(parameters, learning_rate)
         self.momentum = fraction("momentum", momentum)
-        self._velocities: list[Array] = [np.zeros_like(p.data) for p in self.parameters]
+        self._velocities = zeros_like(self.parameters)
 
     def step(self) -> None:
         rate, momentum = self.learning_rate, self.momentum
@@ -153,9 +158,9 @@ class Momentum(Optimizer):
         for p, v in zip(self.parameters, self._velocities):
             gradient = p.grad
             if gradient is not None:
-                v *= momentum
-                v -= rate * gradient
-                p.data += v
+                v.data *= momentum
+                v.data -= rate * gradient
+                p.data += v.data
                 stepped = True
         if not stepped:
             refuse_step()
@@ -198,26 +203,22 @@ class Adam(Optimizer):
         super().__init__(parameters, learning_rate)
         self.beta1, self.beta2 = fraction("beta1", beta1), fraction("beta2", beta2)
         self.epsilon = positive("epsilon", epsilon)
-        self._means: list[Array] = [np.zeros_like(p.data) for p in self.parameters]
-        self._squares: list[Array] = [np.zeros_like(p.data) for p in self.parameters]
-        self._steps = 0
+        self._means = zeros_like(self.parameters)
+        self._squares = zeros_like(self.parameters)
+        self._powers = Tensor([1.0, 1.0])  # beta1ᵗ and beta2ᵗ after t steps
 
     def step(self) -> None:
+        if all(p.grad is None for p in self.parameters):
+            refuse_step()
         beta1, beta2 = self.beta1, self.beta2
-        steps = self._steps + 1
-        # the corrections 1 / (1 − βᵗ) of m and √v, moved into two numbers
-        root = (1 - beta2**steps) ** 0.5
-        rate, epsilon = self.learning_rate * root / (1 - beta1**steps), self.epsilon * root
-        stepped = False
+        self._powers.data *= np.array([beta1, beta2])
+        corrections = 1 - self._powers.data
         for p, m, v in zip(self.parameters, self._means, self._squares):
             gradient = p.grad
             if gradient is not None:
-                m *= beta1
-                m += (1 - beta1) * gradient
-                v *= beta2
-                v += (1 - beta2) * gradient * gradient
-                p.data -= rate * m / (np.sqrt(v) + epsilon)
-                stepped = True
-        if not stepped:
-            refuse_step()
-        self._steps = steps
+                m.data *= beta1
+                m.data += (1 - beta1) * gradient
+                v.data *= beta2
+                v.data += (1 - beta2) * gradient * gradient
+                of_mean, of_square = corrections.astype(p.dtype)
+                p.data -= self.learning_rate * (m.data / of_mean) / (np.sqrt(v.data / of_square) + self.epsilon)

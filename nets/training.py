@@ -75,6 +75,7 @@ def train(
     held_out: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     cost: Cost = quadratic_cost,
     optimizer: Callable[[dict[str, Tensor], float], Optimizer] = GradientDescent,
+    compile: bool = False,
 ) -> History:
     """Train a network on batches of samples, drawn anew without replacement in every epoch.
 
@@ -101,6 +102,8 @@ def train(
     optimizer : callable
         ``optimizer(parameters, learning_rate)``, such as `GradientDescent`, `Momentum`, `Adam`, or
         ``functools.partial(Momentum, momentum=0.5)``.
+    compile : bool
+        Whether to record a step once and replay it, as `autograd_lite.compile` does: faster, same results.
 
     Returns
     -------
@@ -132,6 +135,11 @@ def train(
     follow = optimizer(net.parameters(), learning_rate)
     history = History()
 
+    def step(inputs: Array, outputs: Array) -> None:
+        follow.zero_grad()
+        cost(net(inputs), outputs).backward()
+        follow.step()
+
     def take_stock() -> None:
         """Add to the history where the network stands."""
         known = evaluate(net, x, y, cost=cost)
@@ -151,14 +159,13 @@ def train(
     # as rows, samples lie together in memory, and drawing a batch copies whole rows
     samples, targets = (np.ascontiguousarray(columns.T, net.dtype) for columns in (x, y))
     n = len(samples)
+    descend = ag.compile(step) if compile else step
     with progress_bar(epochs if progress else None) as bar:
         for _ in range(epochs):
             order = rng.permutation(n)
             for start in range(0, n, batch_size):
                 chosen = order[start : start + batch_size]
-                follow.zero_grad()
-                cost(net(samples[chosen].T), targets[chosen].T).backward()
-                follow.step()
+                descend(samples[chosen].T, targets[chosen].T)
             take_stock()
             if bar is not None:
                 shown = history.held_out_accuracy or history.accuracy
