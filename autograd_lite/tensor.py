@@ -511,10 +511,13 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     """
     if isinstance(data, Tensor):
         return data
-    if isinstance(data, (list, tuple)):
-        refuse_tensors_in(data)
-    if type(data) not in ARRAYS or (dtype is not None and data.dtype != dtype):  # type: ignore[union-attr]
-        data = np.asarray(data, dtype=dtype)
+    if type(data) not in ARRAYS or dtype is not None:
+        if isinstance(data, (list, tuple)):
+            refuse_tensors_in(data)
+        if type(data) is np.ndarray or type(data) not in ARRAYS:
+            data = np.asarray(data, dtype=dtype)
+        elif data.dtype != dtype:
+            data = data.astype(dtype)
     t = computed(data)
     t.name = name
     return t

@@ -31,6 +31,7 @@ _linear = general_operation(
     Edge(lambda w, a, b, z: a, pull_left, "({1})ᵀ", "{u} {d}"),
     Edge(lambda w, a, b, z: w, pull_right, "({0})ᵀ", "{d} {u}"),
     Edge(lambda w, a, b, z: 1, scaled, "1"),
+    keywords=False,
 )
 
 
