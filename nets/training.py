@@ -182,7 +182,8 @@ def progress_bar(epochs: int | None) -> Any:
         from tqdm import tqdm
     except ImportError:  # the bar is a convenience, not worth refusing to train
         return nullcontext()
-    return tqdm(total=epochs, desc="training", unit="epoch")
+    form = "{desc} |{bar}| {n}/{total} epochs [{elapsed}<{remaining}{postfix}]"
+    return tqdm(total=epochs, desc="training", ncols=79, bar_format=form)
 
 
 # How good a network is ------------------------------------------------------------------------------------------

@@ -1,0 +1,220 @@
+"""Train a two-layer sigmoid network, check its gradients by hand and by differences, and draw what happened.
+
+    python examples/two_layer_network.py                  # scikit-learn's handwritten digits
+    python examples/two_layer_network.py --data chapter   # the four samples and the 3-4-1 network of the chapter
+
+Needs the extra `examples`: pip install "autograd_lite[examples]"
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import autograd_lite as ag
+from nets import History, TwoLayerNet, closed_form, evaluate, train
+
+Array = np.ndarray[Any, Any]
+INSTALL = 'pip install "autograd_lite[examples]"'
+
+
+class Problem(NamedTuple):
+    """Samples as columns, and how to learn them."""
+
+    title: str
+    x: Array
+    y: Array
+    held_out: tuple[Array, Array] | None
+    net: TwoLayerNet
+    epochs: int
+    batch_size: int
+    learning_rate: float
+
+
+def digits(seed: int) -> Problem:
+    """1,797 images of 8 × 8 pixels, a fifth of them held out; the outputs are the ten digits."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        sys.exit(f"the digits come with scikit-learn, which is not installed: {INSTALL}")
+    images, labels = load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    x, y = images[order].T / 16, np.eye(10)[labels[order]].T
+    n = len(labels) // 5
+    title = f"Handwritten digits: {len(labels) - n:,} images to learn from, {n} held out"
+    net = TwoLayerNet(64, 32, 10, seed=seed)
+    return Problem(title, x[:, n:], y[:, n:], (x[:, :n], y[:, :n]), net, 30, 10, 0.3)
+
+
+def chapter(seed: int) -> Problem:
+    """The exclusive or of the first two inputs; the third is always 1, in place of biases."""
+    x = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]).T
+    y = np.array([[0, 1, 1, 0]])
+    net = TwoLayerNet(3, 4, 1, bias=False, seed=seed)
+    return Problem("The four samples of the chapter", x, y, None, net, 2000, 4, 4.0)
+
+
+PROBLEMS: dict[str, Callable[[int], Problem]] = {"digits": digits, "chapter": chapter}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    problem = PROBLEMS[options.data](options.seed)
+    net, x, y = problem.net, problem.x, problem.y
+    print(f"{problem.title}\n{net}")
+
+    start = time.perf_counter()
+    history = train(
+        net,
+        x,
+        y,
+        epochs=problem.epochs if options.epochs is None else options.epochs,
+        batch_size=problem.batch_size,
+        learning_rate=problem.learning_rate,
+        seed=options.seed,
+        held_out=problem.held_out,
+    )
+    seconds = time.perf_counter() - start
+    print(
+        f"{history.epochs} epochs in {seconds:.1f} s: cost per sample {history.cost[0]:#.3g} → {history.cost[-1]:#.3g}"
+    )
+    report(problem)
+    check_by_hand(net, x, y)
+    check_by_differences(net, x[:, :8], y[:, :8])
+
+    written = [learning_curve(history, options.output / f"{options.data}_learning_curve.png")]
+    cost = net.cost(x[:, :4], y[:, :4])  # few samples: the picture shows their values
+    for suffix in ("svg", "png"):
+        written.append(ag.render(cost, options.output / f"{options.data}_graph.{suffix}"))
+    print("\nwritten:", *written, sep="\n  ")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Train a two-layer sigmoid network, compare its gradients by Eq 3 and Eq 5 with automatic and "
+        "numerical ones, and draw the computation graph and the learning curve.",
+    )
+    parser.add_argument("--data", choices=PROBLEMS, default="digits", help="what to learn (default: digits)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("output"), metavar="DIR", help="folder for the images (default: output)"
+    )
+    parser.add_argument(
+        "--epochs", type=natural, metavar="N", help="how often each sample is used (default: 30 or 2000)"
+    )
+    parser.add_argument("--seed", type=natural, default=0, help="for weights and order of the samples (default: 0)")
+    options = parser.parse_args(arguments)
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # better now than after the training
+        parser.error(f"cannot make the folder {options.output}: {error.strerror}")
+    return options
+
+
+def natural(text: str) -> int:
+    """A number from 0 up, as argparse takes it."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+# What is printed ------------------------------------------------------------------------------------------------
+
+
+def report(problem: Problem) -> None:
+    """How good the network is: on images that it has not seen, or sample by sample."""
+    if problem.held_out is not None:
+        n = problem.held_out[0].shape[1]
+        share = evaluate(problem.net, *problem.held_out).accuracy
+        print(f"\naccuracy on held-out images: {share:.1%} ({round(share * n)} of {n})")
+        return
+    print("\nsample     target  output")
+    for sample, target, output in zip(problem.x.T, problem.y[0], problem.net(problem.x).data[0]):
+        print(f"{sample!s:9}  {target:6}  {output:6.3f}")
+
+
+def check_by_hand(net: TwoLayerNet, x: Array, y: Array) -> None:
+    """Eq 3 and Eq 5 against backpropagation, on all samples at once."""
+    for p in net.parameters().values():
+        p.zero_grad()
+    net.cost(x, y).backward()
+    automatic = {name: p.grad for name, p in net.parameters().items()}
+    show(
+        f"gradients by Eq 5 (w1), Eq 3 (w2){'' if net.b1 is None else ' and their bias forms'} against automatic ones",
+        x,
+        ag.compare(closed_form.gradients(net, x, y), automatic),
+    )
+
+
+def check_by_differences(net: TwoLayerNet, x: Array, y: Array) -> None:
+    """Eq 3 and Eq 5 against numerical differentiation: on few samples, as every weight takes two evaluations."""
+    parameters = net.parameters()
+
+    def cost(*values: Any) -> float:
+        p = dict(zip(parameters, values))
+        a2 = closed_form.forward(p["w1"], p.get("b1"), p["w2"], p.get("b2"), x).a2
+        return closed_form.eq_a(a2, y)
+
+    numerical = dict(zip(parameters, ag.numerical_gradient(cost, *parameters.values())))
+    weights = sum(p.size for p in parameters.values())
+    show(
+        f"the same against numerical ones, which take 2 × {weights:,} evaluations",
+        x,
+        ag.compare(closed_form.gradients(net, x, y), numerical, rtol=1e-5, atol=1e-9),
+    )
+
+
+def show(title: str, x: Array, comparison: ag.Comparison) -> None:
+    print(f"\n{title}\n({x.shape[1]:,} samples)\n\n{comparison}")
+    comparison.raise_if_different()
+
+
+# What is drawn --------------------------------------------------------------------------------------------------
+
+
+def learning_curve(history: History, path: Path) -> Path:
+    """Draw cost and accuracy by epoch."""
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator, PercentFormatter
+    except ImportError:
+        sys.exit(f"the learning curve is drawn with matplotlib, which is not installed: {INSTALL}")
+    figure = Figure(figsize=(9, 3.6), dpi=160, layout="constrained")
+    panels = zip(
+        figure.subplots(1, 2),
+        ("cost per sample", "accuracy"),
+        ("{:#.2g}", "{:.1%}"),
+        (history.cost, history.accuracy),
+        (history.held_out_cost, history.held_out_accuracy),
+    )
+    for axes, title, form, known, unknown in panels:
+        for color, label, values in (("#1f5fa8", "trained with", known), ("#d1640f", "held out", unknown)):
+            if values:
+                axes.plot(values, color=color, linewidth=2, label=f"{label}: {form.format(values[-1])}")
+        axes.set_title(title, loc="left", fontsize=12)
+        axes.set_xlabel("epochs")
+        axes.set_xlim(0, max(history.epochs, 1))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.grid(color="#e3e3e3", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+        if title == "accuracy":
+            good = min(values[-1] for values in (known, unknown) if values) > 0.9
+            axes.set_ylim(0.8 if good and unknown else 0, 1.01)  # where the two curves part
+            axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        else:
+            axes.set_yscale("log")
+    figure.savefig(path)
+    return path
+
+
+if __name__ == "__main__":
+    main()
