@@ -16,7 +16,6 @@ from autograd_lite.operation import (
     Edge,
     Operation,
     applied,
-    broadcast,
     constant,
     general_operation,
     register,
@@ -113,7 +112,7 @@ for function in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis):
 
 _broadcast_to = general_operation(
     "broadcast_to",
-    lambda x, shape: broadcast(x if hasattr(x, "shape") else np.asarray(x), shape),
+    lambda x, shape: np.broadcast_to(x, shape),
     Edge(lambda *_, shape: 1, lambda u, d, x, out: sum_to(u, x.shape), "broadcast", LINEAR),
 )
 
@@ -365,6 +364,8 @@ def dsplit(x: Any, sections: Any) -> list[Any]:
 
 
 def _parts(cut: Callable[..., Any], x: Any, sections: Any, axis: int) -> list[Any]:
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"an array of shape {x.shape} has no axis {axis} to be split along")
     numbers = cut(np.arange(x.shape[axis]), sections)
     before = (slice(None),) * (axis % x.ndim)
     return [x[(*before, slice(n[0], n[-1] + 1) if n.size else slice(0, 0))] for n in numbers]
