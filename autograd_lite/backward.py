@@ -75,7 +75,7 @@ def sweep(
             check_unchanged(out)
         operation = out._operation
         if evaluate_rules:
-            values = evaluated_again(out)
+            values: Any = evaluated_again(out)
         else:
             values = out._values
         for x, pull, value in zip(out._operands, operation.pulls, values):

@@ -193,8 +193,8 @@ def prove(program: Program, run: Run, inputs: list[Any], before: list[tuple[Arra
         np.copyto(array, values)
     returned = program.replay(*inputs)
     results = [data_of(x) for x in leaves(returned) if isinstance(x, (Tensor, np.ndarray))]
-    grads = [(inputs[t] if type(t) is int else t)._grad for t in program.grads]
-    replayed = [np.copy(x) for x in (*results, *grads, *(array for array, _ in before))]
+    grads = [(t if isinstance(t, Tensor) else inputs[t])._grad for t in program.grads]
+    replayed: list[Array] = [np.copy(x) for x in (*results, *grads, *(array for array, _ in before))]
     for (array, _), values in zip(before, expected[len(run.results) :]):
         np.copyto(array, values)
     for one, other in zip(expected, replayed):
@@ -211,7 +211,7 @@ def close(a: Array, b: Array) -> bool:
     return np.allclose(a, b, rtol=tolerance, atol=tolerance * float(scale), equal_nan=True)
 
 
-def data_of(x: Any) -> Array:
+def data_of(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
 
 
@@ -232,11 +232,12 @@ class Run:
             self.returned = rebuilt(returned, lambda x: as_traced(tape, x))
         self.temporary: set[int] = set()  # arrays that the step makes anew each time, by index on the tape
         self.tensors = list(tape.tensors.values())
-        self.grads = [(t, t._grad) for t, _ in self.tensors if type(t._grad) is Traced]
+        grads: list[tuple[Tensor, Any]] = [(t, t._grad) for t, _ in self.tensors]
+        self.grads = [(t, grad) for t, grad in grads if type(grad) is Traced]
         for t, grad in self.grads:
-            t._grad = grad.array  # type: ignore[union-attr]
+            t._grad = grad.array
         self.results: list[Traced] = [x for x in leaves(self.returned) if type(x) is Traced]
-        self.results += [grad for _, grad in self.grads]  # type: ignore[misc]
+        self.results += [grad for _, grad in self.grads]
         self.kinds = [isinstance(x, Tensor) for x in leaves(returned) if isinstance(x, Tensor) or type(x) in ARRAYS]
         kinds = iter(self.kinds)
         self.result = rebuilt(
@@ -264,12 +265,14 @@ def same_calls(first: Run, second: Run) -> None:
     a, b = first.tape, second.tape
     for i, (one, other) in enumerate(zip(a.calls, b.calls)):
         if one.function != other.function:
-            raise NotReplayable(f"operation {i} was {one.name} in the first call and {other.name} in the second: {ADVICE}")
+            raise NotReplayable(
+                f"operation {i} was {one.name} in the first call and {other.name} in the second: {ADVICE}"
+            )
         for x, y in zip(flat(one), flat(other)):
             if not same(x, y):
                 raise NotReplayable(
-                    f"operation {i}, {one.name}, got {shown(x)} in the first call and {shown(y)} in the second. Pass what "
-                    f"varies, such as random numbers, as an array among the arguments; {ADVICE}"
+                    f"operation {i}, {one.name}, got {shown(x)} in the first call and {shown(y)} in the second. Pass "
+                    f"what varies, such as random numbers, as an array among the arguments; {ADVICE}"
                 )
     if len(a.calls) != len(b.calls):
         longer = a.calls if len(a.calls) > len(b.calls) else b.calls
@@ -370,7 +373,7 @@ class Program:
         needed = {x.root.index for x in results}
         kept = []
         for call in reversed(calls):
-            root = (call.target if call.result is None else call.result).root  # type: ignore[union-attr]
+            root = (call.target if call.result is None else call.result).root
             outlives = call.target is not None and self.kind[root.index] in (INPUT, OUTSIDE)
             if outlives and root.index not in temporary or root.index in needed:
                 kept.append(call)
@@ -436,7 +439,8 @@ class Program:
         elif function in COPIES:
             lines = [f"np.copyto({self._array(x)}, {args[0]})"]
         elif function is np.where:
-            lines = [f"np.copyto({self._array(x)}, {args[2]})", f"np.copyto({self._array(x)}, {args[1]}, where={args[0]})"]
+            into = self._array(x)
+            lines = [f"np.copyto({into}, {args[2]})", f"np.copyto({into}, {args[1]}, where={args[0]})"]
         elif by_position:
             lines = [f"{name}({', '.join([*args, self._array(x), *keywords])})"]
         elif function is np.dot:  # the method takes 0.1 µs less than the function
@@ -593,7 +597,7 @@ def times_one(call: Call) -> Traced | None:
     for one, other in (call.args, call.args[::-1]):
         if one.initial is not None and not one.array.flags.writeable and one.ndim == 0 and one.initial == 1:
             if other.shape == call.result.shape and other.dtype == call.result.dtype:  # type: ignore[union-attr]
-                return other  # type: ignore[no-any-return]
+                return other
     return None
 
 

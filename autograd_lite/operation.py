@@ -173,7 +173,7 @@ def unrolled(operation: Operation, together: Callable[..., Any] | None = None) -
     names = {**globals(), "operation": operation, "forward": operation.forward, "together": together}
     names.update((f"rule{i}", rule) for i, rule in enumerate(operation.rules))
     exec("\n".join(lines), names)
-    return names["apply"]  # type: ignore[no-any-return]
+    return names["apply"]
 
 
 NO_KEYWORDS: dict[str, Any] = {}

@@ -35,7 +35,7 @@ class State:
         self.outer = outer
 
 
-state: ContextVar[State] = ContextVar("autograd_lite recording", default=State())
+state: ContextVar[State] = ContextVar("autograd_lite recording", default=State())  # noqa: B039 - never changed
 
 
 def changed() -> int:

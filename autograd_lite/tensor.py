@@ -127,10 +127,7 @@ class Tensor:
             data = data._data
         elif isinstance(data, (list, tuple)):
             refuse_tensors_in(data)
-        if type(data) in ARRAYS:
-            self._data = data.astype(data.dtype if dtype is None else dtype)  # type: ignore[union-attr]
-        else:
-            self._data = np.array(data, dtype=dtype)
+        self._data: Array = copied(data, dtype)
         if self._data.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, not data of dtype {self._data.dtype}")
         self.name = name
@@ -192,7 +189,7 @@ class Tensor:
             if array.shape != self.shape:
                 raise ValueError(f"grad of {self.describe()} cannot have shape {array.shape}")
             new = array.astype(self.dtype)
-        self._grad = new  # type: ignore[assignment]
+        self._grad = new
 
     @property
     def requires_grad(self) -> bool:
@@ -396,7 +393,7 @@ class Tensor:
     __neg__, __pos__, __abs__ = _method("negative"), _method("positive"), _method("abs")
     __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
     __gt__, __ge__ = _comparison(np.greater), _comparison(np.greater_equal)
-    __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)  # type: ignore[assignment]
+    __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)
     __hash__ = object.__hash__
 
     exp, log, sqrt, square = _method("exp"), _method("log"), _method("sqrt"), _method("square")
@@ -461,6 +458,13 @@ DISPATCH: dict[str, Callable[..., Any]] = {}
 """How NumPy's functions find their operation; filled by the module that knows NumPy's names."""
 
 
+def copied(data: Any, dtype: npt.DTypeLike | None) -> Any:
+    """An array of its own, of the values of `data`."""
+    if type(data) in ARRAYS:
+        return data.astype(data.dtype if dtype is None else dtype)
+    return np.array(data, dtype=dtype)
+
+
 def computed(
     data: Any,
     operation: Any = None,
@@ -511,14 +515,10 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     """
     if isinstance(data, Tensor):
         return data
-    if type(data) not in ARRAYS or dtype is not None:
-        if isinstance(data, (list, tuple)):
-            refuse_tensors_in(data)
-        if type(data) is np.ndarray or type(data) not in ARRAYS:
-            data = np.asarray(data, dtype=dtype)
-        elif data.dtype != dtype:
-            data = data.astype(dtype)
-    t = computed(data)
+    if isinstance(data, (list, tuple)):
+        refuse_tensors_in(data)
+    array: Any = data if type(data) in ARRAYS else np.asarray(data)
+    t = computed(array if dtype is None or array.dtype == dtype else array.astype(dtype))
     t.name = name
     return t
 

@@ -38,7 +38,7 @@ class Call(NamedTuple):
 
     @property
     def name(self) -> str:
-        return getattr(self.function, "__qualname__", None) or getattr(self.function, "__name__", "?")
+        return str(getattr(self.function, "__name__", self.function))
 
 
 class Tape:
@@ -323,10 +323,10 @@ def _recording_on(tape: Tape) -> Iterator[None]:
         tape = active.get()
         return array if tape is None else tape.data_of(t, array)
 
-    Tensor._data = property(get, lambda t, array: slot.__set__(t, array))  # type: ignore[assignment]
+    setattr(Tensor, "_data", property(get, lambda t, array: slot.__set__(t, array)))  # noqa: B010
     token = active.set(tape)
     try:
         yield
     finally:
         active.reset(token)
-        Tensor._data = slot
+        setattr(Tensor, "_data", slot)  # noqa: B010
