@@ -77,29 +77,39 @@ elementwise_operation(
     "power", operator.pow, power_slope, power_slope_of_exponent, numpy=[np.power],
     labels=("{1} {0}^({1} − 1)", "{out} log({0})"),
 )  # fmt: skip
-elementwise_operation("float_power", np.float_power, power_slope, power_slope_of_exponent)
-elementwise_operation("remainder", np.remainder, 1, lambda a, b: -np.floor(a / b))
-elementwise_operation("fmod", np.fmod, 1, lambda a, b: -np.trunc(a / b))
+elementwise_operation(
+    "float_power", np.float_power, power_slope, power_slope_of_exponent,
+    labels=("{1} {0}^({1} − 1)", "{out} log({0})"),
+)  # fmt: skip
+elementwise_operation("remainder", np.remainder, 1, lambda a, b: -np.floor(a / b), labels=("1", "−⌊{0}/{1}⌋"))
+elementwise_operation("fmod", np.fmod, 1, lambda a, b: -np.trunc(a / b), labels=("1", "−trunc({0}/{1})"))
 elementwise_operation("negative", np.negative, -1)
 elementwise_operation("positive", np.positive, 1)
 elementwise_operation("identity", lambda x: x, 1)
 elementwise_operation("copy", np.copy, 1, numpy=[np.copy])
 elementwise_operation("astype", lambda x, dtype: x.astype(dtype), 1, keywords=True)
-elementwise_operation("reciprocal", np.reciprocal, quiet(lambda x, r: -r * r))
+elementwise_operation("reciprocal", np.reciprocal, quiet(lambda x, r: -r * r), labels=("−1/{0}²",))
 elementwise_operation("square", np.square, lambda x: 2 * x, labels=("2 {0}",))
-elementwise_operation("sqrt", np.sqrt, quiet(lambda x, r: 0.5 / r), symbol="√")
-elementwise_operation("cbrt", np.cbrt, quiet(lambda x, r: 1 / (3 * r * r)))
-elementwise_operation("abs", np.abs, slope_of_abs)
-elementwise_operation("fabs", np.fabs, lambda x: np.sign(x))
-elementwise_operation("hypot", np.hypot, lambda x, y, h: unless_zero(x, h), lambda x, y, h: unless_zero(y, h))
-elementwise_operation("maximum", np.maximum, unless_loser(np.less), unless_loser(np.greater))
-elementwise_operation("minimum", np.minimum, unless_loser(np.greater), unless_loser(np.less))
-for fmax, wins in ((np.fmax, np.greater_equal), (np.fmin, np.less_equal)):  # the first operand, if it is no NaN
+elementwise_operation("sqrt", np.sqrt, quiet(lambda x, r: 0.5 / r), labels=("1/(2 {out})",), symbol="√")
+elementwise_operation("cbrt", np.cbrt, quiet(lambda x, r: 1 / (3 * r * r)), labels=("1/(3 {out}²)",))
+elementwise_operation("abs", np.abs, slope_of_abs, labels=("sign({0})",))
+elementwise_operation("fabs", np.fabs, lambda x: np.sign(x), labels=("sign({0})",))
+elementwise_operation(
+    "hypot", np.hypot, lambda x, y, h: unless_zero(x, h), lambda x, y, h: unless_zero(y, h),
+    labels=("{0}/{out}", "{1}/{out}"),
+)  # fmt: skip
+attained = ("[{0} = {out}]", "[{1} = {out}]")
+elementwise_operation("maximum", np.maximum, unless_loser(np.less), unless_loser(np.greater), labels=attained)
+elementwise_operation("minimum", np.minimum, unless_loser(np.greater), unless_loser(np.less), labels=attained)
+for fmax, wins, labels in (  # the first operand, if it is no NaN
+    (np.fmax, np.greater_equal, ("[{0} ≥ {1}]", "[{0} < {1}]")),
+    (np.fmin, np.less_equal, ("[{0} ≤ {1}]", "[{0} > {1}]")),
+):
     elementwise_operation(
         fmax.__name__, fmax,
         lambda a, b, _, wins=wins: wins(a, b) | np.isnan(b),
         lambda a, b, _, wins=wins: np.logical_not(wins(a, b) | np.isnan(b)),
-        pull=masked,
+        pull=masked, labels=labels,
     )  # fmt: skip
 
 
@@ -142,37 +152,44 @@ def tanh_slope(x: Any, t: Any) -> Any:
         return 4 * sigmoid(2 * x) * sigmoid(-2 * x)
 
 
-elementwise_operation("exp", np.exp, lambda x, e: e)
-elementwise_operation("exp2", np.exp2, lambda x, e: e * log(2))
-elementwise_operation("expm1", np.expm1, lambda x: np.exp(x))
+elementwise_operation("exp", np.exp, lambda x, e: e, labels=("exp({0})",))
+elementwise_operation("exp2", np.exp2, lambda x, e: e * log(2), labels=("{out} log(2)",))
+elementwise_operation("expm1", np.expm1, lambda x: np.exp(x), labels=("exp({0})",))
 elementwise_operation("log", np.log, quiet(lambda x: 1 / x), labels=("1/{0}",))
-elementwise_operation("log2", np.log2, quiet(lambda x: 1 / (x * log(2))))
-elementwise_operation("log10", np.log10, quiet(lambda x: 1 / (x * log(10))))
-elementwise_operation("log1p", np.log1p, quiet(lambda x: 1 / (1 + x)))
-elementwise_operation("logaddexp", np.logaddexp, quiet(lambda a, b: sigmoid(a - b)), quiet(lambda a, b: sigmoid(b - a)))
+elementwise_operation("log2", np.log2, quiet(lambda x: 1 / (x * log(2))), labels=("1/({0} log(2))",))
+elementwise_operation("log10", np.log10, quiet(lambda x: 1 / (x * log(10))), labels=("1/({0} log(10))",))
+elementwise_operation("log1p", np.log1p, quiet(lambda x: 1 / (1 + x)), labels=("1/(1 + {0})",))
+elementwise_operation(
+    "logaddexp", np.logaddexp, quiet(lambda a, b: sigmoid(a - b)), quiet(lambda a, b: sigmoid(b - a)),
+    labels=("σ({0} − {1})", "σ({1} − {0})"),
+)  # fmt: skip
 elementwise_operation(
     "logaddexp2", np.logaddexp2,
     quiet(lambda a, b: sigmoid((a - b) * log(2))), quiet(lambda a, b: sigmoid((b - a) * log(2))),
+    labels=("σ(({0} − {1}) log(2))", "σ(({1} − {0}) log(2))"),
 )  # fmt: skip
 elementwise_operation("sin", np.sin, lambda x: np.cos(x), labels=("cos({0})",))
 elementwise_operation("cos", np.cos, lambda x: -np.sin(x), labels=("−sin({0})",))
-elementwise_operation("tan", np.tan, lambda x, t: 1 + t * t)
-elementwise_operation("arcsin", np.arcsin, quiet(lambda x: 1 / np.sqrt((1 - x) * (1 + x))))
-elementwise_operation("arccos", np.arccos, quiet(lambda x: -1 / np.sqrt((1 - x) * (1 + x))))
-elementwise_operation("arctan", np.arctan, quiet(lambda x: 1 / (1 + x * x)))
+elementwise_operation("tan", np.tan, lambda x, t: 1 + t * t, labels=("1 + {out}²",))
+elementwise_operation("arcsin", np.arcsin, quiet(lambda x: 1 / np.sqrt((1 - x) * (1 + x))), labels=("1/√(1 − {0}²)",))
+elementwise_operation("arccos", np.arccos, quiet(lambda x: -1 / np.sqrt((1 - x) * (1 + x))), labels=("−1/√(1 − {0}²)",))
+elementwise_operation("arctan", np.arctan, quiet(lambda x: 1 / (1 + x * x)), labels=("1/(1 + {0}²)",))
 elementwise_operation(
     "arctan2", np.arctan2,
     lambda y, x: over_square(x, np.hypot(x, y)), lambda y, x: -over_square(y, np.hypot(x, y)),
+    labels=("{1}/({0}² + {1}²)", "−{0}/({0}² + {1}²)"),
 )  # fmt: skip
 elementwise_operation("sinh", np.sinh, lambda x: np.cosh(x), labels=("cosh({0})",))
 elementwise_operation("cosh", np.cosh, lambda x: np.sinh(x), labels=("sinh({0})",))
 elementwise_operation("tanh", np.tanh, tanh_slope)
-elementwise_operation("arcsinh", np.arcsinh, lambda x: 1 / np.hypot(x, 1.0))
-elementwise_operation("arccosh", np.arccosh, quiet(lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1))))
-elementwise_operation("arctanh", np.arctanh, quiet(lambda x: 1 / ((1 - x) * (1 + x))))
+elementwise_operation("arcsinh", np.arcsinh, lambda x: 1 / np.hypot(x, 1.0), labels=("1/√({0}² + 1)",))
+elementwise_operation(
+    "arccosh", np.arccosh, quiet(lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1))), labels=("1/√({0}² − 1)",)
+)
+elementwise_operation("arctanh", np.arctanh, quiet(lambda x: 1 / ((1 - x) * (1 + x))), labels=("1/(1 − {0}²)",))
 elementwise_operation("sinc", np.sinc, sinc_slope, numpy=[np.sinc])
-elementwise_operation("deg2rad", np.deg2rad, pi / 180, numpy=[np.radians])
-elementwise_operation("rad2deg", np.rad2deg, 180 / pi, numpy=[np.degrees])
+elementwise_operation("deg2rad", np.deg2rad, pi / 180, labels=("π/180",), numpy=[np.radians])
+elementwise_operation("rad2deg", np.rad2deg, 180 / pi, labels=("180/π",), numpy=[np.degrees])
 
 
 # Elementwise: what networks need ------------------------------------------------------------------------
@@ -243,7 +260,8 @@ sigmoid = elementwise_operation(
     """,
 )  # fmt: skip
 relu = elementwise_operation(
-    "relu", lambda x: np.maximum(x, np.zeros((), np.result_type(x))), lambda x: x > 0, pull=masked,
+    "relu", lambda x: np.maximum(x, np.zeros((), np.result_type(x))), lambda x: x > 0,
+    pull=masked, labels=("[{0} > 0]",),
     doc="""The rectifier max(x, 0), with gradient 0 at 0.
 
     Examples
@@ -254,7 +272,7 @@ relu = elementwise_operation(
     """,
 )  # fmt: skip
 softplus = elementwise_operation(
-    "softplus", softplus_forward, lambda x: sigmoid(x),
+    "softplus", softplus_forward, lambda x: sigmoid(x), labels=("σ({0})",),
     doc="""log(1 + eˣ), the smooth rectifier; its derivative is σ.
 
     Examples
@@ -281,17 +299,21 @@ elementwise_operation(
     lambda x, low, high: np.greater_equal(x, low) & np.less_equal(x, high),
     lambda x, low, high: np.less(x, low) & np.less_equal(low, high),
     lambda x, low, high: np.greater(x, high) | np.less(high, low),
-    pull=masked,
+    pull=masked, labels=("[{1} ≤ {0} ≤ {2}]", "[{0} < {1}]", "[{0} > {2}]"),
 )  # fmt: skip
-elementwise_operation("nan_to_num", np.nan_to_num, lambda x, **_: np.isfinite(x), pull=masked, keywords=True)
-elementwise_operation("round", np.round, lambda x, **_: 0, keywords=True)
+elementwise_operation(
+    "nan_to_num", np.nan_to_num, lambda x, **_: np.isfinite(x), pull=masked, labels=("[{0} finite]",), keywords=True
+)
+elementwise_operation("round", np.round, lambda x, **_: 0, labels=("0",), keywords=True)
 for flat in (np.floor, np.ceil, np.rint, np.trunc, np.sign):
     elementwise_operation(flat.__name__, flat, 0)
 elementwise_operation("fix", np.fix, 0, numpy=[np.fix])
 elementwise_operation("floor_divide", np.floor_divide, 0, 0)
-elementwise_operation("heaviside", np.heaviside, 0, lambda x, h: np.equal(x, 0), pull=masked)
+elementwise_operation("heaviside", np.heaviside, 0, lambda x, h: np.equal(x, 0), pull=masked, labels=("0", "[{0} = 0]"))
 
 # Adjoints are such that dC = Re Σ u dz, so rules of holomorphic functions need no conjugate.
 elementwise_operation("real", np.real, 1, numpy=[np.real])
-elementwise_operation("imag", np.imag, -1j, numpy=[np.imag])
-general_operation("conj", np.conj, Edge(lambda x, _: 1, lambda u, d, x, out: np.conj(u), "conj"), numpy=[np.conj])
+elementwise_operation("imag", np.imag, -1j, labels=("−i",), numpy=[np.imag])
+general_operation(
+    "conj", np.conj, Edge(lambda x, _: 1, lambda u, d, x, out: np.conj(u), "conj", "conj({u})"), numpy=[np.conj]
+)

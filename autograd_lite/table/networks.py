@@ -75,8 +75,8 @@ def half_squared_distance_forward(a: Any, y: Any) -> Any:
 half_squared_distance = general_operation(
     "half_squared_distance",
     half_squared_distance_forward,
-    Edge(lambda a, y, _: a - y, lambda u, d, x, out: sum_to(u * d, x.shape), "({0} − {1})", "{d}"),
-    Edge(lambda a, y, _: y - a, lambda u, d, x, out: sum_to(u * d, x.shape), "({1} − {0})", "{d}"),
+    Edge(lambda a, y, _: a - y, lambda u, d, x, out: sum_to(u * d, x.shape), "({0} − {1})"),
+    Edge(lambda a, y, _: y - a, lambda u, d, x, out: sum_to(u * d, x.shape), "({1} − {0})"),
     keywords=False,
     doc="""½ Σ (a − y)² over all entries: the quadratic cost of the chapter (Eq A), as one node.
 

@@ -33,7 +33,7 @@ def reduction_operation(
 
     if label is None:
         label = f"{symbol or name}'({{0}})"
-    edge = Edge(local_gradient if callable(rule) else lambda *_, **__: rule, spread, label)
+    edge = Edge(local_gradient if callable(rule) else lambda *_, **__: rule, spread, label, "repeat({u}) ⊙ {d}")
     operation = Operation(name, forward, [edge], symbol=symbol)
     apply = applied(operation)
 
@@ -180,6 +180,7 @@ softmax = along_axis(
         lambda x, s, axis: s,
         lambda u, s, x, out: s * (u - np.sum(u * s, axis=out._static["axis"], keepdims=True)),
         "softmax'({0})",
+        "{d}ᵀ {u}",
     ),
     axis=-1,
     doc="""eˣ / Σ eˣ over `axis` (the last by default), for any x.
@@ -198,6 +199,7 @@ log_softmax = along_axis(
         lambda x, r, axis: np.exp(r),
         lambda u, s, x, out: u - s * np.sum(u, axis=out._static["axis"], keepdims=True),
         "log_softmax'({0})",
+        "{d}ᵀ {u}",
     ),
     axis=-1,
     doc="""The logarithm of `softmax`, without loss for small probabilities.

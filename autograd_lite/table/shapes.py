@@ -35,7 +35,7 @@ def data_of(x: Any) -> Any:
 _reshape = general_operation(
     "reshape",
     lambda x, shape: x.reshape(shape),
-    Edge(lambda *_, shape: 1, lambda u, d, x, out: u.reshape(x.shape), "reshape", LINEAR),
+    Edge(lambda *_, shape: 1, lambda u, d, x, out: u.reshape(x.shape), "reshape", "reshape({u})"),
 )
 
 
@@ -113,7 +113,7 @@ for function in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis):
 _broadcast_to = general_operation(
     "broadcast_to",
     lambda x, shape: np.broadcast_to(x, shape),
-    Edge(lambda *_, shape: 1, lambda u, d, x, out: sum_to(u, x.shape), "broadcast", LINEAR),
+    Edge(lambda *_, shape: 1, lambda u, d, x, out: sum_to(u, x.shape), "broadcast", "{u}"),
 )
 
 
@@ -166,7 +166,7 @@ _index = general_operation(
 _place = general_operation(
     "place",
     place,
-    Edge(lambda *_, key, shape: (key,), lambda u, d, x, out: u[d[0]], "indexᵀ", LINEAR),
+    Edge(lambda *_, key, shape: (key,), lambda u, d, x, out: u[d[0]], "place", LINEAR),
 )
 
 
@@ -213,7 +213,7 @@ _gather = general_operation(
 _scatter = general_operation(
     "scatter",
     scatter,
-    Edge(lambda *_, where, shape: where, lambda u, d, x, out: _gather(u, where=d), "gatherᵀ", LINEAR),
+    Edge(lambda *_, where, shape: where, lambda u, d, x, out: _gather(u, where=d), "scatter", LINEAR),
 )
 
 
@@ -288,7 +288,7 @@ def part(i: int, *arrays: Any, axis: int) -> Any:
 _concatenate = general_operation(
     "concatenate",
     lambda *arrays, axis: np.concatenate(arrays, axis),
-    Edge(part, lambda u, d, x, out: u[d], "part", LINEAR),
+    Edge(part, lambda u, d, x, out: u[d], "part", "part({u})"),
     variadic=True,
 )
 
