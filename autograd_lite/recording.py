@@ -88,7 +88,17 @@ class no_grad(_Entered):
 
 
 class enable_grad(_Entered):
-    """Record again inside `no_grad`, as differentiating a derivative must."""
+    """Record again inside `no_grad`, as differentiating a derivative must.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> w = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with ag.no_grad(), ag.enable_grad():
+    ...     y = w * 3
+    >>> y.requires_grad
+    True
+    """
 
     def _inside(self, now: State) -> State:
         return State(True, now.scope, now)
