@@ -230,11 +230,11 @@ def check_layers(layers: Sequence[Any]) -> None:
             raise ValueError(f"layer {i}, {layer!r}, stands in the network twice; make a second one")
         if not isinstance(layer, Linear):
             continue
-        if units not in (None, layer.n_inputs):
+        if units is not None and units != layer.n_inputs:
             raise ValueError(
                 f"layer {i}, {layer!r}, takes {layer.n_inputs} features, but the layers before give {units}"
             )
-        if dtype not in (None, layer.w.dtype):
+        if dtype is not None and dtype != layer.w.dtype:
             raise ValueError(f"layer {i}, {layer!r}, is {layer.w.dtype}, but the layers before are {dtype}")
         units, dtype = layer.n_outputs, layer.w.dtype
     if not layers or not isinstance(layers[0], Linear):
