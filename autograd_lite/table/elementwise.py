@@ -71,15 +71,15 @@ elementwise_operation("add", np.add, 1, 1)
 elementwise_operation("subtract", np.subtract, 1, -1)
 elementwise_operation("multiply", np.multiply, lambda a, b, _: b, lambda a, b, _: a, labels=("{1}", "{0}"))
 elementwise_operation(
-    "divide", np.divide, lambda a, b: 1 / b, lambda a, b, q: -q / b, labels=("1/{1}", "−{out}/{1}")
+    "divide", np.divide, quiet(lambda a, b: 1 / b), quiet(lambda a, b, q: -q / b), labels=("1/{1}", "−{out}/{1}")
 )
 elementwise_operation(
     "power", operator.pow, power_slope, power_slope_of_exponent, numpy=[np.power],
-    labels=("{1} {0}^({1} − 1)", "{out} log({0})"),
+    labels=("{1} ⊙ {0}^({1} − 1)", "{out} ⊙ log({0})"),
 )  # fmt: skip
 elementwise_operation(
     "float_power", np.float_power, power_slope, power_slope_of_exponent,
-    labels=("{1} {0}^({1} − 1)", "{out} log({0})"),
+    labels=("{1} ⊙ {0}^({1} − 1)", "{out} ⊙ log({0})"),
 )  # fmt: skip
 elementwise_operation("remainder", np.remainder, 1, lambda a, b: -np.floor(a / b), labels=("1", "−⌊{0}/{1}⌋"))
 elementwise_operation("fmod", np.fmod, 1, lambda a, b: -np.trunc(a / b), labels=("1", "−trunc({0}/{1})"))
@@ -214,6 +214,8 @@ def sigmoid_pass(z: Any) -> tuple[Any, Any]:
     the smallest numbers, and σ' = σ / (1 + t) in both tails.
     """
     if not hasattr(z, "dtype") or z.dtype.kind != "f":
+        if np.iscomplexobj(z):
+            raise TypeError("σ is computed for real numbers; of a complex z it is 1 / (1 + np.exp(-z))")
         z = np.asarray(z, dtype=float)
     largest, one = sigmoid_constants[z.dtype.char]
     t = np.minimum(z, largest)

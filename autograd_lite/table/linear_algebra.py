@@ -243,7 +243,7 @@ def cofactors(a: Any, det: Any) -> Any:
 det = general_operation(
     "det",
     np.linalg.det,
-    Edge(cofactors, lambda u, d, a, out: u[..., None, None] * d, "{out} ({0})⁻ᵀ", "{u} {d}"),
+    Edge(cofactors, lambda u, d, a, out: u[..., None, None] * d, "cof({0})", "{u} {d}"),
     numpy=[np.linalg.det],
 )
 
