@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.operation import constant, register
 from autograd_lite.table.reductions import max_, mean, min_, sum_
-from autograd_lite.table.shapes import data_of
+from autograd_lite.table.shapes import data_of, settings
 from autograd_lite.tensor import DISPATCH, TABLE, Tensor
 
 # Functions whose results are booleans, integers, shapes or text, or that only look at the dtype.
@@ -26,7 +26,7 @@ PLAIN_FUNCTIONS = {
         "searchsorted", "digitize", "count_nonzero", "all", "any", "isclose", "allclose", "array_equal",
         "array_equiv", "isneginf", "isposinf", "isreal", "isrealobj", "iscomplex", "iscomplexobj", "isin",
         "shape", "ndim", "size", "result_type", "can_cast", "min_scalar_type", "common_type",
-        "zeros_like", "ones_like", "empty_like", "full_like", "shares_memory", "may_share_memory",
+        "zeros_like", "ones_like", "empty_like", "shares_memory", "may_share_memory",
         "array_repr", "array_str", "array2string", "save", "savez", "savez_compressed", "savetxt",
     )
 }  # fmt: skip
@@ -132,6 +132,11 @@ def clip(x: Any, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: 
     return _clip(x, -np.inf if low is None else low, np.inf if high is None else high)
 
 
+def full_like(x: Any, fill_value: Any, **keywords: Any) -> Any:
+    """A plain array of the shape and dtype of x, all of whose entries are a constant."""
+    return np.full_like(data_of(x), settings(fill_value), **keywords)
+
+
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """x with numbers in place of what is not finite."""
     return _nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
@@ -157,7 +162,6 @@ def ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 def median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The middle of the sorted entries, or the mean of the middle two."""
     if axis is None or isinstance(axis, tuple):
-        raise_if_empty(x)
         axes = tuple(range(x.ndim)) if axis is None else axis
         shape = tuple(1 if i in {a % x.ndim for a in axes} else n for i, n in enumerate(x.shape))
         last = np.moveaxis(x, axes, tuple(range(-len(axes), 0)))
@@ -165,12 +169,10 @@ def median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
         result = median(flat, -1)
         return result.reshape(shape) if keepdims else result
     n = x.shape[axis]
-    return mean(np.take(np.sort(x, axis), sorted({(n - 1) // 2, n // 2}), axis), axis, keepdims=keepdims)
-
-
-def raise_if_empty(x: Any) -> None:
-    if x.size == 0:
-        raise ValueError(f"the median of {x.describe()} does not exist: it has no entries")
+    if n == 0:
+        raise ValueError(f"the median of {x.describe()} does not exist: there are no entries along the axis")
+    middle = mean(np.take(np.sort(x, axis), sorted({(n - 1) // 2, n // 2}), axis), axis, keepdims=keepdims)
+    return np.where(np.isnan(data_of(x)).any(axis, keepdims=keepdims), np.nan, middle)
 
 
 def average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
@@ -198,7 +200,7 @@ register(clip, _clip.operation, [np.clip])  # type: ignore[attr-defined]
 register(astype, _astype.operation)  # type: ignore[attr-defined]
 register(nan_to_num, _nan_to_num.operation, [np.nan_to_num])  # type: ignore[attr-defined]
 register(round, _round.operation, [np.round, np.around])  # type: ignore[attr-defined]
-for composed in (ptp, median, average, diff):
+for composed in (ptp, median, average, diff, full_like):
     register(composed, None, [getattr(np, composed.__name__)], name=composed.__name__)
 
 DISPATCH.update(ufunc=call_ufunc, function=call_function)

@@ -113,7 +113,7 @@ def test_every_operation_of_the_table_has_a_numerical_check() -> None:
         recorded[case.name] |= operations_of(case.function(*leaves(case)))
     for key, function in TABLE.items():
         name = key if isinstance(key, str) else function.__name__
-        if getattr(function, "own", False):
+        if getattr(function, "own", False) or name == "full_like":  # whose result is a plain array
             continue
         assert name in recorded, f"'{name}' is in the table, but in no case that is differentiated numerically"
         if isinstance(key, str) and function.operation is not None:

@@ -30,6 +30,22 @@ def data_of(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else constant(x)
 
 
+def settings(x: Any) -> Any:
+    """Arguments that no derivative is taken of: arrays in place of Tensors, also inside lists and dicts."""
+    if isinstance(x, Tensor):
+        if x.requires_grad:
+            raise TypeError(
+                f"no derivative is taken with respect to {x.describe()} as this argument; pass t.detach() if it is a "
+                "constant, or compute the result from operations on t"
+            )
+        return x._data
+    if type(x) in (list, tuple):
+        return type(x)(settings(item) for item in x)
+    if isinstance(x, dict):
+        return {key: settings(item) for key, item in x.items()}
+    return x
+
+
 # The same entries in another shape ------------------------------------------------------------------------
 
 _reshape = general_operation(
@@ -233,14 +249,14 @@ def moving(function: Callable[..., Any], name: str | None = None, numbered: Call
     apply = applied(operation)
 
     def moved(x: Any, *args: Any, **keywords: Any) -> Any:
-        return apply(x, args=args, keywords=keywords)
+        return apply(x, args=settings(args), keywords=settings(keywords))
 
     return register(moved, operation, [function], name=name)
 
 
 for function in (
     np.flip, np.fliplr, np.flipud, np.roll, np.rot90, np.tile, np.repeat,
-    np.diag, np.diagonal, np.tril, np.triu, np.take, np.compress, np.resize,
+    np.diag, np.diagonal, np.tril, np.triu, np.take, np.resize,
 ):  # fmt: skip
     moving(function)
 _take_along_axis = moving(np.take_along_axis)
@@ -366,7 +382,7 @@ def dsplit(x: Any, sections: Any) -> list[Any]:
 def _parts(cut: Callable[..., Any], x: Any, sections: Any, axis: int) -> list[Any]:
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"an array of shape {x.shape} has no axis {axis} to be split along")
-    numbers = cut(np.arange(x.shape[axis]), sections)
+    numbers = cut(np.arange(x.shape[axis]), settings(sections))
     before = (slice(None),) * (axis % x.ndim)
     return [x[(*before, slice(n[0], n[-1] + 1) if n.size else slice(0, 0))] for n in numbers]
 
