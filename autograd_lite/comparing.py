@@ -36,20 +36,10 @@ class GradientMismatch(AssertionError):
         The two values there. Expected is the manual or the numerical one.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        name: str = "",
-        index: tuple[int, ...] | None = None,
-        expected: Any = nan,
-        automatic: Any = nan,
-    ) -> None:
-        super().__init__(message)
-        self.name = name
-        self.index = index
-        self.expected = expected
-        self.automatic = automatic
+    name: str = ""
+    index: tuple[int, ...] | None = None
+    expected: Any = nan
+    automatic: Any = nan
 
 
 @dataclass(frozen=True)
@@ -98,6 +88,12 @@ class Row:
             return values
         return f"{values}; they differ by {self.max_abs:.3g}, allowed is {self.tolerance:.3g}"
 
+    def mismatch(self, message: str) -> GradientMismatch:
+        """The error to raise about this row."""
+        error = GradientMismatch(message)
+        error.name, error.index, error.expected, error.automatic = self.name, self.index, self.manual, self.automatic
+        return error
+
 
 class Comparison:
     """The result of `compare`: a row for each parameter. It is true if all rows agree.
@@ -130,12 +126,8 @@ class Comparison:
         for row in self.rows:
             if not row.approximate:
                 where = f" at index {row.index}" if row.index else ""
-                raise GradientMismatch(
-                    f"the gradients of {printable(row.name)} differ{where}: {row.difference()}\n\n{self}",
-                    name=row.name,
-                    index=row.index,
-                    expected=row.manual,
-                    automatic=row.automatic,
+                raise row.mismatch(
+                    f"the gradients of {printable(row.name)} differ{where}: {row.difference()}\n\n{self}"
                 )
 
     def __str__(self) -> str:
@@ -508,13 +500,9 @@ def check(
         if not row.approximate:
             index = row.index or ()
             of_value, of_argument = index[: value.ndim], index[value.ndim :]
-            raise GradientMismatch(
+            raise row.mismatch(
                 f"the derivative of {what}{f' at index {of_value}' if of_value else ''} with respect to {name}"
-                f"{f' at index {of_argument}' if of_argument else ''}: {row.difference('numerical')}",
-                name=name,
-                index=row.index,
-                expected=row.manual,
-                automatic=row.automatic,
+                f"{f' at index {of_argument}' if of_argument else ''}: {row.difference('numerical')}"
             )
     if order > 1:
         for i, name in enumerate(names):
