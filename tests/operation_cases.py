@@ -542,15 +542,15 @@ NUMBERS = np.array([[0, 2], [3, 2]])
 KEY = (np.array([1, 1, 0]),)
 case(
     "gather", "with zeros", lambda x: TABLE["gather"](x, where=NUMBERS), scattered((3,), 1),
-    reference=lambda x: np.array([[0.0, x[1]], [x[2], x[1]]]),
+    reference=lambda x: np.array([[0.0, x[1]], [x[2], x[1]]], x.dtype),
 )  # fmt: skip
 case(
     "scatter", "with repeats", lambda u: TABLE["scatter"](u, where=NUMBERS, shape=(3,)), scattered((2, 2), 1),
-    reference=lambda u: np.array([0.0, u[0, 1] + u[1, 1], u[1, 0]]),
+    reference=lambda u: np.array([0.0, u[0, 1] + u[1, 1], u[1, 0]], u.dtype),
 )  # fmt: skip
 case(
     "place", "with repeats", lambda u: TABLE["place"](u, key=KEY, shape=(3,)), scattered((3,), 1),
-    reference=lambda u: np.array([u[2], u[0] + u[1], 0.0]),
+    reference=lambda u: np.array([u[2], u[0] + u[1], 0.0], u.dtype),
 )  # fmt: skip
 
 
