@@ -272,6 +272,12 @@ def test_the_step_follows_the_coarser_dtype() -> None:
     np.testing.assert_allclose(slope, np.cos(x), atol=1e-3)
 
 
+def test_the_step_is_the_one_that_was_made() -> None:
+    """x + h is rounded to a float32, and the difference divided by what is left of h: exact for a straight line."""
+    x = np.float32(1000.1)
+    assert numerical_gradient(lambda x: x, x) == 1
+
+
 def test_numerical_jacobians() -> None:
     a, x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([1.0, -1.0, 0.5])
     by_a, by_x = numerical_gradient(lambda a, x: a @ x, a, x)
@@ -286,11 +292,12 @@ def test_numerical_jacobians() -> None:
 def test_f_gets_constant_tensors_and_nothing_is_changed() -> None:
     w = Tensor([1.0, 2.0], requires_grad=True, name="w")
     x = np.array([3.0, 4.0])
+    outside = Tensor(0.5, requires_grad=True)
     seen = []
 
     def f(x: Tensor, w: Tensor) -> Tensor:
         seen.append((type(x), type(w), x.requires_grad, w.requires_grad))
-        result = (x * w).exp().sum()
+        result = (x * w * outside).exp().sum()
         assert result.is_leaf
         return result
 

@@ -476,6 +476,11 @@ def test_learning_rate_may_change() -> None:
     optimizer.learning_rate = 0.25
     optimizer.step()
     assert w.data[0] == 0.25
+    rolling = Momentum([w], 0.5, momentum=0.5)
+    rolling.step()  # v = −0.5
+    rolling.learning_rate = 0.25
+    rolling.step()  # v = −0.25 − 0.25
+    assert w.data[0] == 0.25 - 0.5 - 0.5
 
 
 @pytest.mark.parametrize(
