@@ -14,7 +14,7 @@ import autograd_lite.numpy_functions
 from autograd_lite.comparing import Comparison, GradientMismatch, check_gradients, compare, numerical_gradient
 from autograd_lite.compiling import Compiled, compile
 from autograd_lite.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from autograd_lite.drawing import draw, render
+from autograd_lite.drawing import draw, draw_steps, render
 from autograd_lite.local_gradient import LocalGradient
 from autograd_lite.own_operations import elementwise, operation
 from autograd_lite.recording import enable_grad, name_scope, no_grad

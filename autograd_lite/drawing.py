@@ -1,42 +1,44 @@
-"""Computation graphs as pictures.
+"""Computation graphs as pictures: from boxes and arrows to dot source, and on to an image.
 
-`collect` turns the history of a Tensor into boxes and arrows, `draw` writes them down as dot source, and
-`render` has Graphviz make an image of it (see `rendering`). An arrow points the way the data flows, from an
-operand to the result, and bears the local gradient that the sweep multiplies by on its way back.
+`draw`, `render` and `draw_steps` are what one calls. What a box says is put together in Graphviz' markup,
+which looks like HTML; `rendering` runs Graphviz, which is imported only when something is drawn.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
 from itertools import takewhile
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.boxes import Arrow, Box, collect, folded
 from autograd_lite.derivatives import gradients
-from autograd_lite.local_gradient import LocalGradient
-from autograd_lite.naming import SUPERSCRIPTS, dressed, formula, gradient_symbol, is_number, number, readable_names
+from autograd_lite.naming import SUPERSCRIPTS, number, shape_of
+from autograd_lite.stepping import Step, page, steps_of
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:
     from autograd_lite.rendering import Drawing
 
-DIRECTIONS = {"down": "TB", "right": "LR", "up": "BT", "left": "RL"}
 SERIF = "STIX Two Text,Times New Roman,Liberation Serif,Times,DejaVu Serif,serif"
+DIRECTIONS = {"down": "TB", "right": "LR", "up": "BT", "left": "RL"}
+NBSP = "\xa0"  # Graphviz leaves common spaces out of account at the end of a line
+SUFFIXES = (".svg", ".png", ".pdf", ".html", ".gv", ".dot")
 
 
 class Theme(NamedTuple):
-    """The colours of a picture; a kind of Tensor has one for the border and one for the fill."""
+    """The colours of a picture; each kind of Tensor has one for the border and one for the fill."""
 
     paper: str
     ink: str
-    faint: str  # captions, arrows
+    faint: str  # captions and arrows
     gradient: str  # everything that is a derivative
     scopes: Sequence[str]  # the boxes around boxes, by depth
     parameter: tuple[str, str]
@@ -51,16 +53,16 @@ THEMES = {
         ("#2f6db5", "#e3eefb"), ("#3f8f3f", "#e6f4e4"), ("#8c959f", "#ffffff"), ("#c77700", "#fff1d6"),
     ),
     "dark": Theme(
-        "#0d1117", "#e6edf3", "#9198a1", "#ff9a8b", ("#151b23", "#1c232d"),
+        "#0d1117", "#e6edf3", "#9198a1", "#ff9a8b", ("#151b23", "#1f2630"),
         ("#58a6ff", "#11294a"), ("#56b65c", "#12301a"), ("#6e7681", "#0d1117"), ("#e3a03c", "#3a2a0b"),
     ),
     "print": Theme(
-        "#ffffff", "#000000", "#444444", "#000000", ("#ffffff", "#ffffff"),
+        "#ffffff", "#000000", "#444444", "#222222", ("#ffffff", "#ffffff"),
         ("#000000", "#ffffff"), ("#000000", "#ffffff"), ("#000000", "#ffffff"), ("#000000", "#ffffff"),
     ),
 }  # fmt: skip
 
-# What tells the kinds of Tensors apart without colour.
+# What tells the kinds of boxes apart without colour.
 LINES = {
     "parameter": {"style": "filled", "penwidth": "2"},
     "input": {"style": "filled,rounded,dashed"},
@@ -88,172 +90,33 @@ class Options:
     max_nodes: int = 300
     gradient: Any = None
 
-    def __post_init__(self) -> None:
+    @classmethod
+    def checked(cls, options: Mapping[str, Any]) -> Options:
+        known = [field.name for field in fields(cls)]
+        for option in options:
+            if option not in known:
+                raise TypeError(f"there is no option {option!r}; a picture has the options {', '.join(known)}")
         for option, choices in (
             ("theme", [*THEMES]), ("direction", [*DIRECTIONS]), ("local_gradients", ["symbols", "values", None])
         ):  # fmt: skip
-            if getattr(self, option) not in choices:
-                raise ValueError(f"{option} is one of {', '.join(map(repr, choices))}, not {getattr(self, option)!r}")
+            if option in options and options[option] not in choices:
+                raise ValueError(f"{option} is one of {', '.join(map(repr, choices))}, not {options[option]!r}")
+        return cls(**options)
 
 
-def checked(options: Mapping[str, Any]) -> Options:
-    known = [field.name for field in fields(Options)]
-    for option in options:
-        if option not in known:
-            raise TypeError(f"there is no option {option!r}; a picture has the options {', '.join(known)}")
-    return Options(**options)
-
-
-# Boxes and arrows ---------------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class Node:
-    """A box: a Tensor or a constant operand, or a scope folded into one."""
-
-    item: Any
-    key: str
-    kind: str  # parameter, input, number, intermediate, output or scope
-    name: str
-    formula: str = ""
-    scope: tuple[str, ...] = ()
-
-
-@dataclass(eq=False)
-class Arrow:
-    """From an operand to the result that was computed from it."""
-
-    source: Node
-    target: Node
-    symbol: str
-    gradient: LocalGradient | None  # None for an operand that no derivative is taken of
-
-
-def history(output: Tensor) -> list[Tensor]:
-    """`output` and all Tensors that it was computed from, oldest first."""
-    found, stack = {output}, [output]
-    while stack:
-        for x in stack.pop()._operands:
-            if isinstance(x, Tensor) and x not in found:
-                found.add(x)
-                stack.append(x)
-    return sorted(found, key=lambda t: t._order)
-
-
-def collect(output: Tensor, options: Options) -> tuple[list[Node], list[Arrow]]:
-    """The boxes and arrows of the history of `output`, in the order of creation."""
-    tensors = history(output)
-    absorbed = absorbed_products(tensors) if options.fuse else set()
-    names = readable_names([x for t in tensors for x in (*t._operands, t)], output)
-    nodes: dict[str, Node] = {}
-    known: dict[int, Node] = {}
-    arrows: list[Arrow] = []
-
-    def name(x: Any) -> str:
-        return formula(x, name) if isinstance(x, Tensor) and x in absorbed else dressed(names[id(x)])
-
-    def node(x: Any) -> Node:
-        if id(x) in known:
-            return known[id(x)]
-        key = names[id(x)]
-        if key in nodes or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", key):
-            key = f"_{len(nodes)}"
-        nodes[key] = new = Node(x, key, kind_of(x, output), name(x))
-        if new.kind != "number":  # a number has a box for each use
-            known[id(x)] = new
-        if isinstance(x, Tensor) and x.op:
-            new.scope, new.formula = x.scope, formula(x, name)
-        return new
-
-    for t in tensors:
-        if t in absorbed:
-            continue
-        found = []
-        for owner, i, x in operands_of(t, absorbed):
-            if options.constants or not is_number(x):
-                gradient = None if owner._values[i] is None else LocalGradient(owner, i)
-                found.append((node(x), gradient_symbol(owner, i, name) if gradient else "", gradient))
-        target = node(t)
-        arrows += [Arrow(source, target, symbol, gradient) for source, symbol, gradient in found]
-    place_leaves(arrows)
-    return list(nodes.values()), arrows
-
-
-def kind_of(x: Any, output: Tensor) -> str:
-    if not isinstance(x, Tensor) or not x.requires_grad:
-        return "number" if is_number(x) and x is not output else "input"
-    if x.op is None:
-        return "parameter"
-    return "output" if x is output else "intermediate"
-
-
-def absorbed_products(tensors: Sequence[Tensor]) -> set[Tensor]:
-    """The products w a without a name that go into one sum w a + b and nowhere else."""
-    uses = Counter(x for t in tensors for x in t._operands if isinstance(x, Tensor))
-    return {
-        x
-        for t in tensors
-        for x in t._operands
-        if t.op == "add" and isinstance(x, Tensor) and x.op == "matmul" and not x.name and uses[x] == 1
-    }
-
-
-def operands_of(t: Tensor, absorbed: set[Tensor]) -> Iterator[tuple[Tensor, int, Any]]:
-    """The operands of `t` with the Tensor whose operands they are and their place among them."""
-    for i, x in enumerate(t._operands):
-        if isinstance(x, Tensor) and x in absorbed:
-            yield from ((x, j, y) for j, y in enumerate(x._operands))
-        else:
-            yield t, i, x
-
-
-def place_leaves(arrows: Sequence[Arrow]) -> None:
-    """Put parameters and numbers into the innermost scope that holds all their uses."""
-    uses: dict[Node, list[tuple[str, ...]]] = {}
-    for arrow in arrows:
-        if arrow.source.kind in ("parameter", "number"):
-            uses.setdefault(arrow.source, []).append(arrow.target.scope)
-    for leaf, scopes in uses.items():
-        leaf.scope = tuple(same[0] for same in takewhile(lambda names: len(set(names)) == 1, zip(*scopes)))
-
-
-def folded(nodes: Sequence[Node], arrows: Sequence[Arrow]) -> tuple[list[Node], list[Arrow]]:
-    """Each outermost scope as one box, and between boxes the Tensors that pass from one to the other."""
-    boxes: dict[Any, Node] = {}
-    inside: dict[Node, list[Node]] = {}
-    for node in nodes:
-        if node.scope:
-            box = boxes.setdefault(node.scope[0], Node(None, f"scope_{len(boxes)}", "scope", node.scope[0]))
-        else:
-            box = boxes[node] = node
-        inside.setdefault(box, []).append(node)
-    for box, members in inside.items():
-        if box.kind == "scope":
-            parameters = [node.item for node in members if node.kind == "parameter"]
-            operations = sum(bool(node.formula) for node in members)
-            box.item = operations, len(parameters), sum(x.size for x in parameters)
-    where = {node: box for box, members in inside.items() for node in members}
-    passing: dict[tuple[Node, Node, str], Arrow] = {}
-    for arrow in arrows:
-        source, target = where[arrow.source], where[arrow.target]
-        if source is not target:
-            symbol = "" if arrow.source is source else f"{arrow.source.name}  {shape_of(arrow.source.item)}"
-            passing[source, target, symbol] = Arrow(source, target, symbol, None)
-    return list(inside), list(passing.values())
-
-
-# What stands in a box -----------------------------------------------------------------------------------
+# Markup: words, numbers, tables -------------------------------------------------------------------------
 
 
 def text(words: str) -> str:
-    """`words` as they are, in the markup of Graphviz: nothing in them is markup, or an escape of dot."""
-    return escape(clean(words)).replace("\\", "&#92;").replace("\n", "<BR/>")
+    """`words` as they are: nothing in them is markup to Graphviz, or an escape of dot."""
+    markup = escape(clean(words)).replace("\\", "&#92;")
+    return markup.replace("\n", '<BR ALIGN="LEFT"/>') + '<BR ALIGN="LEFT"/>' * ("\n" in markup)
 
 
 def clean(words: str) -> str:
     """`words` without what no svg may hold: control characters, and halves of characters."""
     words = words.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-    words = re.sub("[^\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", words)
+    words = re.sub("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", words)
     if any(unicodedata.bidirectional(c) in ("R", "AL") for c in words):
         words = f"\u200e{words}"  # a formula that starts with a right-to-left name still runs to the right
     return words
@@ -265,41 +128,59 @@ def font(markup: str, color: str, size: float, style: str = "") -> str:
     return f'<FONT COLOR="{color}" POINT-SIZE="{size:g}">{markup}</FONT>'
 
 
-def shape_of(x: Any) -> str:
-    return " × ".join(map(str, np.shape(getattr(x, "data", x)))) or "scalar"
+def table(*rows: str, padding: int = 1) -> str:
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}">{"".join(rows)}</TABLE>'
+
+
+def row(*cells: str, right: str = "") -> str:
+    """Cells next to each other, and one at the right end."""
+    left = "".join(f'<TD ALIGN="LEFT">{cell}</TD>' for cell in cells)
+    return f'<TR>{left}{FILLER}<TD ALIGN="RIGHT">{right}</TD></TR>'
+
+
+# Graphviz shares out what a table is too wide by among its columns. Here nearly all of it goes.
+FILLER = '<TD COLSPAN="60"></TD>'
 
 
 def numbers(array: Any, options: Options, color: str) -> str:
-    """The entries of a small array, as a matrix; of a large one the range and the mean."""
+    """The entries of a small array, as a matrix; of a large one range, histogram and mean."""
     array = np.asarray(array)
-    rows = np.atleast_2d(array)
+    matrix = np.atleast_2d(array)
     if array.size == 0:
         return font("empty", color, 10)
+    if array.size > options.entries or array.ndim > 2 or max(matrix.shape) > 6:
+        return font(summary(array, options), color, 10)
     scale, show = notation(array, options.decimals)
-    if array.size > options.entries or array.ndim > 2 or rows.shape[1] > 8:
-        if array.dtype.kind == "c":
-            return font("complex", color, 10)
-        summary = f"{show(array.min())} … {show(array.max())}, mean {show(array.mean())}"
-        return font(summary + scale, color, 10)
     if array.ndim == 0:
         return font(show(array[()]) + scale, color, 10)
-    cell = '<TD ALIGN="RIGHT">{}</TD>'.format
-    cells = "".join(f"<TR>{''.join(cell(font(show(x), color, 10)) for x in row)}</TR>" for row in rows)
-    matrix = (
-        f'<TABLE BORDER="1" SIDES="LR" COLOR="{color}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>'
-    )
-    if not scale:
-        return matrix
-    return (
-        f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD>{matrix}</TD>'
-        f"<TD>{font(scale, color, 10)}</TD></TR></TABLE>"
-    )
+    height = f'ROWSPAN="{len(matrix)}"' if len(matrix) > 1 else ""
+    bracket = f'<TD {height} BORDER="1" COLOR="{color}" WIDTH="4" SIDES="{{}}"></TD>'.format
+    lines = [[f'<TD ALIGN="RIGHT">{font(f" {show(x)} ", color, 10)}</TD>' for x in line] for line in matrix]
+    after = f"<TD>{font(scale, color, 10)}</TD>" if scale else ""
+    lines[0] = [bracket("LTB"), *lines[0], bracket("RTB"), after, FILLER]
+    return table(*(f"<TR>{''.join(line)}</TR>" for line in lines))
+
+
+def summary(array: Any, options: Options) -> str:
+    """Smallest entry, histogram, largest entry; and the mean."""
+    scale, show = notation(array, max(1, options.decimals - 1))
+    if array.dtype.kind == "c":
+        return f"complex, |mean| {number(abs(array.mean()))}"
+    if not np.isfinite(array).all():
+        return f"{np.isnan(array).sum()} NaN and {np.isinf(array).sum()} infinite of {array.size} entries"
+    low, high = array.min(), array.max()
+    if low == high:
+        scale, show = notation(np.asarray(low), options.decimals)
+        return f"{show(low)}{scale} everywhere"
+    counts, _ = np.histogram(array, 8)
+    bars = "".join("▁▂▃▄▅▆▇█"[int(np.ceil(7 * n / counts.max()))] for n in counts)
+    return f"{show(low)} {bars} {show(high)}, mean {show(array.mean())}{scale}"
 
 
 def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
     """How the entries of one array are written: a common factor ``×10⁻⁴``, and a function for each."""
     if array.dtype.kind not in "fc":
-        return "", lambda x: number(x, "" if array.dtype.kind == "b" else "d" if isinstance(x, np.integer) else ".3f")
+        return "", lambda x: number(x, f".{decimals}f" if isinstance(x, np.floating) else "")
     if array.dtype.kind == "c":
         return "", lambda x: number(complex(x), f".{decimals}f")
     sizes = np.abs(array[np.isfinite(array)])
@@ -307,10 +188,11 @@ def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
     if largest < 1e5 and array.size <= 64 and bool((sizes == np.floor(sizes)).all()):
         return "", lambda x: number(float(x), ".15g")
     exponent = int(np.floor(np.log10(largest))) if largest else 0
-    if not (exponent >= 5 or exponent < min(-1, 1 - decimals)):
+    if min(-1, 1 - decimals) <= exponent < 5:
         exponent = 0
-    scale = f" ×10{str(exponent).replace('-', '−').translate(SUPERSCRIPTS)}" if exponent else ""
-    return scale, lambda x: number(float(x) / 10.0**exponent, f".{decimals}f")
+    scale = f" ×10{number(exponent).translate(SUPERSCRIPTS)}" if exponent else ""
+    half = exponent // 2  # 10³²⁰ is no number, though 10⁻³²⁰ is one
+    return scale, lambda x: number(float(x) / 10.0**half / 10.0 ** (exponent - half), f".{decimals}f")
 
 
 # The dot source -----------------------------------------------------------------------------------------
@@ -318,15 +200,21 @@ def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything that one drawing, or a series of them, is made of."""
+    """All that one drawing consists of, or a series of drawings, one for each step of the sweep."""
 
-    nodes: Sequence[Node]
+    boxes: Sequence[Box]
     arrows: Sequence[Arrow]
     adjoints: Mapping[Tensor, Any]
     of: str  # the name of the output
     options: Options
 
-    def drawing(self) -> Drawing:
+    @property
+    def is_large(self) -> bool:
+        """Whether finding the best layout would take Graphviz minutes instead of seconds."""
+        return len(self.boxes) > 300
+
+    def drawing(self, step: Step | None = None, equations: Sequence[str] = ()) -> Drawing:
+        """The dot source; at a step of the sweep, with the adjoints that are known by then."""
         from autograd_lite.rendering import Drawing
 
         theme = THEMES[self.options.theme]
@@ -336,7 +224,6 @@ class Picture:
                 "rankdir": DIRECTIONS[self.options.direction],
                 "bgcolor": theme.paper,
                 "fontname": SERIF,
-                "fontcolor": theme.faint,
                 "nodesep": "0.25",
                 "ranksep": "0.3",
                 "pad": "0.1",
@@ -344,108 +231,294 @@ class Picture:
             node_attr={"fontname": SERIF, "fontcolor": theme.ink, "shape": "box", "margin": "0.06,0.03"},
             edge_attr={"fontname": SERIF, "fontcolor": theme.gradient, "color": theme.faint, "arrowsize": "0.6"},
         )
-        drawing.format = "svg"
-        self.write_nodes(drawing, theme)
+        if self.is_large:
+            drawing.graph_attr.update(nslimit="0.1", nslimit1="1", mclimit="0.1", splines="line")
+        if step is not None:
+            # All equations are there in every picture of the series, so that its size stays the same
+            lines = [
+                font(text(line), theme.ink if i <= step.number else theme.paper, 13, "I")
+                for i, line in enumerate(equations)
+            ]
+            drawing.graph_attr.update(label=f"<{table(*map(row, lines))}>", labelloc="b")
+        self.write_boxes(drawing, theme, step)
         for arrow in self.arrows:
-            drawing.edge(arrow.source.key, arrow.target.key, **self.arrow_attributes(arrow, theme))
+            drawing.edge(arrow.source.key, arrow.target.key, **self.arrow_attributes(arrow, theme, step))
         return drawing
 
-    def write_nodes(self, drawing: Any, theme: Theme) -> None:
-        """The boxes, and around them those of their scopes, which open and close as in a text with brackets."""
+    def write_boxes(self, drawing: Drawing, theme: Theme, step: Step | None) -> None:
+        """The boxes, and around them those of their scopes, which open and close like brackets in a text."""
         first: dict[tuple[str, ...], int] = {}
-        for node in self.nodes:
-            for depth in range(len(node.scope) + 1):
-                first.setdefault(node.scope[:depth], len(first))
-        order = sorted(self.nodes, key=lambda node: [first[node.scope[: i + 1]] for i in range(len(node.scope))])
+        beside: dict[Box, list[Box]] = {}
+        for box in self.boxes:
+            for depth in range(len(box.scope) + 1):
+                first.setdefault(box.scope[:depth], len(first))
+        for arrow in self.arrows:
+            if arrow.side:
+                beside.setdefault(arrow.target, []).append(arrow.source)
+        alone = set(self.boxes).difference(*beside.values())
+        order = sorted(alone, key=self.boxes.index)
         is_open: tuple[str, ...] = ()
-        for node in [*order, None]:
-            scope = node.scope if node else ()
-            common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(is_open, scope)))
+        for box in sorted(order, key=lambda box: [first[box.scope[: i + 1]] for i in range(len(box.scope))]):
+            common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(is_open, box.scope)))
             drawing.body += ["}\n"] * (len(is_open) - common)
-            for depth in range(common, len(scope)):
-                title = font(text(scope[depth]), theme.faint, 11, "B")
+            for depth in range(common, len(box.scope)):
+                title = font(text(box.scope[depth]), theme.faint, 11, "B")
                 drawing.body.append(
-                    f"subgraph cluster_{first[scope[: depth + 1]]} {{ graph [label=<{title}> labeljust=l margin=10 "
+                    f"subgraph cluster_{first[box.scope[: depth + 1]]} {{ graph [label=<{title}> labelloc=t labeljust=l margin=10 "
                     f'style="filled,rounded" color="{theme.faint}" penwidth=0.6 '
                     f'fillcolor="{theme.scopes[depth % len(theme.scopes)]}"]\n'
                 )
-            is_open = scope
-            if node:
-                drawing.node(node.key, **self.box_attributes(node, theme))
+            is_open = box.scope
+            rank = [box, *beside.get(box, [])]
+            for each in rank:
+                drawing.node(each.key, **self.box_attributes(each, theme, step))
+            if len(rank) > 1:
+                drawing.body.append(f"{{rank=same {' '.join(each.key for each in rank)}}}\n")
+        drawing.body += ["}\n"] * len(is_open)
 
-    def box_attributes(self, node: Node, theme: Theme) -> dict[str, str]:
-        if node.kind == "number":
-            return {"label": f"<{font(text(node.name), theme.faint, 11)}>", "shape": "plain"}
-        border, fill = getattr(theme, "intermediate" if node.kind == "scope" else node.kind)
-        return {"label": f"<{self.box(node, theme)}>", "color": border, "fillcolor": fill, **LINES[node.kind]}
+    def box_attributes(self, box: Box, theme: Theme, step: Step | None) -> dict[str, str]:
+        if box.kind == "number":
+            return {"label": f"<{font(text(f'{NBSP}{box.name}{NBSP}'), theme.faint, 11)}>", "shape": "plain"}
+        border, fill = getattr(theme, "intermediate" if box.kind == "scope" else box.kind)
+        attributes = {"color": border, "fillcolor": fill, **LINES[box.kind]}
+        adjoint = theme.gradient
+        if step is not None:
+            if box not in step.known:
+                adjoint = fill  # there, but not to be seen: the layout stays the same
+            if box is step.box or box in step.used:
+                attributes.update(color=theme.gradient, penwidth="3" if box is step.box else "1.5")
+        attributes["label"] = f"<{self.markup(box, theme, adjoint)}>"
+        return attributes
 
-    def box(self, node: Node, theme: Theme) -> str:
-        """The table in a box: name, formula and shape above, value and adjoint below."""
-        options, item = self.options, node.item
-        if node.kind == "scope":
-            operations, parameters, entries = item
-            caption = f"{operations} operations, {parameters} parameters of {entries:,} entries"
-            return f"{font(text(node.name), theme.ink, 14)}<BR/>{font(caption, theme.faint, 10)}"
-        head = font(text(f"{node.name} = {node.formula}" if node.formula else node.name), theme.ink, 14, "I")
-        caption = shape_of(item) if node.formula else f"{node.kind} {shape_of(item)}"
-        if options.dtypes:
-            caption += f" {np.asarray(getattr(item, 'data', item)).dtype}"
-        cells = []
-        if options.values:
-            cells.append(numbers(getattr(item, "data", item), options, theme.ink))
+    def markup(self, box: Box, theme: Theme, adjoint_color: str) -> str:
+        """What a box says: name, formula and shape above, value and adjoint below."""
+        item, options = box.item, self.options
+        if box.kind == "scope":
+            return contents(box, theme)
+        head = font(text(f"{box.name} = {box.formula}" if box.formula else box.name), theme.ink, 14, "I")
+        data = getattr(item, "data", item)
+        words = ["" if box.formula else box.kind, shape_of(item), str(np.asarray(data).dtype) if options.dtypes else ""]
+        rows = [row(head, right=font("  ".join(filter(None, words)) or " ", theme.faint, 9))]
+        lines = [row(numbers(data, options, theme.ink))] if options.values else []
         if isinstance(item, Tensor) and item in self.adjoints:
-            symbol = font(text(f"∂{self.of}/∂{node.name}"), theme.gradient, 11, "I")
-            value = numbers(self.adjoints[item], options, theme.gradient)
-            cells.append(
-                f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1"><TR><TD>{symbol}</TD><TD>{value}</TD></TR></TABLE>'
-            )
-        row = '<TD ALIGN="LEFT">{}</TD>'.format
-        head = f"<TR>{row(head)}<TD>  </TD>{row(font(caption, theme.faint, 9))}</TR>"
-        rows = "".join(f'<TR><TD COLSPAN="3" ALIGN="LEFT">{cell}</TD></TR>' for cell in cells)
-        return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{head}{rows}</TABLE>'
+            symbol = font(text(f"∂{self.of}/∂{box.name}"), adjoint_color, 11, "I")
+            adjoint = numbers(self.adjoints[item], options, adjoint_color)
+            if item.ndim == 0 and options.values:
+                lines = [row(numbers(data, options, theme.ink), font(NBSP * 2, theme.ink, 10) + symbol, adjoint)]
+            elif max(item.shape, default=0) > 1 and adjoint.startswith("<TABLE"):
+                lines += [row(symbol), row(adjoint)]
+            elif options.values:
+                lines = [row("", numbers(data, options, theme.ink)), row(symbol, adjoint)]
+            else:
+                lines = [row(symbol, adjoint)]
+        rows += [f'<TR><TD COLSPAN="62">{table(*lines, padding=2)}</TD></TR>'] if lines else []
+        return table(*rows)
 
-    def arrow_attributes(self, arrow: Arrow, theme: Theme) -> dict[str, str]:
-        if self.options.summary and arrow.symbol:
-            return {"label": f"<{font(text(arrow.symbol), theme.faint, 10, 'I')}>"}
+    def arrow_attributes(self, arrow: Arrow, theme: Theme, step: Step | None) -> dict[str, str]:
+        # An arrow without weight may run against the order on its rank, as that from an operand on the right must
+        attributes = {"weight": "0"} if arrow.side == "right" else {}
         if arrow.gradient is None:
-            return {"style": "dashed"}
-        if self.options.local_gradients == "symbols":
-            return {"label": f"<{font(text(arrow.symbol), theme.gradient, 11, 'I')}>"}
-        return {}
+            attributes["style"] = "solid" if self.options.summary else "dashed"
+        if step is not None and arrow in step.arrows:
+            attributes.update(color=theme.gradient, penwidth="2")
+        if arrow.symbol and self.options.local_gradients and not self.is_large:
+            color = theme.gradient if arrow.gradient else theme.faint
+            label = font(text(f"{NBSP}{arrow.symbol}{NBSP}"), color, 11, "I")
+            value = arrow.gradient.value if arrow.gradient else None
+            if self.options.local_gradients == "values" and isinstance(value, np.ndarray) and value.dtype.kind in "fb":
+                if arrow.symbol.endswith(")ᵀ"):  # what is stored is the factor as it is
+                    value = value.T if value.ndim < 3 else value.swapaxes(-1, -2)
+                label = table(row(label), row(font(NBSP, color, 10), numbers(value, self.options, color)))
+            attributes["label"] = f"<{label}>"
+        return attributes
+
+
+def contents(scope: Box, theme: Theme) -> str:
+    """What the box of a folded scope says."""
+    results = [box for box in scope.item if box.formula]
+    parameters = [box.item for box in scope.item if box.kind == "parameter"]
+    caption = f"{len(results)} operation{'s' * (len(results) != 1)}"
+    if parameters:
+        caption += f", {sum(x.size for x in parameters):,} parameters"
+    lines = [font(text(scope.name), theme.ink, 14), font(caption, theme.faint, 10)]
+    return table(*(f"<TR><TD>{line}</TD></TR>" for line in lines))
+
+
+# What one calls -----------------------------------------------------------------------------------------
 
 
 def draw(output: Tensor, **options: Any) -> Drawing:
-    """The computation graph of `output`."""
-    return pictured(output, checked(options)).drawing()
+    """The computation graph of a Tensor, as a picture that displays itself in a notebook.
+
+    Parameters
+    ----------
+    output : Tensor
+        Drawn with everything that it was computed from.
+    values : bool, default True
+        Show what the Tensors hold: small arrays in full, of large ones range, histogram and mean.
+    adjoints : bool, default True
+        Show the derivative of `output` with respect to each Tensor, if `output` is a single number or
+        `gradient` is given. A sweep of its own finds them; no `grad` is read or written.
+    local_gradients : {"symbols", "values", None}
+        What stands at the arrows: ``σ′(z₂)``, or the numbers as well, or nothing.
+    constants : bool, default False
+        Draw the numbers among the operands, such as the 2 of 2 x, as small nodes.
+    dtypes : bool, default False
+    direction : {"down", "right", "up", "left"}
+        Where the data flows.
+    theme : {"light", "dark", "print"}
+        The last one is for printing in black and white.
+    decimals : int, default 3
+    entries : int, default 16
+        The size up to which an array is shown in full, as long as no side exceeds 6.
+    fuse : bool, default False
+        Draw w a + b as one node where the product has no name.
+    summary : bool, default False
+        Fold each outermost `name_scope` into one box.
+    max_nodes : int, default 300
+        Refuse to draw more boxes than this. Beyond 300 the layout is a quick one, of straight arrows without
+        symbols.
+    gradient : array_like, shape of `output`, optional
+        The adjoint to start from.
+
+    Returns
+    -------
+    graphviz.Digraph
+        Its `source` is the same for the same graph; `pipe` and `render` work with and without a `dot` program.
+
+    Raises
+    ------
+    ImportError
+        If the package graphviz is missing; the error says how to install it.
+    ValueError
+        If there are more than `max_nodes` boxes, or an option has a value that it cannot have.
+    TypeError
+        If there is no such option.
+
+    Notes
+    -----
+    Names are set as in mathematics: ``a1`` as a₁, with the index below since a raised one would read as a power, and
+    ``delta2`` as δ₂. Parameters have a thick border and sharp corners, inputs a dashed one, the output a double one.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> x = ag.Tensor(2.0, requires_grad=True, name="x")
+    >>> picture = ag.draw(x * x)
+    >>> print(*[line.split()[:3] for line in picture.source.splitlines() if "->" in line])
+    ['x', '->', 'C'] ['x', '->', 'C']
+    """
+    return pictured(output, Options.checked(options)).drawing()
+
+
+def draw_steps(output: Tensor, **options: Any) -> list[Drawing]:
+    """The backward pass as a series of pictures, one for each step of the sweep.
+
+    Parameters
+    ----------
+    output : Tensor
+        A single number, unless `gradient` is given.
+    **options
+        As for `draw`.
+
+    Returns
+    -------
+    list of graphviz.Digraph
+        All of one size and layout. The first shows the forward pass; in each of the others one more adjoint
+        is known, with the arrows and adjoints that it was computed from, and its equation below.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> x = ag.Tensor(2.0, requires_grad=True, name="x")
+    >>> len(ag.draw_steps(x.exp().sin()))  # the forward pass, then C, exp(x), x
+    4
+    """
+    picture, steps = stepped(output, options)
+    equations = [step.equation for step in steps]
+    return [picture.drawing(step, equations) for step in steps]
+
+
+def render(
+    output: Tensor | Drawing, path: str | PathLike[str], *, resolution: float = 144, **options: Any
+) -> Path:
+    """Write the picture of a computation graph to a file.
+
+    Parameters
+    ----------
+    output : Tensor, or what `draw` has returned
+    path : path
+        The suffix says what is written: .svg, .png, .pdf, .html (a page that steps through the backward
+        pass, by slider and arrow keys; drawn to the right by default, as screens are wide) or .gv and .dot
+        (the dot source).
+    resolution : float, default 144
+        Of a png, in pixels per inch.
+    **options
+        As for `draw`.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        If the suffix is none of these.
+    OSError
+        If the file cannot be written.
+    ImportError
+        If Graphviz is missing; the error says how to install it.
+    RuntimeError
+        If Graphviz fails, in its own words.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"cannot tell from {path.name!r} what to draw: the name ends with one of {', '.join(SUFFIXES)}")
+    if suffix == ".html":
+        if not isinstance(output, Tensor):
+            raise TypeError("the page that steps through the backward pass is made from a Tensor, not from a drawing")
+        picture, steps = stepped(output, {"direction": "right", **options})
+        content = page(picture.drawing().pipe("svg").decode(), steps, THEMES[picture.options.theme]).encode()
+    else:
+        drawing = draw(output, **options) if isinstance(output, Tensor) else output
+        if suffix in (".gv", ".dot"):
+            content = drawing.source.encode()
+        else:
+            content = drawing.pipe(suffix[1:], resolution=resolution if suffix == ".png" else None)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise type(error)(error.errno, f"cannot write the picture ({error.strerror})", str(path)) from None
+    return path
 
 
 def pictured(output: Tensor, options: Options) -> Picture:
     if not isinstance(output, Tensor):
         raise TypeError(f"a picture is drawn of a Tensor and its history, not of {type(output).__name__}")
-    nodes, arrows = collect(output, options)
-    of = next(node.name for node in nodes if node.item is output)
+    boxes, arrows = collect(output, fuse=options.fuse, constants=options.constants)
+    of = next(box.name for box in boxes if box.item is output)
     if options.summary:
-        nodes, arrows = folded(nodes, arrows)
-    if len(nodes) > options.max_nodes:
+        boxes, arrows = folded(boxes, arrows)
+    if len(boxes) > options.max_nodes:
         raise ValueError(
-            f"the graph has {len(nodes)} boxes, more than max_nodes={options.max_nodes}; pass max_nodes={len(nodes)} "
+            f"the graph has {len(boxes):,} boxes, more than max_nodes={options.max_nodes}; pass max_nodes={len(boxes)} "
             "to draw them all, or summary=True to fold each name_scope into one box"
         )
-    wanted = [node.item for node in nodes if isinstance(node.item, Tensor) and node.item.requires_grad]
-    adjoints = {}
+    wanted = [box.item for box in boxes if isinstance(box.item, Tensor) and box.item.requires_grad]
+    adjoints: dict[Tensor, Any] = {}
     if options.adjoints and output.requires_grad and (output.size == 1 or options.gradient is not None):
         adjoints = dict(zip(wanted, gradients(output, wanted, options.gradient)))
-    return Picture(nodes, arrows, adjoints, of, options)
+    return Picture(boxes, arrows, adjoints, of, options)
 
 
-def render(output: Tensor, path: Any, *, resolution: float = 144, **options: Any) -> Path:
-    """Write the picture of a computation graph to a file."""
-    path = Path(path)
-    suffix = path.suffix.lower()
-    picture = draw(output, **options)
-    if suffix in (".gv", ".dot"):
-        data = picture.source.encode()
-    else:
-        data = picture.pipe(suffix[1:], resolution=resolution if suffix == ".png" else None)
-    path.write_bytes(data)
-    return path
+def stepped(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Step]]:
+    """The picture of the whole backward pass, and its steps."""
+    checked = Options.checked(options)
+    if checked.summary or not checked.adjoints:
+        raise ValueError("the steps of a backward pass are adjoints: leave out summary=True and adjoints=False")
+    picture = pictured(output, checked)
+    if not picture.adjoints:
+        output._seed(checked.gradient)  # says so if the adjoint to start from is missing
+        raise ValueError(f"there is no backward pass from {output.describe()}: nothing it depends on requires a gradient")
+    return picture, steps_of(picture.boxes, picture.arrows, picture.of)

@@ -17,7 +17,7 @@ import numpy as np
 from autograd_lite.tensor import Tensor
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-SUPERSCRIPTS = str.maketrans("0123456789−.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
+SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LETTERS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau"
 GREEK = {name: chr(ord("α") + i) for i, name in enumerate(LETTERS.split() + "upsilon phi chi psi omega".split())}
 
@@ -78,36 +78,47 @@ def readable_names(items: Iterable[Any], output: Tensor) -> dict[int, str]:
     """
     items = list(items)
     taken = {x.name for x in items if getattr(x, "name", None)}
-    fresh = {prefix: (f"{prefix}{i}" for i in count(1)) for prefix in "tpc"}
-    names = {}
+    counts = {"t": count(1), "p": count(1), "c": count(1)}
+    names: dict[int, str] = {}
     for x in items:
+        if id(x) in names:
+            continue
         name = getattr(x, "name", None)
         if name:
             name = str(name)
         elif x is output and x.size == 1 and x.op is not None and "C" not in taken:
             name = "C"
         elif is_number(x):
-            names[id(x)] = number(np.asarray(getattr(x, "data", x)).item())
-            continue
+            name = number(np.asarray(getattr(x, "data", x)).item())
         else:
-            prefix = "c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"
-            name = next(new for new in fresh[prefix] if new not in taken)
+            letter = "c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"
+            name = next(new for new in (f"{letter}{i}" for i in counts[letter]) if new not in taken)
         names[id(x)] = name
     return names
 
 
+def shape_of(x: Any) -> str:
+    """The shape as in 4 × 3; nothing for a single number."""
+    return " × ".join(map(str, np.shape(getattr(x, "data", x))))
+
+
 def number(x: Any, spec: str = ".6g") -> str:
-    """A number with a real minus sign."""
-    return (str(x) if isinstance(x, bool) else format(x, spec)).replace("-", "−").replace("inf", "∞")
+    """A number with a real minus sign, and none before a zero."""
+    written = str(x) if isinstance(x, (bool, np.bool_)) else format(x, spec)
+    return re.sub("^-(?=[0.]*$)", "", written).replace("-", "−").replace("inf", "∞")
+
+
+def raised(base: str, exponent: str) -> str:
+    """A power: x² where there are raised characters for the exponent, x^k otherwise."""
+    return base + exponent.translate(SUPERSCRIPTS) if re.fullmatch("−?[0-9]+", exponent) else f"{base}^{exponent}"
 
 
 def formula(t: Tensor, name: Callable[[Any], str]) -> str:
     """How `t` was computed, in symbols: ``w₁ a₀ + b₁``."""
     operands, operation = t._operands, t._operation
     names = [name(x) for x in operands]
-    if operation.name == "power" and is_number(operands[1]):
-        exponent = names[1]
-        return names[0] + (exponent.translate(SUPERSCRIPTS) if re.fullmatch("−?[0-9]+", exponent) else f"^{exponent}")
+    if operation.name == "power":
+        return raised(*names)
     if operation.name == "multiply" and min(np.size(getattr(x, "data", x)) for x in operands) == 1:
         return f"{names[0]} · {names[1]}"
     if operation.name in FORMULAS:
@@ -119,6 +130,10 @@ def formula(t: Tensor, name: Callable[[Any], str]) -> str:
 
 def gradient_symbol(t: Tensor, index: int, name: Callable[[Any], str]) -> str:
     """The local gradient of `t` with respect to its operand `index`, in symbols: ``σ′(z₂)``, ``(a₁)ᵀ``."""
+    if t.op == "power" and index == 0 and is_number(t._operands[1]):
+        exponent = float(t._operands[1])
+        factor = name(t._operands[0]) if exponent == 2 else raised(name(t._operands[0]), number(exponent - 1))
+        return f"{number(exponent)} {factor}"
     # names are filled in after the apostrophes of the label have become primes, so that theirs stay
     places = {f"\ue000{i}\ue001": name(x) for i, x in enumerate((*t._operands, t))}
     *operands, out = places

@@ -61,7 +61,11 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         resolution : float, optional
             Pixels per inch.
         """
-        data = run_graphviz(self.source, format or self.format, engine or self.engine, resolution)
+        format = format or self.format
+        data = run_graphviz(self.source, format, engine or self.engine, resolution)
+        if format == "svg":  # the font said once, not in every line: a third fewer bytes
+            family = f' font-family="{self.node_attr["fontname"]}"'.encode()
+            data = data.replace(family, b"").replace(b"<svg ", b"<svg" + family + b" ", 1)
         return data.decode(encoding) if encoding else data
 
     def render(  # type: ignore[override,unused-ignore]

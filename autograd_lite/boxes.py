@@ -1,0 +1,178 @@
+"""The boxes and arrows that a picture of a computation graph consists of, before anything is drawn.
+
+An arrow points the way the data flows, from an operand to the result, and bears the local gradient that the
+sweep multiplies by on its way back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from autograd_lite.local_gradient import LocalGradient
+from autograd_lite.naming import dressed, formula, gradient_symbol, is_number, readable_names, shape_of
+from autograd_lite.tensor import Tensor
+
+
+@dataclass(eq=False)
+class Box:
+    """A Tensor or a constant operand; or a scope folded into one box.
+
+    Attributes
+    ----------
+    item : Tensor, ndarray or number
+        For a scope, the boxes inside.
+    key : str
+        The identifier in the dot source: the name where that can be one.
+    kind : str
+        parameter, input, number, intermediate, output or scope.
+    name, formula : str
+        In mathematical dress; a leaf has no formula.
+    scope : tuple of str
+        The boxes around it, outermost first.
+    """
+
+    item: Any
+    key: str
+    kind: str
+    name: str
+    formula: str = ""
+    scope: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class Arrow:
+    """From an operand to the result that was computed from it."""
+
+    source: Box
+    target: Box
+    symbol: str
+    gradient: LocalGradient | None  # None for an operand that no derivative is taken of
+    side: str = ""  # left or right, if the operand stands beside the result
+
+
+def history(output: Tensor) -> list[Tensor]:
+    """`output` and all Tensors that it was computed from, oldest first."""
+    found, stack = {output}, [output]
+    while stack:
+        for x in stack.pop()._operands:
+            if isinstance(x, Tensor) and x not in found:
+                found.add(x)
+                stack.append(x)
+    return sorted(found, key=lambda t: t._order)
+
+
+def collect(output: Tensor, *, fuse: bool = False, constants: bool = False) -> tuple[list[Box], list[Arrow]]:
+    """The boxes and arrows of the history of `output`, in the order of creation."""
+    tensors = history(output)
+    absorbed = absorbed_products(tensors) if fuse else set()
+    names = readable_names([x for t in tensors for x in (*t._operands, t)], output)
+    boxes: dict[str, Box] = {}
+    known: dict[int, Box] = {}
+    arrows: list[Arrow] = []
+
+    def name(x: Any) -> str:
+        return formula(x, name) if isinstance(x, Tensor) and x in absorbed else dressed(names[id(x)])
+
+    def box(x: Any) -> Box:
+        if id(x) in known:
+            return known[id(x)]
+        key = names[id(x)]
+        if key in boxes or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", key):
+            key = f"_{len(boxes)}"
+        boxes[key] = new = Box(x, key, kind_of(x, output), name(x))
+        if new.kind != "number":  # a number has a box for each use
+            known[id(x)] = new
+        if isinstance(x, Tensor) and x.op:
+            new.scope, new.formula = x.scope, formula(x, name)
+        return new
+
+    for t in tensors:
+        if t in absorbed:
+            continue
+        found = []
+        for owner, i, x in operands_of(t, absorbed):
+            if constants or not is_number(x):
+                gradient = None if owner._values[i] is None else LocalGradient(owner, i)
+                found.append((box(x), gradient_symbol(owner, i, name) if gradient else "", gradient))
+        target = box(t)
+        arrows += [Arrow(source, target, symbol, gradient) for source, symbol, gradient in found]
+    place_leaves(arrows)
+    return list(boxes.values()), arrows
+
+
+def kind_of(x: Any, output: Tensor) -> str:
+    if not isinstance(x, Tensor) or not x.requires_grad:
+        return "number" if is_number(x) and x is not output else "input"
+    if x.op is None:
+        return "parameter"
+    return "output" if x is output else "intermediate"
+
+
+def absorbed_products(tensors: Sequence[Tensor]) -> set[Tensor]:
+    """The products w a without a name that go into one sum w a + b and nowhere else."""
+    uses = Counter(x for t in tensors for x in t._operands if isinstance(x, Tensor))
+    return {
+        x
+        for t in tensors
+        for x in t._operands
+        if t.op == "add" and isinstance(x, Tensor) and x.op == "matmul" and not x.name and uses[x] == 1
+        and x.shape == t.shape
+    }  # fmt: skip
+
+
+def operands_of(t: Tensor, absorbed: set[Tensor]) -> Iterator[tuple[Tensor, int, Any]]:
+    """The operands of `t`, each with the Tensor whose operand it is and its place among them."""
+    for i, x in enumerate(t._operands):
+        if isinstance(x, Tensor) and x in absorbed:
+            yield from ((x, j, y) for j, y in enumerate(x._operands))
+        else:
+            yield t, i, x
+
+
+def place_leaves(arrows: Sequence[Arrow]) -> None:
+    """Put parameters and numbers into the innermost scope that holds all their uses, and leaves with one
+    use to the left and the right of the box where they are used, so that the data flows through the middle."""
+    uses: dict[Box, list[Arrow]] = {}
+    operands: dict[Box, list[Arrow]] = {}
+    for arrow in arrows:
+        uses.setdefault(arrow.source, []).append(arrow)
+        operands.setdefault(arrow.target, []).append(arrow)
+    for leaf, found in uses.items():
+        if leaf.kind in ("parameter", "number"):
+            same = takewhile(lambda names: len(set(names)) == 1, zip(*(arrow.target.scope for arrow in found)))
+            leaf.scope = tuple(names[0] for names in same)
+    for target, found in operands.items():
+        alone = [arrow for arrow in found if not arrow.source.formula and len(uses[arrow.source]) == 1]
+        through = [arrow for arrow in found if arrow not in alone]
+        through = through or [arrow for arrow in alone if arrow.source.kind == "input"]
+        if through:
+            middle = found.index(through[0])
+            for side, candidates in (("left", found[:middle]), ("right", found[middle + 1 :])):
+                for arrow in [arrow for arrow in candidates if arrow in alone][:1]:
+                    arrow.side, arrow.source.scope = side, target.scope
+
+
+def folded(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box], list[Arrow]]:
+    """Each outermost scope as one box, and as arrows the Tensors that pass from one box to another."""
+    around: dict[Box, Box] = {}
+    scopes: dict[str, Box] = {}
+    for box in boxes:
+        if box.scope:
+            title = box.scope[0]
+            scope = scopes.setdefault(title, Box([], f"scope_{len(scopes)}", "scope", title))
+            scope.item.append(box)
+            around[box] = scope
+        else:
+            around[box] = box
+    passing: dict[tuple[Box, Box, Box], Arrow] = {}
+    for arrow in arrows:
+        source, target = around[arrow.source], around[arrow.target]
+        if source is not target:
+            symbol = f"{arrow.source.name}   {shape_of(arrow.source.item)}" if source.kind == "scope" else ""
+            passing[source, target, arrow.source] = Arrow(source, target, symbol, None)
+    return list(dict.fromkeys(around.values())), list(passing.values())

@@ -1,0 +1,442 @@
+"""The chain rule that backpropagation followed, written down.
+
+An adjoint is a sum with one term for each use of its Tensor: the adjoint of the result, multiplied into the
+local gradient. The table of operations says how a local gradient is written and on which side of the adjoint it
+stands, so the derivation is read off the graph. An adjoint gets one line, and later lines refer to it
+by its name: it is computed once and used again, which is the dynamic programming.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain, count
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autograd_lite.backward import as_dtype, sweep
+from autograd_lite.derivatives import between
+from autograd_lite.local_gradient import LocalGradient
+from autograd_lite.naming import formula, gradient_symbol, is_number, number, readable_names, shape_of
+from autograd_lite.notation import (
+    MARK, ONE, ONES, ZERO, Formula, as_latex, as_text, axes_named, filled, juxtaposed, latex_name, product, read, summed,
+    total,
+)  # fmt: skip
+from autograd_lite.operation import broadcast_axes, kept_shape
+from autograd_lite.tensor import Array, Tensor
+
+ELEMENTWISE, LINEAR, SAME, TRANSPOSED, REPEATED = "{u} ⊙ {d}", "{d}ᵀ {u}", "{u}", "({u})ᵀ", "repeat({u}) ⊙ {d}"
+"""Forms of the table that are not written out as they stand."""
+
+
+def history(output: Tensor) -> list[Tensor]:
+    """`output` and all Tensors that it was computed from, oldest first."""
+    found, stack = {output}, [output]
+    while stack:
+        for x in stack.pop()._operands:
+            if isinstance(x, Tensor) and x not in found:
+                found.add(x)
+                stack.append(x)
+    return sorted(found, key=lambda t: t._order)
+
+
+# What is written ------------------------------------------------------------------------------------------
+
+
+class Symbols:
+    """The names in a derivation, and what they stand for.
+
+    They are those of the whole history of the output, so they do not depend on what the derivation is with
+    respect to. A name that is no identifier is quoted; one that several Tensors bear is numbered: w, w_(2).
+    """
+
+    def __init__(self, output: Tensor, seed: Tensor | None) -> None:
+        operands = [x for t in history(output) for x in (*t._operands, t)]
+        self.items: dict[int, Any] = {id(x): x for x in operands}
+        self.adjoints: dict[int, Array] = {}
+        self.names: dict[int, str] = {}
+        for key, name in readable_names(operands, output).items():
+            x = self.items[key]
+            self.names[key] = exact_number(x) if is_number(x) else self.free(quoted(name))
+        self.of = self.names[id(output)] if seed is None else self.free("C")
+        if seed is not None:
+            self.items[id(seed)], self.names[id(seed)] = seed, self.free("u")
+
+    def free(self, name: str) -> str:
+        taken = self.names.values()
+        return next(new for new in chain([name], (f"{name}_({n})" for n in count(2))) if new not in taken)
+
+    def mark(self, x: Any) -> str:
+        """What stands for `x` in a formula until names are filled in."""
+        if not is_number(x):
+            return f"\ue000{id(x)}\ue002"
+        name = self.names[id(x)]
+        return f"({name})" if name.startswith("−") or " " in name else name
+
+    def adjoint(self, x: Tensor) -> Formula:
+        return Formula(f"\ue001{id(x)}\ue002")
+
+
+def quoted(name: str) -> str:
+    """`name` on one line, and in quotes if it could be taken for more than a name."""
+    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+    return name if re.fullmatch(r"[^\W\d][\w.]*'*", name) else f"“{name}”"
+
+
+def exact_number(x: Any) -> str:
+    """A constant in as many digits as it takes to read it back."""
+    value = np.asarray(getattr(x, "data", x)).reshape(())[()]
+    if value.dtype.kind == "c":
+        return f"{exact_number(value.real)} + {exact_number(value.imag)} i".replace("+ −", "− ")
+    short = value.dtype.kind != "f" or float(f"{value:.6g}") == value or np.isnan(value)
+    return number(value.item()) if short else number(value, "")
+
+
+class Written:
+    """A formula with names filled in.
+
+    Attributes
+    ----------
+    text : str
+        In characters that need no rendering, such as ``∂C/∂z2 (a1)ᵀ``.
+    latex : str
+        The same in LaTeX, for mathematics mode.
+    factors : dict of ndarray by str
+        The values of all names in `text`; with them it can be evaluated.
+    """
+
+    def __init__(self, marked: str, symbols: Symbols) -> None:
+        self._marked = marked
+        self._symbols = symbols
+
+    def text_with(self, dress: Callable[[str], str]) -> str:
+        """The text, with `dress` deciding how a name is set."""
+        names = self._symbols.names
+        of = dress(self._symbols.of)
+        return filled(as_text(self._marked), lambda key: dress(names[key]), lambda key: f"∂{of}/∂{dress(names[key])}")
+
+    @property
+    def text(self) -> str:
+        return self.text_with(str)
+
+    @property
+    def latex(self) -> str:
+        names = self._symbols.names
+        of = latex_name(self._symbols.of)
+        return filled(
+            as_latex(self._marked),
+            lambda key: latex_name(names[key]),
+            lambda key: rf"\frac{{\partial {of}}}{{\partial {latex_name(names[key])}}}",
+        )
+
+    @property
+    def factors(self) -> dict[str, Array]:
+        symbols = self._symbols
+        result = {}
+        for kind, key in MARK.findall(self._marked):
+            name, x = symbols.names[int(key)], symbols.items[int(key)]
+            if kind == "\ue000":
+                result[name] = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+            else:
+                result[f"∂{symbols.of}/∂{name}"] = symbols.adjoints[int(key)]
+        return result
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+
+class Term(Written):
+    """What one use of a Tensor contributes to its adjoint.
+
+    Attributes
+    ----------
+    local_gradient : LocalGradient
+        Its `output` is the Tensor that was computed with the operand `parent`.
+    """
+
+    def __init__(self, formula: Formula, symbols: Symbols, local_gradient: LocalGradient) -> None:
+        super().__init__(formula.signed(), symbols)
+        self.local_gradient = local_gradient
+
+
+class Step(Written):
+    """The line for one adjoint.
+
+    Attributes
+    ----------
+    tensor : Tensor
+    adjoint : ndarray, shape of the Tensor
+        Its value in the sweep.
+    terms : tuple of Term
+        The right-hand side is their sum; empty for the output, where the sweep starts.
+    """
+
+    def __init__(self, x: Tensor, right: Formula, symbols: Symbols, terms: Sequence[Term] = ()) -> None:
+        self._right = right.signed()
+        super().__init__(f"{symbols.adjoint(x).body} = {self._right}", symbols)
+        self.tensor = x
+        self.adjoint = symbols.adjoints[id(x)]
+        self.terms = tuple(terms)
+
+
+class Derivation(Sequence[Step]):
+    """The result of `chain_rule`: a sequence of steps, which shows itself as text, in notebooks as mathematics.
+
+    Attributes
+    ----------
+    steps : tuple of Step
+        A line for each adjoint, in the order in which the sweep completes them.
+    equations : tuple of Step
+        For each Tensor of `wrt`, its adjoint with everything substituted but the adjoints that are used several times.
+    definitions : tuple of Written
+        What the names stand for that were given to Tensors without one.
+    """
+
+    def __init__(self, steps: Sequence[Step], substitute: Callable[[], Iterator[Step]], symbols: Symbols) -> None:
+        self.steps = tuple(steps)
+        self._substitute = substitute
+        self._symbols = symbols
+
+    @cached_property
+    def equations(self) -> tuple[Step, ...]:
+        return tuple(self._substitute())
+
+    @cached_property
+    def definitions(self) -> tuple[Written, ...]:
+        return tuple(definitions([*self.steps, *self.equations], self._symbols))
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.steps[index]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def _sections(self) -> list[tuple[str, Sequence[Written]]]:
+        """The lines, in groups with a title."""
+        known = {step.text for step in self.steps}
+        further = [equation for equation in self.equations if equation.text not in known]
+        shared = any("\ue001" in equation._right for equation in further)
+        what = "everything but the adjoints that are used several times" if shared else "everything"
+        sections = [("", self.steps), (f"with {what} substituted:", further), ("where:", self.definitions)]
+        return [(title, lines) for title, lines in sections if lines]
+
+    def __str__(self) -> str:
+        return "\n\n".join("\n".join([*filter(None, [title]), *map(folded, lines)]) for title, lines in self._sections())
+
+    __repr__ = __str__
+
+    def latex(self) -> str:
+        """All lines in an ``aligned`` environment, for mathematics mode. LaTeX needs the package amsmath for it."""
+        groups = [[x.latex.replace(" = ", " &= ", 1) for x in lines] for _, lines in self._sections()]
+        return "\\begin{aligned}\n" + " \\\\[2ex]\n".join(" \\\\\n".join(lines) for lines in groups) + "\n\\end{aligned}"
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex()}\n$$"
+
+
+def folded(line: Written) -> str:
+    """A line in 80 columns, unless a name is wider."""
+    return "\n".join(wrap(line.text, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False))
+
+
+def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]:
+    """How the Tensors without a name were computed that occur in `lines`, or in the definition of another one."""
+    seen = {int(key) for line in lines for _, key in MARK.findall(line._marked)}
+    found = []
+    for key, x in reversed(symbols.items.items()):
+        if key not in seen or getattr(x, "name", None):
+            continue
+        if getattr(x, "op", None):
+            text = f"{symbols.mark(x)} = {formula(x, symbols.mark)}"
+        else:
+            kind = "parameter" if getattr(x, "requires_grad", False) else "constant"
+            text = f"{symbols.mark(x)}: {kind} of shape {shape_of(x)}"
+        seen.update(int(key) for _, key in MARK.findall(text))
+        found.append(Written(text, symbols))
+    return reversed(found)
+
+
+# One term of an adjoint -------------------------------------------------------------------------------------
+
+
+def term(g: LocalGradient, u: Formula, symbols: Symbols) -> Formula:
+    """The adjoint `u` of a result, multiplied into a local gradient of it."""
+    out, x = g.output, g.parent
+    form = out._operation.edge(g._index).form
+    d = read(gradient_symbol(out, g._index, symbols.mark).replace("′", "'"))
+    dimensions = [out.ndim, *(np.ndim(operand) for operand in out._operands)]
+    if form in (ELEMENTWISE, SAME):
+        result = entrywise(u, ONE if form == SAME else d, g)
+    elif form == REPEATED:
+        result = repeated(u, d, g)
+    elif form == TRANSPOSED and max(dimensions) <= 2:
+        same = u in (ONE, ONES) or out.shape == x.shape and out._static["axes"] in ((), (0,), (0, 1))
+        result = u if same else product(form, u=u)
+    elif form == LINEAR or "({u})" in form and form != TRANSPOSED:
+        result = product(form, u=u, d=d)
+    elif form != TRANSPOSED and (min(dimensions) >= 2 or max(dimensions) <= 2):
+        if u == ONE:
+            form = form.replace("{u} ", "").replace(" {u}", "")
+        shape = out.shape[:-2] + x.shape[-2:]
+        axes = broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else ()
+        result = summed(product(form, u=u, d=d, out=Formula(symbols.mark(out))), axes, len(shape))
+    else:  # stacks of vectors and permuted axes: no product of two matrices says it
+        result = product(LINEAR, u=u, d=read(f"∂{symbols.mark(out)}/∂{symbols.mark(x)}"))
+    if out.dtype.kind == "c" and x.dtype.kind != "c":
+        result = product("Re({u})", u=result)
+    return result
+
+
+def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
+    """u ⊙ d, summed over what broadcasting repeated; a single number stands in front as a factor."""
+    out, x = g.output, g.parent
+    d_shape = np.shape(g.value)
+    shape = np.broadcast_shapes(out.shape, d_shape)
+    if isinstance(g.value, (int, float)) and g.value == 0:
+        return ZERO
+    if u == ONES and d_shape == shape:
+        u = ONE
+    if "1" in (u.body, d.body) or out.ndim == 0:
+        result = juxtaposed(d, u) if d.is_numeral() else juxtaposed(u, d)
+    elif u.body.endswith(f" {ONES.body}") and d_shape == shape:
+        result = juxtaposed(u._replace(body=u.body[:-2]), d)
+    else:
+        result = juxtaposed(d, u) if d_shape == () else product(ELEMENTWISE, u=u, d=d)
+    return summed(result, broadcast_axes(shape, x.shape), len(shape))
+
+
+def repeated(u: Formula, d: Formula, g: LocalGradient) -> Formula:
+    """A reduction: u, repeated along the reduced axes, ⊙ d."""
+    out, x = g.output, g.parent
+    axes = [i for i, n in enumerate(kept_shape((0,) * x.ndim, out._static["axis"])) if n == 1]
+    if u == ONES:
+        u = ONE
+    elif len(axes) < x.ndim:
+        u = product(f"repeat{axes_named(axes)}({{u}})", u=u) if axes else u
+    if np.shape(g.value) == ():  # sum and mean
+        d = d._replace(body=re.sub(r"\bn\b", str(x.size // max(out.size, 1)), d.body))
+        u, d = juxtaposed(d, u), ONES
+        if len(axes) < x.ndim and u != ONE or x.ndim == 0:
+            return u
+    if u.body == "1":
+        return d._replace(negative=u.negative != d.negative)
+    return juxtaposed(u, d) if out.ndim == 0 else product(ELEMENTWISE, u=u, d=d)
+
+
+# The derivation ---------------------------------------------------------------------------------------------
+
+
+def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.ArrayLike | None = None) -> Derivation:
+    """The derivation of the derivatives of `output` that backpropagation followed, line by line.
+
+    Parameters
+    ----------
+    output : Tensor
+        A single number, unless `gradient` is given.
+    wrt : Tensor or sequence of Tensor
+        Leaves or intermediate results that `output` was computed from. Only what lies on paths to them is derived.
+    gradient : array_like, shape of `output`, optional
+        The adjoint u to start from. The derivation is then of a cost C further on, with ∂C/∂output = u.
+
+    Returns
+    -------
+    Derivation
+        Its lines are formulas for arrays. ⊙ multiplies entry by entry, two factors side by side are a product of matrices
+        or with a number, ᵀ is the transpose of a matrix (a vector is a column, or a row where it stands on the left
+        of a product) or of a linear map such as an index, 𝟏 is an array of ones. Σ_batch adds up the columns of a
+        matrix, which are samples, Σ_axis0 along another axis, Σ over all entries; repeat_axis0 copies along one.
+        [a > b] is 1 where that holds and 0 elsewhere, and equal shares where several entries are the maximum.
+
+    Raises
+    ------
+    TypeError
+        If `wrt` holds something that is no Tensor, or does not require a gradient.
+    ValueError
+        If `output` does not depend on a Tensor of `wrt`, or is no single number and `gradient` is missing, or
+        that has the wrong shape.
+
+    Notes
+    -----
+    For the chapter's network with respect to w2 and w1 this yields Eq 4.2, B.4 and 4.1 as factors, and
+    with everything substituted Eq 3 and Eq 5 (Nielsen's BP1, BP2 and BP4).
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> w = ag.Tensor([[1.0, 2.0]], requires_grad=True, name="w")
+    >>> a = ag.sigmoid(ag.linear(w, ag.Tensor([[0.5], [1.0]], name="x")))
+    >>> a.name = "a"
+    >>> ag.chain_rule(ag.half_squared_distance(a, ag.Tensor([[1.0]], name="y")), w)
+    ∂C/∂a = a − y
+    """
+    wanted = list(dict.fromkeys([wrt] if isinstance(wrt, Tensor) else wrt))
+    check(output, wanted)
+    region = between(output, wanted)
+    start = output._seed(gradient)
+    adjoints, _ = sweep(output, np.asarray(start), keep=region, only=region)
+    for x in wanted:
+        if x not in adjoints:
+            raise ValueError(
+                f"{output.describe()} does not depend on {x.describe()}: no chain of operations leads from one to the "
+                "other, so there is nothing to derive"
+            )
+    seed = None if gradient is None else Tensor(start)
+    symbols = Symbols(output, seed)
+    symbols.adjoints = {id(x): np.array(as_dtype(u, x.dtype)) for x, u in adjoints.items()}
+    first = ONE if seed is None else Formula(symbols.mark(seed))
+    begin = [Step(output, first, symbols)] if seed is not None or any(x is output for x in wanted) else []
+    uses: dict[Tensor, list[LocalGradient]] = {}
+    for g in edges(region):  # a Tensor moves to the end with each use: its adjoint is complete with the last one
+        uses[g.parent] = [*uses.pop(g.parent, []), g]
+    steps = []
+    for x, found in uses.items():
+        terms = [term(g, first if g.output is output and seed is None else symbols.adjoint(g.output), symbols) for g in found]
+        steps.append(Step(x, total(terms), symbols, [Term(t, symbols, g) for t, g in zip(terms, found)]))
+    return Derivation(
+        [*begin, *steps], lambda: (Step(x, substituted(output, x, first, symbols), symbols) for x in wanted), symbols
+    )
+
+
+def check(output: Any, wanted: Sequence[Any]) -> None:
+    if not isinstance(output, Tensor):
+        raise TypeError(f"the chain rule is derived for a Tensor and its history, not for {type(output).__name__}")
+    if not wanted:
+        raise ValueError("wrt is empty: name the Tensors to differentiate with respect to")
+    for x in wanted:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"wrt holds {type(x).__name__} {x!r}; it is a Tensor or a sequence of Tensors")
+        if not x.requires_grad:
+            raise TypeError(
+                f"{x.describe()} does not require a gradient, so nothing was recorded about it; make it with "
+                "Tensor(..., requires_grad=True) before computing the output"
+            )
+
+
+def edges(region: set[Tensor]) -> Iterator[LocalGradient]:
+    """The local gradients between Tensors of `region`, in the order of the sweep."""
+    for out in sorted(region, key=lambda t: -t._order):
+        for i, (x, value) in enumerate(zip(out._operands, out._values)):
+            if value is not None and x in region:
+                yield LocalGradient(out, i)
+
+
+def substituted(output: Tensor, x: Tensor, first: Formula, symbols: Symbols) -> Formula:
+    """The adjoint of `x` in terms of `first`, that of the output, and of those adjoints that are used several times.
+
+    These keep their names: with them written out, the formula would have a term for each path.
+    """
+    found = list(edges(between(output, [x])))
+    uses = Counter(g.output for g in found)
+    terms = defaultdict(list, {output: [first]})
+    for g in found:
+        out = g.output
+        shared = uses[out] > 1 and out is not output
+        terms[g.parent].append(term(g, symbols.adjoint(out) if shared else total(terms[out]), symbols))
+    return total(terms[x])

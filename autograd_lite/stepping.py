@@ -1,0 +1,151 @@
+"""The backward pass step by step: which adjoint is found when, from which others, and by which equation.
+
+A step finds one adjoint, the sum over the arrows that leave its box. All it takes from further on is the
+adjoints at the heads of these arrows, each found before and used again: the dynamic program, in pictures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from string import Template
+from typing import TYPE_CHECKING
+
+from autograd_lite.boxes import Arrow, Box
+from autograd_lite.operation import broadcast_axes, masked, scaled
+
+if TYPE_CHECKING:
+    from autograd_lite.drawing import Theme
+
+
+@dataclass(frozen=True)
+class Step:
+    """The adjoint that is found, the boxes and arrows it is found from, and all that are known by now."""
+
+    number: int
+    equation: str
+    box: Box | None = None  # None in the first step, which is the forward pass
+    arrows: Sequence[Arrow] = ()
+    used: Sequence[Box] = ()
+    known: frozenset[Box] = frozenset()
+
+
+def steps_of(boxes: Sequence[Box], arrows: Sequence[Arrow], of: str) -> list[Step]:
+    """The steps of the sweep, in its order: newest result first, a leaf as soon as its adjoint is complete."""
+    leaving: dict[Box, list[Arrow]] = {}
+    entering: dict[Box, list[Arrow]] = {}
+    for arrow in arrows:
+        if arrow.gradient is not None:
+            leaving.setdefault(arrow.source, []).append(arrow)
+            entering.setdefault(arrow.target, []).append(arrow)
+    order: list[Box] = []
+    waiting = Counter(arrow.source for found in leaving.values() for arrow in found)
+    for box in reversed(boxes):
+        if box.formula:
+            order.append(box)
+            for arrow in entering.get(box, []):
+                waiting[arrow.source] -= 1
+                if not waiting[arrow.source] and not arrow.source.formula:
+                    order.append(arrow.source)
+    steps = [Step(0, "the forward pass has stored every value and local gradient")]
+    for i, box in enumerate(order or boxes[-1:], start=1):
+        found = leaving.get(box, [])
+        right = " + ".join(term(arrow, of) for arrow in found).replace("+ −", "− ") or "1"
+        used = tuple(dict.fromkeys(arrow.target for arrow in found))
+        equation = f"∂{of}/∂{box.name} = {right}"
+        steps.append(Step(i, equation, box, found, used, steps[-1].known | {box}))
+    return steps
+
+
+def term(arrow: Arrow, of: str) -> str:
+    """What an arrow adds to the adjoint at its tail: the adjoint at its head times the local gradient."""
+    gradient = arrow.gradient
+    assert gradient is not None
+    edge = gradient.output._operation.edge(gradient._index)
+    u, d = f"∂{of}/∂{arrow.target.name}", arrow.symbol
+    if edge.pull not in (scaled, masked):
+        return edge.form.format(u=u, d=d)
+    simple = {"1": u, "−1": f"−{u}"}
+    product = simple.get(d) or f"{u} {'⊙' if gradient.output.ndim else '·'} {d}"
+    axes = broadcast_axes(gradient.output.shape, gradient.parent.shape)
+    return f"Σ {product}" if axes else product
+
+
+def page(svg: str, steps: Sequence[Step], theme: Theme) -> str:
+    """One page of HTML that holds all it needs: the picture once, and what is seen of it at each step."""
+    keys = [
+        {
+            "equation": step.equation,
+            "box": step.box and step.box.key,
+            "arrows": [f"{arrow.source.key}->{arrow.target.key}" for arrow in step.arrows],
+            "used": [box.key for box in step.used],
+        }
+        for step in steps
+    ]
+    return PAGE.substitute(
+        svg=svg[svg.index("<svg") :],
+        steps=json.dumps(keys).replace("<", "\\u003c"),
+        paper=theme.paper,
+        ink=theme.ink,
+        faint=theme.faint,
+        gradient=theme.gradient,
+        last=len(steps) - 1,
+    )
+
+
+PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>Backpropagation, step by step</title>
+<style>
+  body { margin: 0; height: 100vh; display: flex; flex-direction: column; align-items: center;
+    background: $paper; color: $ink; font-family: "STIX Two Text", "Times New Roman", Times, serif; }
+  svg { flex: 1; min-height: 0; width: 100%; }
+  #equation { font-size: 1.5rem; font-style: italic; margin: .3rem 1rem; min-height: 1.5em; text-align: center; }
+  label { display: flex; gap: 1rem; align-items: center; width: min(40rem, 90%); padding-bottom: .8rem; color: $faint; }
+  input { flex: 1; accent-color: $gradient; }
+  .pending [fill="$gradient"], .pending [stroke="$gradient"] { visibility: hidden; }
+  .used > title + * { stroke: $gradient; }
+  .found > title + * { stroke: $gradient; stroke-width: 3; }
+  .edge.used path { stroke: $gradient; stroke-width: 2; }
+  .edge.used polygon { stroke: $gradient; fill: $gradient; }
+</style>
+<body>
+$svg
+<div id="equation" aria-live="polite"></div>
+<label>step <output></output><input type="range" min="0" max="$last" value="0"> ← →</label>
+<script type="application/json" id="steps">$steps</script>
+<script>
+  const steps = JSON.parse(document.getElementById("steps").textContent);
+  const slider = document.querySelector("input");
+  const parts = [...document.querySelectorAll("g.node, g.edge")].map(g => [g, g.querySelector("title").textContent]);
+  function show() {
+    const now = Number(slider.value), step = steps[now];
+    const later = new Set(steps.slice(now + 1).map(s => s.box));
+    for (const [g, key] of parts) {
+      g.classList.toggle("pending", later.has(key));
+      g.classList.toggle("found", step.box === key);
+      g.classList.toggle("used", step.used.includes(key) || step.arrows.includes(key));
+    }
+    document.getElementById("equation").textContent = step.equation;
+    document.querySelector("output").textContent = now + " of " + (steps.length - 1);
+  }
+  slider.addEventListener("input", show);
+  document.addEventListener("keydown", event => {
+    const to = { ArrowRight: +slider.value + 1, ArrowLeft: +slider.value - 1, Home: 0, End: steps.length }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    slider.value = to;
+    show();
+  });
+  slider.value = Number(location.hash.slice(1)) || 0;
+  show();
+</script>
+</body>
+</html>
+""")
