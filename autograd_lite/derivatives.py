@@ -389,23 +389,22 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
         evaluated = _evaluate(f, args, _numbers(argnums), keywords)
         output, variables, differentiable = evaluated
         shapes = [x.shape for x in variables]
-        stack = TABLE["stack"] if differentiable else np.stack
+
+        def joined(parts: Sequence[Any], axis: int, x: Tensor) -> Any:
+            shape = output.shape + x.shape
+            if not parts:
+                return as_tensor(np.zeros(shape, x.dtype)) if differentiable else np.zeros(shape, x.dtype)
+            whole = TABLE["stack"](parts, axis) if differentiable else np.stack(parts, axis)
+            return as_dtype(whole.reshape(shape), x.dtype)
+
         if output.size <= sum(x.size for x in variables):
             rows = [evaluated.adjoints(unit) for unit in _units([output.shape], floating(output))]
-            columns = list(zip(*rows)) or [()] * len(variables)
-            results = [
-                stack(column).reshape(output.shape + shape) if column else np.zeros(output.shape + shape)
-                for column, shape in zip(columns, shapes)
-            ]
+            results = [joined([row[i] for row in rows], 0, x) for i, x in enumerate(variables)]
         else:
             push = _pushforward(evaluated)
-            pushed = [push(_parted(unit, shapes)) for unit in _units(shapes, np.dtype(float))]
-            results, start = [], 0
-            for shape in shapes:
-                end = start + int(np.prod(shape))
-                block = stack(pushed[start:end], -1) if end > start else np.zeros((*output.shape, 0))
-                results.append(block.reshape(output.shape + shape))
-                start = end
+            columns = [push(_parted(unit, shapes)) for unit in _units(shapes, np.dtype(float))]
+            ends = np.cumsum([0] + [x.size for x in variables])
+            results = [joined(columns[ends[i] : ends[i + 1]], -1, x) for i, x in enumerate(variables)]
         return results[0] if isinstance(argnums, int) else tuple(results)
 
     return derivative
