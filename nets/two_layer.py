@@ -100,6 +100,9 @@ class TwoLayerNet:
         ValueError
             If x is of another shape.
         """
+        return Forward(*self._forward(x))
+
+    def _forward(self, x: npt.ArrayLike | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         a0 = as_inputs(x, self.sizes[0], self.dtype)
         z1 = ag.linear(self.w1, a0, self.b1)
         a1 = ag.sigmoid(z1)
@@ -110,11 +113,11 @@ class TwoLayerNet:
         around = z1.scope
         z1.scope = a1.scope = (*around, "layer 1")
         z2.scope = a2.scope = (*around, "layer 2")
-        return Forward(z1, a1, z2, a2)
+        return z1, a1, z2, a2
 
     def __call__(self, x: npt.ArrayLike | Tensor) -> Tensor:
         """The output a2, of shape (n_outputs, batch), for x of shape (n_inputs, batch)."""
-        return self.forward(x).a2
+        return self._forward(x)[3]
 
     def cost(self, x: npt.ArrayLike | Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
         """The quadratic cost C of a batch (Eq A).
@@ -133,7 +136,7 @@ class TwoLayerNet:
         ValueError
             If x or y is of another shape.
         """
-        return quadratic_cost(self.forward(x).a2, y)
+        return quadratic_cost(self._forward(x)[3], y)
 
     def parameters(self) -> dict[str, Tensor]:
         """The Tensors to be learned, by name."""
