@@ -15,6 +15,7 @@ from autograd_lite.comparing import Comparison, GradientMismatch, check_gradient
 from autograd_lite.compiling import Compiled, compile
 from autograd_lite.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.drawing import draw, draw_steps, render
+from autograd_lite.explaining import chain_rule
 from autograd_lite.local_gradient import LocalGradient
 from autograd_lite.own_operations import elementwise, operation
 from autograd_lite.recording import enable_grad, name_scope, no_grad
@@ -29,6 +30,7 @@ __all__ = [
     "NotReplayable",
     "Tensor",
     "as_tensor",
+    "chain_rule",
     "check_gradients",
     "compare",
     "compile",

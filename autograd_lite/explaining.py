@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, count
 from textwrap import wrap
 from typing import Any
@@ -24,14 +24,14 @@ from autograd_lite.derivatives import between
 from autograd_lite.local_gradient import LocalGradient
 from autograd_lite.naming import formula, gradient_symbol, is_number, number, readable_names, shape_of
 from autograd_lite.notation import (
-    MARK, ONE, ONES, ZERO, Formula, as_latex, as_text, axes_named, filled, juxtaposed, latex_name, product, read, summed,
-    total,
+    MARK, ONE, ONES, ZERO, Formula, as_latex, as_text, axes_named, filled, juxtaposed, latex_name, product, read,
+    summed, total,
 )  # fmt: skip
 from autograd_lite.operation import broadcast_axes, kept_shape
 from autograd_lite.tensor import Array, Tensor
 
 ELEMENTWISE, LINEAR, SAME, TRANSPOSED, REPEATED = "{u} ⊙ {d}", "{d}ᵀ {u}", "{u}", "({u})ᵀ", "repeat({u}) ⊙ {d}"
-"""Forms of the table that are not written out as they stand."""
+"""The forms of the table that are not simply products of matrices."""
 
 
 def history(output: Tensor) -> list[Tensor]:
@@ -60,19 +60,22 @@ class Symbols:
         self.items: dict[int, Any] = {id(x): x for x in operands}
         self.adjoints: dict[int, Array] = {}
         self.names: dict[int, str] = {}
+        self.taken: set[str] = set()
         for key, name in readable_names(operands, output).items():
             x = self.items[key]
-            self.names[key] = exact_number(x) if is_number(x) else self.free(quoted(name))
-        self.of = self.names[id(output)] if seed is None else self.free("C")
+            self.names[key] = exact(x) if is_number(x) else self.unused(quoted(name))
+        self.of = self.names[id(output)]
         if seed is not None:
-            self.items[id(seed)], self.names[id(seed)] = seed, self.free("u")
+            self.of = self.unused("C")
+            self.items[id(seed)], self.names[id(seed)] = seed, self.unused("u")
 
-    def free(self, name: str) -> str:
-        taken = self.names.values()
-        return next(new for new in chain([name], (f"{name}_({n})" for n in count(2))) if new not in taken)
+    def unused(self, name: str) -> str:
+        name = next(new for new in chain([name], (f"{name}_({n})" for n in count(2))) if new not in self.taken)
+        self.taken.add(name)
+        return name
 
     def mark(self, x: Any) -> str:
-        """What stands for `x` in a formula until names are filled in."""
+        """What stands for `x` in a formula until names are filled in; a number stands for itself."""
         if not is_number(x):
             return f"\ue000{id(x)}\ue002"
         name = self.names[id(x)]
@@ -88,13 +91,12 @@ def quoted(name: str) -> str:
     return name if re.fullmatch(r"[^\W\d][\w.]*'*", name) else f"“{name}”"
 
 
-def exact_number(x: Any) -> str:
+def exact(x: Any) -> str:
     """A constant in as many digits as it takes to read it back."""
     value = np.asarray(getattr(x, "data", x)).reshape(())[()]
     if value.dtype.kind == "c":
-        return f"{exact_number(value.real)} + {exact_number(value.imag)} i".replace("+ −", "− ")
-    short = value.dtype.kind != "f" or float(f"{value:.6g}") == value or np.isnan(value)
-    return number(value.item()) if short else number(value, "")
+        return f"{exact(value.real)} + {exact(value.imag)} i".replace("+ −", "− ")
+    return number(value, ".6g" if float(f"{float(value):.6g}") == value else "")
 
 
 class Written:
@@ -173,14 +175,13 @@ class Step(Written):
     ----------
     tensor : Tensor
     adjoint : ndarray, shape of the Tensor
-        Its value in the sweep.
+        Its value in the sweep, which leaves `grad` alone.
     terms : tuple of Term
-        The right-hand side is their sum; empty for the output, where the sweep starts.
+        The right-hand side is their sum. The output, where the sweep starts, has none.
     """
 
     def __init__(self, x: Tensor, right: Formula, symbols: Symbols, terms: Sequence[Term] = ()) -> None:
-        self._right = right.signed()
-        super().__init__(f"{symbols.adjoint(x).body} = {self._right}", symbols)
+        super().__init__(f"{symbols.adjoint(x).body} = {right.signed()}", symbols)
         self.tensor = x
         self.adjoint = symbols.adjoints[id(x)]
         self.terms = tuple(terms)
@@ -194,7 +195,8 @@ class Derivation(Sequence[Step]):
     steps : tuple of Step
         A line for each adjoint, in the order in which the sweep completes them.
     equations : tuple of Step
-        For each Tensor of `wrt`, its adjoint with everything substituted but the adjoints that are used several times.
+        For each Tensor of `wrt`, its adjoint with everything substituted but the adjoints that are used several
+        times; without terms.
     definitions : tuple of Written
         What the names stand for that were given to Tensors without one.
     """
@@ -222,28 +224,31 @@ class Derivation(Sequence[Step]):
         """The lines, in groups with a title."""
         known = {step.text for step in self.steps}
         further = [equation for equation in self.equations if equation.text not in known]
-        shared = any("\ue001" in equation._right for equation in further)
+        shared = any(equation._marked.count("\ue001") > 1 for equation in further)
         what = "everything but the adjoints that are used several times" if shared else "everything"
-        sections = [("", self.steps), (f"with {what} substituted:", further), ("where:", self.definitions)]
+        sections = [("", self.steps), (f"with {what} substituted:\n", further), ("where:\n", self.definitions)]
         return [(title, lines) for title, lines in sections if lines]
 
     def __str__(self) -> str:
-        return "\n\n".join("\n".join([*filter(None, [title]), *map(folded, lines)]) for title, lines in self._sections())
+        return "\n\n".join(title + "\n".join(map(folded, lines)) for title, lines in self._sections())
 
     __repr__ = __str__
 
     def latex(self) -> str:
         """All lines in an ``aligned`` environment, for mathematics mode. LaTeX needs the package amsmath for it."""
         groups = [[x.latex.replace(" = ", " &= ", 1) for x in lines] for _, lines in self._sections()]
-        return "\\begin{aligned}\n" + " \\\\[2ex]\n".join(" \\\\\n".join(lines) for lines in groups) + "\n\\end{aligned}"
+        text = " \\\\[2ex]\n".join(" \\\\[0.5ex]\n".join(lines) for lines in groups)
+        return f"\\begin{{aligned}}\n{text}\n\\end{{aligned}}"
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
 
 
 def folded(line: Written) -> str:
-    """A line in 80 columns, unless a name is wider."""
-    return "\n".join(wrap(line.text, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False))
+    """A line in 80 columns if it can be, broken in front of operators."""
+    text = re.sub(" (?![+−⊙] )", "\xa0", line.text)
+    lines = wrap(text, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\xa0", " ")
 
 
 def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]:
@@ -277,7 +282,7 @@ def term(g: LocalGradient, u: Formula, symbols: Symbols) -> Formula:
     elif form == REPEATED:
         result = repeated(u, d, g)
     elif form == TRANSPOSED and max(dimensions) <= 2:
-        same = u in (ONE, ONES) or out.shape == x.shape and out._static["axes"] in ((), (0,), (0, 1))
+        same = u in (ONE, ONES) or out._static["axes"] in ((), (0,), (0, 1))
         result = u if same else product(form, u=u)
     elif form == LINEAR or "({u})" in form and form != TRANSPOSED:
         result = product(form, u=u, d=d)
@@ -299,7 +304,7 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     out, x = g.output, g.parent
     d_shape = np.shape(g.value)
     shape = np.broadcast_shapes(out.shape, d_shape)
-    if isinstance(g.value, (int, float)) and g.value == 0:
+    if isinstance(g.value, (int, float)) and g.value == 0 or u == ZERO:
         return ZERO
     if u == ONES and d_shape == shape:
         u = ONE
@@ -348,11 +353,11 @@ def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.Arr
     Returns
     -------
     Derivation
-        Its lines are formulas for arrays. ⊙ multiplies entry by entry, two factors side by side are a product of matrices
-        or with a number, ᵀ is the transpose of a matrix (a vector is a column, or a row where it stands on the left
-        of a product) or of a linear map such as an index, 𝟏 is an array of ones. Σ_batch adds up the columns of a
-        matrix, which are samples, Σ_axis0 along another axis, Σ over all entries; repeat_axis0 copies along one.
-        [a > b] is 1 where that holds and 0 elsewhere, and equal shares where several entries are the maximum.
+        Its lines are formulas for arrays. ⊙ multiplies entry by entry; side by side stand the factors of a product
+        of matrices, or a number and what it multiplies. ᵀ is the transpose of a matrix (a vector is a column, or a
+        row where a product needs one) or of a linear map such as an index. Σ_batch adds up the columns of a matrix,
+        which are samples, Σ_axis0 adds up along another axis, Σ all entries; repeat_axis0 repeats along an axis. 𝟏 is
+        an array of ones. [a > b] is 1 where that holds and 0 elsewhere, in equal shares among several maxima.
 
     Raises
     ------
@@ -373,8 +378,14 @@ def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.Arr
     >>> w = ag.Tensor([[1.0, 2.0]], requires_grad=True, name="w")
     >>> a = ag.sigmoid(ag.linear(w, ag.Tensor([[0.5], [1.0]], name="x")))
     >>> a.name = "a"
-    >>> ag.chain_rule(ag.half_squared_distance(a, ag.Tensor([[1.0]], name="y")), w)
-    ∂C/∂a = a − y
+    >>> C = ag.half_squared_distance(a, ag.Tensor([[1.0]], name="y"))
+    >>> for step in ag.chain_rule(C, w):
+    ...     print(step, "   ", step.adjoint)
+    ∂C/∂a = a − y     [[-0.07585818]]
+    ∂C/∂t1 = ∂C/∂a ⊙ σ'(t1)     [[-0.00531794]]
+    ∂C/∂w = ∂C/∂t1 (x)ᵀ     [[-0.00265897 -0.00531794]]
+    >>> ag.chain_rule(C, w).equations
+    (∂C/∂w = ((a − y) ⊙ σ'(t1)) (x)ᵀ,)
     """
     wanted = list(dict.fromkeys([wrt] if isinstance(wrt, Tensor) else wrt))
     check(output, wanted)
@@ -391,17 +402,16 @@ def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.Arr
     symbols = Symbols(output, seed)
     symbols.adjoints = {id(x): np.array(as_dtype(u, x.dtype)) for x, u in adjoints.items()}
     first = ONE if seed is None else Formula(symbols.mark(seed))
-    begin = [Step(output, first, symbols)] if seed is not None or any(x is output for x in wanted) else []
+    steps = [Step(output, first, symbols)] if seed is not None or any(x is output for x in wanted) else []
     uses: dict[Tensor, list[LocalGradient]] = {}
     for g in edges(region):  # a Tensor moves to the end with each use: its adjoint is complete with the last one
-        uses[g.parent] = [*uses.pop(g.parent, []), g]
-    steps = []
+        uses[g.parent] = uses.pop(g.parent, [])
+        uses[g.parent].append(g)
     for x, found in uses.items():
-        terms = [term(g, first if g.output is output and seed is None else symbols.adjoint(g.output), symbols) for g in found]
+        adjoints_used = [ONE if g.output is output and seed is None else symbols.adjoint(g.output) for g in found]
+        terms = [term(g, u, symbols) for g, u in zip(found, adjoints_used)]
         steps.append(Step(x, total(terms), symbols, [Term(t, symbols, g) for t, g in zip(terms, found)]))
-    return Derivation(
-        [*begin, *steps], lambda: (Step(x, substituted(output, x, first, symbols), symbols) for x in wanted), symbols
-    )
+    return Derivation(steps, partial(equations, output, wanted, first, symbols), symbols)
 
 
 def check(output: Any, wanted: Sequence[Any]) -> None:
@@ -427,16 +437,17 @@ def edges(region: set[Tensor]) -> Iterator[LocalGradient]:
                 yield LocalGradient(out, i)
 
 
-def substituted(output: Tensor, x: Tensor, first: Formula, symbols: Symbols) -> Formula:
-    """The adjoint of `x` in terms of `first`, that of the output, and of those adjoints that are used several times.
+def equations(output: Tensor, wanted: Sequence[Tensor], first: Formula, symbols: Symbols) -> Iterator[Step]:
+    """The adjoints of `wanted` in terms of `first`, that of the output, and of the adjoints that are used several times.
 
-    These keep their names: with them written out, the formula would have a term for each path.
+    These keep their names: with them written out, a formula would have a term for each path.
     """
-    found = list(edges(between(output, [x])))
-    uses = Counter(g.output for g in found)
-    terms = defaultdict(list, {output: [first]})
-    for g in found:
-        out = g.output
-        shared = uses[out] > 1 and out is not output
-        terms[g.parent].append(term(g, symbols.adjoint(out) if shared else total(terms[out]), symbols))
-    return total(terms[x])
+    for x in wanted:
+        found = list(edges(between(output, [x])))
+        uses = Counter(g.output for g in found)
+        terms = defaultdict(list, {output: [first]})
+        for g in found:
+            shared = uses[g.output] > 1 and g.output is not output
+            u = symbols.adjoint(g.output) if shared else total(terms[g.output])
+            terms[g.parent].append(term(g, u, symbols))
+        yield Step(x, total(terms[x]), symbols)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from autograd_lite.naming import GREEK
 
-SUM, SIGN, ENTRYWISE, PRODUCT, ATOM = range(5)
-"""How tightly operators bind: a + b, Σ a, a ⊙ b, a b or a/b, and what needs no parentheses."""
+SUM, SIGN, ENTRYWISE, MAP, PRODUCT, ATOM = range(6)
+"""How tightly operators bind: a + b, Σ a, a ⊙ b, mapᵀ a, a b or a/b, and what needs no parentheses."""
 
 MARK = re.compile("([\ue000\ue001])([0-9]+)\ue002")  # of a name, or of the adjoint of what bears it
 OPEN, CLOSE = "\ue003", "\ue004"  # parentheses around what may be tall
@@ -35,7 +35,6 @@ class Formula(NamedTuple):
 
     def signed(self) -> str:
         return f"−{self.within(SIGN)}" if self.negative else self.body
-
 
     def is_numeral(self) -> bool:
         return re.fullmatch("[0-9./π]+", self.body) is not None
@@ -76,7 +75,8 @@ def outside(text: str) -> str:
 def product(form: str, **factors: Formula) -> Formula:
     """`form` with a factor for each ``{name}``, in no more parentheses than it takes; all signs move to the front."""
     negative, form = form.startswith("−"), form.lstrip("−")
-    level = level_of(form)
+    level = MAP if form.startswith("{d}ᵀ") else level_of(form)
+    needed = ATOM if level == MAP else level
 
     def put(place: re.Match[str]) -> str:
         nonlocal negative
@@ -84,7 +84,7 @@ def product(form: str, **factors: Formula) -> Formula:
         if enclosed:
             return OPEN + factors[enclosed].signed() + CLOSE
         negative ^= factors[name].negative
-        return factors[name].within(ATOM if transposed else level) + transposed
+        return factors[name].within(ATOM if transposed else needed) + transposed
 
     return Formula(re.sub(r"\(\{(\w+)\}\)|\{(\w+)\}(ᵀ?)", put, form), level, negative)
 
@@ -125,23 +125,25 @@ def as_text(marked: str) -> str:
 
 # LaTeX ----------------------------------------------------------------------------------------------------
 #
-# Only commands that LaTeX with amsmath, MathJax, KaTeX and matplotlib have in common.
+# Only commands that LaTeX with amsmath, MathJax and KaTeX have in common, and nearly all of which matplotlib has.
 
 SYMBOLS = {
     " ": r"\,", "⊙": r"\odot ", "·": r"\cdot ", "−": "-", "½": r"\frac{1}{2}", "∂": r"\partial ", "Σ": r"\sum ",
     "∏": r"\prod ", "√": r"\surd ", "𝟏": r"\mathbf{1}", "∞": r"\infty ", "≤": r"\leq ", "≥": r"\geq ", "‖": r"\|",
-    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "…": r"\ldots ", OPEN: r"\left(", CLOSE: r"\right)",
+    "×": r"\times ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "…": r"\ldots ", OPEN: r"\left(", CLOSE: r"\right)",
     **{letter: rf"\{name} " for name, letter in GREEK.items()}, "ο": "o",
 }  # fmt: skip
-ESCAPES = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge ", " ": r"\ "} | {c: f"\\{c}" for c in "{}_%#&$"}
+ESCAPES = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge ", " ": r"\ ", '"': r'\text{"}', "`": r"\text{`}"}
+ESCAPES |= {c: f"\\{c}" for c in "{}_%#&$"}
 DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
 TOKENS = re.compile(
     r"""(?P<mark>[\ue000\ue001][0-9]+\ue002)
-    |[(\ue003](?P<alone>\ue000[0-9]+\ue002)[)\ue004](?=⁻?ᵀ)
+    |(?<![\w'])[(\ue003](?P<alone>\ue000[0-9]+\ue002)[)\ue004](?=⁻?ᵀ)
     |(?P<transpose>⁻?)ᵀ
     |(?P<raised>⁻?[⁰¹²³⁴-⁹]+)
-    |\^(?:\((?P<power>[^()]*)\)|(?P<exponent>−?[\w.]+|\ue000[0-9]+\ue002))
-    |(?P<scale>(?<=[0-9])e[+−-]?[0-9]+)
+    |\^(?P<power>\([^()]*\)|−?[\w.]+|\ue000[0-9]+\ue002)
+    |√\((?P<root>[^()]*)\)
+    |(?P<scale>(?<=[0-9])e[+−]?[0-9]+)
     |_(?P<over>batch|axis[0-9]+|axes[0-9,]+)
     |(?P<word>[A-Za-z](?:[A-Za-z0-9]|_(?!ax[ie]s[0-9]))+)
     |[ ](?P<operator>[−+=⊙·<>≤≥])[ ]
@@ -161,23 +163,28 @@ LATEX: dict[str, Callable[[str], str]] = {
     "alone": str,
     "transpose": lambda inverse: rf"^{{{inverse and '-'}\mathsf{{T}}}}",
     "raised": lambda digits: f"^{{{digits.translate(DIGITS)}}}",
-    "power": lambda power: f"^{{{as_latex(power)}}}",
-    "exponent": lambda power: f"^{{{as_latex(power)}}}",
+    "power": lambda power: f"^{{{as_latex(power.strip('()'))}}}",
+    "root": lambda x: rf"\sqrt{{{as_latex(x)}}}",
     "scale": lambda power: rf"\times 10^{{{power[1:].translate(DIGITS).lstrip('+')}}}",
-    "over": lambda axes: rf"_{{\mathrm{{{axes[:4]}}}\,{axes[4:]}}}" if axes != "batch" else r"_{\mathrm{batch}}",
+    "over": lambda axes: r"_{\mathrm{batch}}" if axes == "batch" else rf"_{{\mathrm{{{axes[:4]}}}\,{axes[4:]}}}",
     "word": lambda word: rf"\operatorname{{{escaped(word)}}}",
     "operator": lambda sign: f" {SYMBOLS.get(sign, sign).strip()} ",
     "other": lambda c: SYMBOLS.get(c) or escaped(c),
 }
 
 
-def escaped(text: str) -> str:
-    """Any text, letter by letter, in mathematics."""
-    return "".join(ESCAPES.get(c) or (c if c.isascii() else rf"\text{{{c}}}") for c in text)
+def escaped(text: str, word: Callable[[str], str] = str) -> str:
+    """Any text as mathematics, with `word` to set what consists of ASCII letters and digits."""
+
+    def part(match: re.Match[str]) -> str:
+        found = match[0]
+        return ESCAPES.get(found) or (word(found) if found.isascii() else rf"\text{{{found}}}")
+
+    return re.sub(r"(?:[^\W_]|[^\x00-\x7f])+|.", part, text, flags=re.DOTALL)
 
 
 def latex_name(name: str) -> str:
-    r"""A name in mathematical dress, as in the pictures: a number at its end is a subscript.
+    r"""A name in mathematical dress, as in the pictures: the number at its end is a subscript.
 
     Examples
     --------
@@ -186,13 +193,13 @@ def latex_name(name: str) -> str:
     a_{1}
     \delta_{2}
     \mathit{cost}
-    \mathit{learning\_rate}
-    \text{“}50\%\text{”}
+    \mathit{learning}\_\mathit{rate}
+    50\%
     """
     match = re.fullmatch(r"([^\W\d_]+)([0-9]*)", name)
     letters, index = match.groups() if match else (name, "")
-    if len(letters) > 1 and letters not in GREEK:
-        letters = rf"\mathit{{{escaped(letters)}}}" if name.isidentifier() else escaped(letters)
+    if letters in GREEK:
+        letters = SYMBOLS[GREEK[letters]].strip()
     else:
-        letters = as_latex(GREEK.get(letters, letters)).strip()
+        letters = escaped(letters, lambda word: word if len(word) == 1 or word.isdigit() else rf"\mathit{{{word}}}")
     return f"{letters}_{{{index}}}" if index else letters
