@@ -35,6 +35,7 @@ __all__ = [
     "compare",
     "compile",
     "draw",
+    "draw_steps",
     "elementwise",
     "enable_grad",
     "grad",

@@ -20,15 +20,16 @@ import numpy as np
 
 from autograd_lite.boxes import Arrow, Box, collect, folded
 from autograd_lite.derivatives import gradients
-from autograd_lite.naming import SUPERSCRIPTS, number, shape_of
-from autograd_lite.stepping import Step, page, steps_of
+from autograd_lite.naming import SUPERSCRIPTS, data_of, number, shape_of
+from autograd_lite.stepping import Step, lowered, page, steps_of
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:
     from autograd_lite.rendering import Drawing
 
 SERIF = "STIX Two Text,Times New Roman,Liberation Serif,Times,DejaVu Serif,serif"
-DIRECTIONS = {"down": "TB", "right": "LR", "up": "BT", "left": "RL"}
+DIRECTIONS = {"down": "TB", "right": "LR", "up": "BT", "left": "RL", **{word: word for word in ("TB", "LR", "BT", "RL")}}
+SUBSCRIPT = '<SUB><FONT POINT-SIZE="9">{}</FONT></SUB>'
 NBSP = "\xa0"  # Graphviz leaves common spaces out of account at the end of a line
 SUFFIXES = (".svg", ".png", ".pdf", ".html", ".gv", ".dot")
 
@@ -236,7 +237,7 @@ class Picture:
         if step is not None:
             # All equations are there in every picture of the series, so that its size stays the same
             lines = [
-                font(text(line), theme.ink if i <= step.number else theme.paper, 13, "I")
+                font(lowered(text(line), SUBSCRIPT), theme.ink if i <= step.number else theme.paper, 13, "I")
                 for i, line in enumerate(equations)
             ]
             drawing.graph_attr.update(label=f"<{table(*map(row, lines))}>", labelloc="b")
@@ -296,8 +297,8 @@ class Picture:
         if box.kind == "scope":
             return contents(box, theme)
         head = font(text(f"{box.name} = {box.formula}" if box.formula else box.name), theme.ink, 14, "I")
-        data = getattr(item, "data", item)
-        words = ["" if box.formula else box.kind, shape_of(item), str(np.asarray(data).dtype) if options.dtypes else ""]
+        data = data_of(item)
+        words = ["" if box.formula else box.kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
         rows = [row(head, right=font("  ".join(filter(None, words)) or " ", theme.faint, 9))]
         lines = [row(numbers(data, options, theme.ink))] if options.values else []
         if isinstance(item, Tensor) and item in self.adjoints:
@@ -323,12 +324,13 @@ class Picture:
             attributes.update(color=theme.gradient, penwidth="2")
         if arrow.symbol and self.options.local_gradients and not self.is_large:
             color = theme.gradient if arrow.gradient else theme.faint
-            label = font(text(f"{NBSP}{arrow.symbol}{NBSP}"), color, 11, "I")
+            beside = arrow.side and DIRECTIONS[self.options.direction] in ("LR", "RL")  # then the arrow is on its right
+            label = font(text(f"{NBSP}{arrow.symbol}{NBSP * (3 if beside else 1)}"), color, 11, "I")
             value = arrow.gradient.value if arrow.gradient else None
             if self.options.local_gradients == "values" and isinstance(value, np.ndarray) and value.dtype.kind in "fb":
                 if arrow.symbol.endswith(")ᵀ"):  # what is stored is the factor as it is
                     value = value.T if value.ndim < 3 else value.swapaxes(-1, -2)
-                label = table(row(label), row(font(NBSP, color, 10), numbers(value, self.options, color)))
+                label = table(row(font(NBSP, color, 10), table(row(label), row(numbers(value, self.options, color)))))
             attributes["label"] = f"<{label}>"
         return attributes
 
@@ -365,7 +367,7 @@ def draw(output: Tensor, **options: Any) -> Drawing:
         Draw the numbers among the operands, such as the 2 of 2 x, as small nodes.
     dtypes : bool, default False
     direction : {"down", "right", "up", "left"}
-        Where the data flows.
+        Where the data flows; Graphviz' "TB", "LR", "BT" and "RL" mean the same.
     theme : {"light", "dark", "print"}
         The last one is for printing in black and white.
     decimals : int, default 3
@@ -497,7 +499,8 @@ def pictured(output: Tensor, options: Options) -> Picture:
     if not isinstance(output, Tensor):
         raise TypeError(f"a picture is drawn of a Tensor and its history, not of {type(output).__name__}")
     boxes, arrows = collect(output, fuse=options.fuse, constants=options.constants)
-    of = next(box.name for box in boxes if box.item is output)
+    # An adjoint to start from is that of a cost further on
+    of = "C" if options.gradient is not None else next(box.name for box in boxes if box.item is output)
     if options.summary:
         boxes, arrows = folded(boxes, arrows)
     if len(boxes) > options.max_nodes:
@@ -515,10 +518,9 @@ def pictured(output: Tensor, options: Options) -> Picture:
 def stepped(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Step]]:
     """The picture of the whole backward pass, and its steps."""
     checked = Options.checked(options)
-    if checked.summary or not checked.adjoints:
-        raise ValueError("the steps of a backward pass are adjoints: leave out summary=True and adjoints=False")
+    if checked.summary or checked.fuse or not checked.adjoints:
+        raise ValueError("a step finds the adjoint of one Tensor: leave out summary=True, fuse=True and adjoints=False")
     picture = pictured(output, checked)
-    if not picture.adjoints:
-        output._seed(checked.gradient)  # says so if the adjoint to start from is missing
-        raise ValueError(f"there is no backward pass from {output.describe()}: nothing it depends on requires a gradient")
-    return picture, steps_of(picture.boxes, picture.arrows, picture.of)
+    if not output.requires_grad:
+        raise ValueError(f"there is no backward pass from {output.describe()}: it depends on nothing with a gradient")
+    return picture, steps_of(output, picture.boxes, picture.arrows, checked.gradient)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.tensor import Tensor
+from autograd_lite.tensor import Array, Tensor
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -55,9 +55,14 @@ def dressed(name: str) -> str:
     return GREEK.get(letters, letters) + index.translate(SUBSCRIPTS)
 
 
+def data_of(x: Any) -> Array:
+    """What a Tensor or an operand that is none holds."""
+    return x.data if isinstance(x, Tensor) else np.asarray(x)
+
+
 def is_number(x: Any) -> bool:
     """Whether an operand is a nameless constant of one entry, which a formula writes as a number."""
-    return not (getattr(x, "requires_grad", False) or getattr(x, "name", None)) and np.size(getattr(x, "data", x)) == 1
+    return not (isinstance(x, Tensor) and (x.requires_grad or x.name)) and data_of(x).size == 1
 
 
 def readable_names(items: Iterable[Any], output: Tensor) -> dict[int, str]:
@@ -89,7 +94,7 @@ def readable_names(items: Iterable[Any], output: Tensor) -> dict[int, str]:
         elif x is output and x.size == 1 and x.op is not None and "C" not in taken:
             name = "C"
         elif is_number(x):
-            name = number(np.asarray(getattr(x, "data", x)).item())
+            name = number(data_of(x).item())
         else:
             letter = "c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"
             name = next(new for new in (f"{letter}{i}" for i in counts[letter]) if new not in taken)
@@ -99,7 +104,7 @@ def readable_names(items: Iterable[Any], output: Tensor) -> dict[int, str]:
 
 def shape_of(x: Any) -> str:
     """The shape as in 4 × 3; nothing for a single number."""
-    return " × ".join(map(str, np.shape(getattr(x, "data", x))))
+    return " × ".join(map(str, data_of(x).shape))
 
 
 def number(x: Any, spec: str = ".6g") -> str:
@@ -113,13 +118,20 @@ def raised(base: str, exponent: str) -> str:
     return base + exponent.translate(SUPERSCRIPTS) if re.fullmatch("−?[0-9]+", exponent) else f"{base}^{exponent}"
 
 
+def enclosed(name: str) -> str:
+    """A negative number in parentheses."""
+    return f"({name})" if name.startswith("−") else name
+
+
 def formula(t: Tensor, name: Callable[[Any], str]) -> str:
     """How `t` was computed, in symbols: ``w₁ a₀ + b₁``."""
     operands, operation = t._operands, t._operation
     names = [name(x) for x in operands]
     if operation.name == "power":
-        return raised(*names)
-    if operation.name == "multiply" and min(np.size(getattr(x, "data", x)) for x in operands) == 1:
+        return raised(enclosed(names[0]), names[1])
+    if len(names) == 2:
+        names = [*map(enclosed, names)]
+    if operation.name == "multiply" and min(data_of(x).size for x in operands) == 1:
         return f"{names[0]} · {names[1]}"
     if operation.name in FORMULAS:
         return FORMULAS[operation.name].format(*names)

@@ -7,17 +7,23 @@ adjoints at the heads of these arrows, each found before and used again: the dyn
 from __future__ import annotations
 
 import json
-from collections import Counter
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from autograd_lite.boxes import Arrow, Box
-from autograd_lite.operation import broadcast_axes, masked, scaled
+from autograd_lite.boxes import Arrow, Box, history
+from autograd_lite.explaining import chain_rule
+from autograd_lite.naming import dressed
+from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:
     from autograd_lite.drawing import Theme
+
+
+APOSTROPHE = "\ue000"  # of a name, while those of derivatives become primes
 
 
 @dataclass(frozen=True)
@@ -32,52 +38,38 @@ class Step:
     known: frozenset[Box] = frozenset()
 
 
-def steps_of(boxes: Sequence[Box], arrows: Sequence[Arrow], of: str) -> list[Step]:
-    """The steps of the sweep, in its order: newest result first, a leaf as soon as its adjoint is complete."""
+def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], gradient: Any = None) -> list[Step]:
+    """The forward pass, and then the lines of the chain rule in the order in which the sweep follows them."""
+    reached = {output}
+    for t in reversed(history(output)):
+        if t in reached:
+            reached.update(x for x, value in zip(t._operands, t._values) if value is not None)
+    where = {box.item: box for box in boxes if isinstance(box.item, Tensor)}
     leaving: dict[Box, list[Arrow]] = {}
-    entering: dict[Box, list[Arrow]] = {}
     for arrow in arrows:
         if arrow.gradient is not None:
             leaving.setdefault(arrow.source, []).append(arrow)
-            entering.setdefault(arrow.target, []).append(arrow)
-    order: list[Box] = []
-    waiting = Counter(arrow.source for found in leaving.values() for arrow in found)
-    for box in reversed(boxes):
-        if box.formula:
-            order.append(box)
-            for arrow in entering.get(box, []):
-                waiting[arrow.source] -= 1
-                if not waiting[arrow.source] and not arrow.source.formula:
-                    order.append(arrow.source)
     steps = [Step(0, "the forward pass has stored every value and local gradient")]
-    for i, box in enumerate(order or boxes[-1:], start=1):
+    for line in chain_rule(output, [t for t in where if t in reached], gradient):
+        box = where[line.tensor]
         found = leaving.get(box, [])
-        right = " + ".join(term(arrow, of) for arrow in found).replace("+ −", "− ") or "1"
         used = tuple(dict.fromkeys(arrow.target for arrow in found))
-        equation = f"∂{of}/∂{box.name} = {right}"
-        steps.append(Step(i, equation, box, found, used, steps[-1].known | {box}))
+        equation = line.text_with(lambda name: dressed(name).replace("'", APOSTROPHE))
+        equation = equation.replace("'", "′").replace(APOSTROPHE, "'")
+        steps.append(Step(len(steps), equation, box, found, used, steps[-1].known | {box}))
     return steps
 
 
-def term(arrow: Arrow, of: str) -> str:
-    """What an arrow adds to the adjoint at its tail: the adjoint at its head times the local gradient."""
-    gradient = arrow.gradient
-    assert gradient is not None
-    edge = gradient.output._operation.edge(gradient._index)
-    u, d = f"∂{of}/∂{arrow.target.name}", arrow.symbol
-    if edge.pull not in (scaled, masked):
-        return edge.form.format(u=u, d=d)
-    simple = {"1": u, "−1": f"−{u}"}
-    product = simple.get(d) or f"{u} {'⊙' if gradient.output.ndim else '·'} {d}"
-    axes = broadcast_axes(gradient.output.shape, gradient.parent.shape)
-    return f"Σ {product}" if axes else product
+def lowered(equation: str, sub: str) -> str:
+    """An equation with what its sums run over, ``Σ_batch``, in the markup for subscripts."""
+    return re.sub("(?<=Σ|t)_(batch|axis[0-9]+|axes[0-9,]+)", lambda over: sub.format(over[1]), equation)
 
 
 def page(svg: str, steps: Sequence[Step], theme: Theme) -> str:
     """One page of HTML that holds all it needs: the picture once, and what is seen of it at each step."""
     keys = [
         {
-            "equation": step.equation,
+            "equation": lowered(escape(step.equation), "<sub>{}</sub>"),
             "box": step.box and step.box.key,
             "arrows": [f"{arrow.source.key}->{arrow.target.key}" for arrow in step.arrows],
             "used": [box.key for box in step.used],
@@ -132,7 +124,7 @@ $svg
       g.classList.toggle("found", step.box === key);
       g.classList.toggle("used", step.used.includes(key) || step.arrows.includes(key));
     }
-    document.getElementById("equation").textContent = step.equation;
+    document.getElementById("equation").innerHTML = step.equation;
     document.querySelector("output").textContent = now + " of " + (steps.length - 1);
   }
   slider.addEventListener("input", show);
