@@ -443,7 +443,7 @@ class Program:
             lines = [f"np.copyto({into}, {args[2]})", f"np.copyto({into}, {args[1]}, where={args[0]})"]
         elif by_position:
             lines = [f"{name}({', '.join([*args, self._array(x), *keywords])})"]
-        elif function is np.dot:  # the method takes 0.1 µs less than the function
+        elif function in (np.dot, np.ndarray.dot):  # the method takes 0.1 µs less than the function
             lines = [f"{args[0]}.dot({args[1]}, {self._array(x)})"]
         elif function in TAKES_OUT or isinstance(getattr(function, "__self__", function), np.ufunc):
             lines = [f"{name}({', '.join([*args, *keywords, f'out={self._array(x)}'])})"]

@@ -226,8 +226,8 @@ def sum_to(u: Any, shape: tuple[int, ...]) -> Any:
     """The transpose of broadcasting: add up the copies, so that the result has `shape`."""
     if u.shape == shape:
         return u
-    if type(u) in ARRAYS and u.ndim == 2 and u.size <= 4096 and shape == (len(u), 1) and u.dtype.char in "fd":
-        return np.dot(u, ones(u.shape[1], u.dtype.char))  # half the time of np.add.reduce: the gradient of a bias
+    if u.ndim == 2 and shape == (len(u), 1) and type(u) in ARRAYS and u.size <= 4096 and u.dtype.char in "fd":
+        return u.dot(ones(u.shape[1], u.dtype.char))  # half the time of np.add.reduce: the gradient of a bias
     axes = broadcast_axes(u.shape, shape)
     u = np.add.reduce(u, axis=axes, keepdims=True) if axes else u
     return u if u.shape == shape else u.reshape(shape)

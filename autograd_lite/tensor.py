@@ -157,7 +157,7 @@ class Tensor:
     def data(self, new: npt.ArrayLike) -> None:
         if new is not self._data:  # else `t.data -= array` has worked in place
             self._replace_data(new)
-        self._changed = recording.changed()
+        recording.last_change = self._changed = next(creation)
         if self._operation is not None:
             raise RuntimeError(
                 f"the data of {self.describe()} was computed by '{self.op}' and is not to be changed: the graph can no "
@@ -515,9 +515,11 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     """
     if isinstance(data, Tensor):
         return data
-    if isinstance(data, (list, tuple)):
-        refuse_tensors_in(data)
-    array: Any = data if type(data) in ARRAYS else np.asarray(data)
+    array: Any = data
+    if type(data) not in ARRAYS:
+        if isinstance(data, (list, tuple)):
+            refuse_tensors_in(data)
+        array = np.asarray(data)
     t = computed(array if dtype is None or array.dtype == dtype else array.astype(dtype))
     t.name = name
     return t

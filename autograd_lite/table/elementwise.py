@@ -195,16 +195,10 @@ elementwise_operation("rad2deg", np.rad2deg, 180 / pi, labels=("180/π",), numpy
 # Elementwise: what networks need ------------------------------------------------------------------------
 
 
-class SigmoidConstants(dict[str, tuple[Any, Any]]):
-    """By dtype: the largest z with a finite eᶻ, and 1; as 0-d arrays, which cost less than Python numbers."""
-
-    def __missing__(self, char: str) -> tuple[Any, Any]:
-        dtype = np.dtype(char)
-        self[char] = np.array(np.floor(np.log(np.finfo(dtype).max)), dtype), np.array(1, dtype)
-        return self[char]
-
-
-sigmoid_constants = SigmoidConstants()
+SIGMOID_CONSTANTS = {
+    char: (np.array(np.floor(np.log(np.finfo(char).max)), char), np.array(1, char)) for char in "efdg"
+}
+"""By dtype: the largest z with a finite eᶻ, and 1; as 0-d arrays, which cost less than Python numbers."""
 
 
 def sigmoid_pass(z: Any) -> tuple[Any, Any]:
@@ -213,11 +207,12 @@ def sigmoid_pass(z: Any) -> tuple[Any, Any]:
     Beyond that, σ is 1 to the last digit. In this form σ keeps its relative accuracy for negative z down to
     the smallest numbers, and σ' = σ / (1 + t) in both tails.
     """
-    if not hasattr(z, "dtype") or z.dtype.kind != "f":
+    try:
+        largest, one = SIGMOID_CONSTANTS[z.dtype.char]
+    except (AttributeError, KeyError):  # integers and Python numbers
         if np.iscomplexobj(z):
-            raise TypeError("σ is computed for real numbers; of a complex z it is 1 / (1 + np.exp(-z))")
-        z = np.asarray(z, dtype=float)
-    largest, one = sigmoid_constants[z.dtype.char]
+            raise TypeError("σ is computed for real numbers; of a complex z it is 1 / (1 + np.exp(-z))") from None
+        return sigmoid_pass(np.asarray(z, dtype=float))
     t = np.minimum(z, largest)
     if t.ndim == 0:
         t = np.exp(t)

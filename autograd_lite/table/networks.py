@@ -68,8 +68,8 @@ def linear(w: Any, a: Any, b: Any = None) -> Any:
 
 
 def half_squared_distance_forward(a: Any, y: Any) -> Any:
-    v = np.ravel(np.subtract(a, y))
-    return np.dot(v, v) * v.dtype.type(0.5)
+    v = np.subtract(a, y).ravel()
+    return v.dot(v) * v.dtype.type(0.5)
 
 
 half_squared_distance = general_operation(

@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite.table.elementwise import quiet, unless_zero
 from autograd_lite.operation import Edge, Operation, applied, kept_shape, register, spread
+from autograd_lite.tensor import TABLE
 
 
 def reduction_operation(
@@ -40,6 +41,8 @@ def reduction_operation(
     def function(x: Any, axis: Any = None, *, keepdims: bool = False, **keywords: Any) -> Any:
         if "where" in keywords:
             raise TypeError(f"{name} of a Tensor takes no where=; replace the entries first, as in np.where(mask, t, 0)")
+        if "dtype" in keywords:
+            x = TABLE["astype"](x, keywords.pop("dtype"))
         return apply(x, axis=axis, keepdims=keepdims, **keywords)
 
     return register(function, operation, numpy, doc)
