@@ -136,7 +136,7 @@ def refuse_outside(entropy: Any, a: Tensor) -> None:
     try:
         if not outside.any():
             return
-    except TypeError:  # in a step that is being compiled no decision depends on a value; there, log gives NaN
+    except ag.NotReplayable:  # in a compiled step no decision depends on a value; there, log gives NaN
         return
     raise ValueError(
         f"{entropy.__name__}_cost takes outputs between 0 and 1, but {a.describe()} holds {a.data[outside][0]}; "
