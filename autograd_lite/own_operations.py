@@ -74,7 +74,7 @@ def elementwise(
             value, out = rule(*arguments), arguments[-1]
             if not isinstance(value, (Tensor, np.ndarray, np.generic, int, float)):
                 raise TypeError(f"the local gradient {i} of '{name}' returned {type(value).__name__}, not an array")
-            if np.broadcast_shapes(np.shape(value), out.shape) != out.shape:
+            if not broadcasts(np.shape(value), out.shape):
                 raise ValueError(
                     f"the local gradient {i} of '{name}' returned shape {np.shape(value)}, which does not broadcast "
                     f"to the result's {out.shape}; an elementwise rule gives one factor for each entry"
@@ -86,6 +86,8 @@ def elementwise(
 
     def checked_forward(*arrays: Any) -> Any:
         out = forward(*arrays)
+        if any(np.result_type(a).kind in "fc" for a in arrays):
+            check_floating(f"the forward function of '{name}'", out, "fc")
         expected = np.broadcast_shapes(*(np.shape(a) for a in arrays))
         if np.shape(out) != expected:
             raise ValueError(
@@ -173,7 +175,11 @@ def operation(
             check_floating(f"the pullback {i} of '{name}'", g)
             return g
 
-        return Edge(lambda *operands_and_out, **_: operands_and_out, pull, label, "{d}ᵀ {u}")
+        def everything(*operands_and_out: Any, **_: Any) -> Any:
+            check_floating(f"the forward function of '{name}'", operands_and_out[-1], "fc")
+            return operands_and_out
+
+        return Edge(everything, pull, label, "{d}ᵀ {u}")
 
     edges = [edge(pullback, i) for i, pullback in enumerate(pullbacks)]
     # a pullback may return an array that its author keeps: the sweep copies what it hands on
@@ -188,9 +194,13 @@ def operation(
     return register(function, made, [*numpy, forward] if dispatches(forward) else numpy, own=True)
 
 
-def check_floating(what: str, value: Any) -> None:
-    kind = value.dtype.kind if hasattr(value, "dtype") else "f"
-    if kind not in "fcb":
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of that shape broadcasts to one of shape `to`."""
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1]))
+
+
+def check_floating(what: str, value: Any, kinds: str = "fcb") -> None:
+    if hasattr(value, "dtype") and value.dtype.kind not in kinds:
         raise TypeError(f"{what} returned dtype {value.dtype}, not a floating one; write 1.0 instead of 1")
 
 
