@@ -21,7 +21,7 @@ class Optimizer:
     parameters : dict by name, or iterable of Tensor
         Leaves that require a gradient.
     learning_rate : float
-        May be changed between steps; a compiled step keeps the one that it was recorded with.
+        May be changed between steps, compiled ones too.
 
     Raises
     ------
@@ -44,7 +44,20 @@ class Optimizer:
                     f"parameter {i} ({p.describe()}) is not one that can be learned: parameters are made with "
                     "Tensor(..., requires_grad=True), not computed"
                 )
-        self.learning_rate = positive("learning_rate", learning_rate)
+        # one array a parameter: of its dtype, and in memory that a compiled step reads anew each time
+        self._rates = [np.empty((), p.dtype) for p in self.parameters]
+        self.learning_rate = learning_rate
+
+    @property
+    def learning_rate(self) -> float:
+        """How far a step goes along the gradient."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._learning_rate = positive("learning_rate", value)
+        for rate in self._rates:
+            rate[...] = value
 
     def step(self) -> None:
         """Update every parameter that has a gradient.
@@ -106,9 +119,8 @@ class GradientDescent(Optimizer):
     """
 
     def step(self) -> None:
-        rate = self.learning_rate
         stepped = False
-        for p in self.parameters:
+        for p, rate in zip(self.parameters, self._rates):
             gradient = p.grad
             if gradient is not None:
                 p.data -= rate * gradient
@@ -153,9 +165,9 @@ class Momentum(Optimizer):
         self._velocities = zeros_like(self.parameters)
 
     def step(self) -> None:
-        rate, momentum = self.learning_rate, self.momentum
+        momentum = self.momentum
         stepped = False
-        for p, v in zip(self.parameters, self._velocities):
+        for p, rate, v in zip(self.parameters, self._rates, self._velocities):
             gradient = p.grad
             if gradient is not None:
                 v.data *= momentum
@@ -213,7 +225,7 @@ class Adam(Optimizer):
         beta1, beta2 = self.beta1, self.beta2
         self._powers.data *= np.array([beta1, beta2])
         corrections = 1 - self._powers.data
-        for p, m, v in zip(self.parameters, self._means, self._squares):
+        for p, rate, m, v in zip(self.parameters, self._rates, self._means, self._squares):
             gradient = p.grad
             if gradient is not None:
                 m.data *= beta1
@@ -221,4 +233,4 @@ class Adam(Optimizer):
                 v.data *= beta2
                 v.data += (1 - beta2) * gradient * gradient
                 of_mean, of_square = corrections.astype(p.dtype)
-                p.data -= self.learning_rate * (m.data / of_mean) / (np.sqrt(v.data / of_square) + self.epsilon)
+                p.data -= rate * (m.data / of_mean) / (np.sqrt(v.data / of_square) + self.epsilon)

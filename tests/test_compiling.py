@@ -413,3 +413,26 @@ def test_a_refused_step_leaves_everything_as_the_step_left_it() -> None:
     with pytest.raises(NotReplayable):
         compiled(np.ones(2))
     assert len(noise) == 2  # a refused step is not run again
+
+
+def test_a_compiled_step_follows_the_learning_rate() -> None:
+    nets = pytest.importorskip("nets")
+    runs = []
+    for wrap in (lambda step: step, ag.compile):
+        net = nets.TwoLayerNet(3, 4, 2, seed=0)
+        optimizer = nets.Momentum(net.parameters(), 1.0)
+
+        def step(x: Any, y: Any, net: Any = net, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            cost = net.cost(x, y)
+            cost.backward()
+            optimizer.step()
+            return cost
+
+        wrapped = wrap(step)
+        costs = []
+        for i, (x, y) in enumerate(batches(8)):
+            optimizer.learning_rate = 1.0 / (1 + i)
+            costs.append(wrapped(x, y).item())
+        runs.append(costs)
+    assert runs[0] == runs[1]
