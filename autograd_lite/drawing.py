@@ -140,7 +140,7 @@ def row(*cells: str, right: str = "") -> str:
 
 
 # Graphviz shares out what a table is too wide by among its columns. Here nearly all of it goes.
-FILLER = '<TD COLSPAN="60"></TD>'
+FILLER = '<TD COLSPAN="20"></TD>'
 
 
 def numbers(array: Any, options: Options, color: str) -> str:
@@ -164,7 +164,6 @@ def numbers(array: Any, options: Options, color: str) -> str:
 
 def summary(array: Any, options: Options) -> str:
     """Smallest entry, histogram, largest entry; and the mean."""
-    scale, show = notation(array, max(1, options.decimals - 1))
     if array.dtype.kind == "c":
         return f"complex, |mean| {number(abs(array.mean()))}"
     if not np.isfinite(array).all():
@@ -173,9 +172,11 @@ def summary(array: Any, options: Options) -> str:
     if low == high:
         scale, show = notation(np.asarray(low), options.decimals)
         return f"{show(low)}{scale} everywhere"
+    mean = array.mean(dtype=np.result_type(array, np.float32))
+    scale, show = notation(np.array([low, high, mean]), max(1, options.decimals - 1))
     counts, _ = np.histogram(array, 8)
     bars = "".join("▁▂▃▄▅▆▇█"[int(np.ceil(7 * n / counts.max()))] for n in counts)
-    return f"{show(low)} {bars} {show(high)}, mean {show(array.mean())}{scale}"
+    return f"{show(low)} {bars} {show(high)}, mean {show(mean)}{scale}"
 
 
 def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
@@ -254,10 +255,12 @@ class Picture:
             for depth in range(len(box.scope) + 1):
                 first.setdefault(box.scope[:depth], len(first))
         for arrow in self.arrows:
+            if arrow.side == "right" and arrow.target in beside:  # or both would end up on the left
+                drawing.hints.append(f'"{arrow.target.key}" -> "{arrow.source.key}" [style=invis]\n')
             if arrow.side:
                 beside.setdefault(arrow.target, []).append(arrow.source)
-        alone = set(self.boxes).difference(*beside.values())
-        order = sorted(alone, key=self.boxes.index)
+        at_side = {box for boxes in beside.values() for box in boxes}
+        order = [box for box in self.boxes if box not in at_side]
         is_open: tuple[str, ...] = ()
         for box in sorted(order, key=lambda box: [first[box.scope[: i + 1]] for i in range(len(box.scope))]):
             common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(is_open, box.scope)))
@@ -274,7 +277,8 @@ class Picture:
             for each in rank:
                 drawing.node(each.key, **self.box_attributes(each, theme, step))
             if len(rank) > 1:
-                drawing.body.append(f"{{rank=same {' '.join(each.key for each in rank)}}}\n")
+                keys = " ".join(f'"{each.key}"' for each in rank)
+                drawing.body.append(f"{{rank=same {keys}}}\n")
         drawing.body += ["}\n"] * len(is_open)
 
     def box_attributes(self, box: Box, theme: Theme, step: Step | None) -> dict[str, str]:
@@ -312,11 +316,11 @@ class Picture:
                 lines = [row("", numbers(data, options, theme.ink)), row(symbol, adjoint)]
             else:
                 lines = [row(symbol, adjoint)]
-        rows += [f'<TR><TD COLSPAN="62">{table(*lines, padding=2)}</TD></TR>'] if lines else []
+        rows += [f'<TR><TD COLSPAN="22">{table(*lines, padding=2)}</TD></TR>'] if lines else []
         return table(*rows)
 
     def arrow_attributes(self, arrow: Arrow, theme: Theme, step: Step | None) -> dict[str, str]:
-        # An arrow without weight may run against the order on its rank, as that from an operand on the right must
+        # An arrow without weight may run to the left, as that from an operand on the right must
         attributes = {"weight": "0"} if arrow.side == "right" else {}
         if arrow.gradient is None:
             attributes["style"] = "solid" if self.options.summary else "dashed"

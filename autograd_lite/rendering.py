@@ -7,12 +7,15 @@ words, as with `dot`, and not the end of the user's program.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import warnings
+from html import unescape
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,7 +41,18 @@ FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.lo
 
 
 class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
-    """A `graphviz.Digraph` that shows and renders itself also where there is no `dot` program."""
+    """A `graphviz.Digraph` that shows and renders itself also where there is no `dot` program.
+
+    Attributes
+    ----------
+    hints : list of str
+        Lines for the layout alone: arrows that are not seen. They are no part of `source`, which has the
+        arrows of the graph and no others.
+    """
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.hints: list[str] = []
 
     def pipe(  # type: ignore[override,unused-ignore]
         self,
@@ -62,10 +76,13 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
             Pixels per inch.
         """
         format = format or self.format
-        data = run_graphviz(self.source, format, engine or self.engine, resolution)
-        if format == "svg":  # the font said once, not in every line: a third fewer bytes
-            family = f' font-family="{self.node_attr["fontname"]}"'.encode()
-            data = data.replace(family, b"").replace(b"<svg ", b"<svg" + family + b" ", 1)
+        source = self.source.rstrip().removesuffix("}") + "".join(self.hints) + "}\n"
+        data = run_graphviz(source, format, engine or self.engine, resolution)
+        if format == "svg":
+            family = f' font-family="{self.node_attr["fontname"]}"'
+            layout = json.loads(run_graphviz(source, "json", engine or self.engine))
+            svg = fitted(data.decode(), layout).replace(family, "")
+            data = svg.replace("<svg ", f"<svg{family} ", 1).encode()  # once, and not in every line
         return data.decode(encoding) if encoding else data
 
     def render(  # type: ignore[override,unused-ignore]
@@ -78,6 +95,28 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         if cleanup:
             os.remove(source)
         return path
+
+
+def fitted(svg: str, layout: dict[str, Any]) -> str:
+    """`svg` with the width of each text as Graphviz reckoned it, so that in no reader's font it outgrows its box."""
+    widths = {}
+    for item in (layout, *layout.get("objects", ()), *layout.get("edges", ())):
+        for operation in item.get("_ldraw_", ()):
+            if operation["op"] == "F":
+                size = operation["size"]
+            elif operation["op"] == "t":
+                style = operation["fontchar"] & 3  # 1: bold, 2: italic
+            elif operation["op"] == "T":
+                widths[operation["text"].replace("\xa0", " "), size, style] = operation["width"]
+
+    def with_width(element: re.Match[str]) -> str:
+        size, words = element.groups()
+        style = ("bold" in element[0]) + 2 * ("italic" in element[0])
+        width = widths.get((unescape(words).replace("\xa0", " "), float(size), style))
+        extent = f' textLength="{width:g}" lengthAdjust="spacingAndGlyphs"' if width else ""
+        return element[0].replace("<text", f"<text{extent}", 1)
+
+    return re.sub('<text [^>]*font-size="([^"]*)"[^>]*>([^<]*)', with_width, svg)
 
 
 def run_graphviz(source: str, format: str, engine: str = "dot", resolution: float | None = None) -> bytes:
