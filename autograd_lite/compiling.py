@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import recording
-from autograd_lite.tensor import ARRAYS, Array, Tensor, computed
+from autograd_lite.tensor import ARRAYS, ONES, Array, Tensor, computed
 from autograd_lite.tracing import (
     ADVICE,
     Call,
@@ -330,6 +330,7 @@ def shown(x: Any) -> str:
 # The program --------------------------------------------------------------------------------------------------
 
 INPUT, OUTSIDE, BUFFER, FRESH = "input", "outside", "buffer", "fresh"
+FILLED_WITH = {np.zeros_like: 0, np.ones_like: 1}
 COPIES = {np.copy, np.ndarray.copy}
 TAKES_OUT = {
     np.dot, np.concatenate, np.einsum, np.cumsum, np.cumprod, np.mean, np.var, np.std, np.max, np.min, np.prod, np.stack
@@ -434,8 +435,8 @@ class Program:
             lines = [applied]
         elif x.index not in self.arrays:  # an array that is not the same at each call
             lines = [f"{self._array(x)} = {applied}"]
-        elif function is np.zeros_like:
-            lines = [f"{self._array(x)}.fill(0)"]
+        elif function in FILLED_WITH:
+            lines = [f"{self._array(x)}.fill({FILLED_WITH[function]})"]
         elif function in COPIES:
             lines = [f"np.copyto({self._array(x)}, {args[0]})"]
         elif function is np.where:
@@ -563,6 +564,7 @@ def simplified(calls: Sequence[Call], results: Sequence[Traced]) -> tuple[list[C
     viewed = {call.result.base.index for call in calls if call.result is not None and call.result.base is not None}
     version: dict[int, int] = {}
     instead: dict[int, Traced] = {}
+    ones: set[int] = set()
     known: dict[Any, Traced] = {}
 
     def current(x: Any) -> Any:
@@ -574,8 +576,10 @@ def simplified(calls: Sequence[Call], results: Sequence[Traced]) -> tuple[list[C
         x = call.result
         if call.target is not None:
             version[call.target.root.index] = version.get(call.target.root.index, 0) + 1
+        elif x is not None and call.function is np.ones_like and x.index not in written:
+            ones.add(x.index)
         elif x is not None and isinstance(call.function, np.ufunc) and not call.keywords and x.index not in written:
-            factor = times_one(call)
+            factor = times_one(call, ones)
             if factor is not None and factor.root.index not in written and x.index not in viewed:
                 instead[x.index] = factor
                 continue
@@ -590,14 +594,15 @@ def simplified(calls: Sequence[Call], results: Sequence[Traced]) -> tuple[list[C
     return kept, current(list(results))
 
 
-def times_one(call: Call) -> Traced | None:
-    """The other factor of a product with a constant 1."""
-    if call.function is not np.multiply or not all(type(x) is Traced for x in call.args):
+def times_one(call: Call, ones: set[int]) -> Traced | None:
+    """The other factor of a product with ones: with the adjoint of the output itself."""
+    product = call.result
+    if product is None or call.function is not np.multiply or not all(type(x) is Traced for x in call.args):
         return None
     for one, other in (call.args, call.args[::-1]):
-        if one.initial is not None and not one.array.flags.writeable and one.ndim == 0 and one.initial == 1:
-            if other.shape == call.result.shape and other.dtype == call.result.dtype:  # type: ignore[union-attr]
-                return other
+        is_one = one.index in ones or any(one.array is known for known in ONES.values())
+        if is_one and other.shape == product.shape and other.dtype == product.dtype:
+            return other
     return None
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.operation import Edge, Operation, applied, elementwise_operation, register, with_result
-from autograd_lite.tensor import TABLE, Tensor
+from autograd_lite.operation import PLAIN, Edge, Operation, applied, elementwise_operation, register, with_result
+from autograd_lite.tensor import ARRAYS, TABLE, Tensor
 
 
 def elementwise(
@@ -72,7 +72,7 @@ def elementwise(
         @wraps(rule)
         def local_gradient(*arguments: Any) -> Any:
             value, out = rule(*arguments), arguments[-1]
-            if not isinstance(value, (Tensor, np.ndarray, np.generic, int, float)):
+            if type(value) not in PLAIN and not isinstance(value, (Tensor, np.generic)):
                 raise TypeError(f"the local gradient {i} of '{name}' returned {type(value).__name__}, not an array")
             if not broadcasts(np.shape(value), out.shape):
                 raise ValueError(
@@ -166,7 +166,7 @@ def operation(
                     f"the pullback {i} of '{name}' has no derivative: for a Tensor it returned {type(g).__name__} "
                     "without history. Write it in NumPy functions and operators to differentiate it again"
                 )
-            if not isinstance(g, Tensor):
+            if not isinstance(g, Tensor) and type(g) not in ARRAYS:
                 g = np.asarray(g)
             if g.shape != x.shape:
                 raise ValueError(

@@ -157,6 +157,26 @@ def test_derivatives_of_functions(derive: Callable[..., Any]) -> None:
             np.testing.assert_allclose(b, a, rtol=1e-13, atol=1e-13)
 
 
+def test_labels_among_the_arguments() -> None:
+    def cost(scores: Any, labels: Any) -> Any:
+        return -np.sum(ag.log_softmax(scores, 0)[labels, np.arange(4)])
+
+    f, compiled = ag.value_and_grad(cost), ag.compile(ag.value_and_grad(cost))
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        scores, labels = rng.standard_normal((3, 4)), rng.integers(0, 3, 4)
+        for a, b in zip(f(scores, labels), compiled(scores, labels)):
+            np.testing.assert_allclose(b, a, rtol=1e-13)
+
+
+def test_own_operations_compile() -> None:
+    cube = ag.elementwise("cube", lambda x: x**3, lambda x: 3 * x**2)
+    mean = ag.operation("middle", lambda x: np.mean(x), lambda u, x: np.broadcast_to(u / x.size, x.shape))
+    f, compiled = ag.grad(lambda x: mean(cube(x))), ag.compile(ag.grad(lambda x: mean(cube(x))))
+    for i in range(4):
+        np.testing.assert_allclose(compiled(np.arange(3.0) + i), f(np.arange(3.0) + i), rtol=1e-14)
+
+
 def test_results_are_new_arrays_at_each_call() -> None:
     f = ag.compile(ag.value_and_grad(lambda x: np.sum(np.sin(x))))
     kept = [f(np.full(3, float(i))) for i in range(5)]

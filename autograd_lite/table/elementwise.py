@@ -212,7 +212,7 @@ def sigmoid_pass(z: Any) -> tuple[Any, Any]:
     except (AttributeError, KeyError):  # integers and Python numbers
         if np.iscomplexobj(z):
             raise TypeError("σ is computed for real numbers; of a complex z it is 1 / (1 + np.exp(-z))") from None
-        return sigmoid_pass(np.asarray(z, dtype=float))
+        return sigmoid_pass(z.astype(float) if hasattr(z, "astype") else np.asarray(z, dtype=float))
     t = np.minimum(z, largest)
     if t.ndim == 0:
         t = np.exp(t)
@@ -304,7 +304,6 @@ elementwise_operation(
 elementwise_operation("round", np.round, lambda x, **_: 0, labels=("0",), keywords=True)
 for flat in (np.floor, np.ceil, np.rint, np.trunc, np.sign):
     elementwise_operation(flat.__name__, flat, 0)
-elementwise_operation("fix", np.fix, 0, numpy=[np.fix])
 elementwise_operation("floor_divide", np.floor_divide, 0, 0)
 elementwise_operation("heaviside", np.heaviside, 0, lambda x, h: np.equal(x, 0), pull=masked, labels=("0", "[{0} = 0]"))
 

@@ -187,7 +187,7 @@ _place = general_operation(
 
 
 def index_array(key: Any) -> Any:
-    array = np.asarray(key)
+    array = data_of(key)
     return array if array.size else array.astype(int)
 
 
