@@ -56,6 +56,7 @@ class Symbols:
     """
 
     def __init__(self, output: Tensor, seed: Tensor | None) -> None:
+        self.output = id(output)
         operands = [x for t in history(output) for x in (*t._operands, t)]
         self.items: dict[int, Any] = {id(x): x for x in operands}
         self.adjoints: dict[int, Array] = {}
@@ -252,8 +253,8 @@ def folded(line: Written) -> str:
 
 
 def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]:
-    """How the Tensors without a name were computed that occur in `lines`, or in the definition of another one."""
-    seen = {int(key) for line in lines for _, key in MARK.findall(line._marked)}
+    """How the Tensors without a name were computed that occur in `lines`, or in the definition of another."""
+    seen = {int(key) for line in lines for _, key in MARK.findall(line._marked)} | {symbols.output}
     found = []
     for key, x in reversed(symbols.items.items()):
         if key not in seen or getattr(x, "name", None):
@@ -438,7 +439,7 @@ def edges(region: set[Tensor]) -> Iterator[LocalGradient]:
 
 
 def equations(output: Tensor, wanted: Sequence[Tensor], first: Formula, symbols: Symbols) -> Iterator[Step]:
-    """The adjoints of `wanted` in terms of `first`, that of the output, and of the adjoints that are used several times.
+    """The adjoints of `wanted` in terms of `first`, that of the output, and of the adjoints that are used repeatedly.
 
     These keep their names: with them written out, a formula would have a term for each path.
     """

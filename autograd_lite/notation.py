@@ -93,7 +93,7 @@ def juxtaposed(a: Formula, b: Formula) -> Formula:
     """The product of two matrices or numbers; a factor 1 is left out, and between digits stands a dot."""
     if "1" in (a.body, b.body):
         return (b if a.body == "1" else a)._replace(negative=a.negative != b.negative)
-    return product("{a} · {b}" if a.body[-1].isdigit() and b.body[0].isdigit() else "{a} {b}", a=a, b=b)
+    return product("{a} · {b}" if re.match("[0-9]{2}", a.body[-1] + b.body[0]) else "{a} {b}", a=a, b=b)
 
 
 def total(terms: Sequence[Formula]) -> Formula:
@@ -198,8 +198,9 @@ def latex_name(name: str) -> str:
     """
     match = re.fullmatch(r"([^\W\d_]+)([0-9]*)", name)
     letters, index = match.groups() if match else (name, "")
-    if letters in GREEK:
-        letters = SYMBOLS[GREEK[letters]].strip()
+    letters = GREEK.get(letters, letters)
+    if letters in GREEK.values():
+        letters = SYMBOLS[letters].strip()
     else:
         letters = escaped(letters, lambda word: word if len(word) == 1 or word.isdigit() else rf"\mathit{{{word}}}")
     return f"{letters}_{{{index}}}" if index else letters

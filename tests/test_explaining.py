@@ -1,0 +1,716 @@
+"""The equations that the engine writes down are true: evaluated from their own text, they give the adjoints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.mathtext import MathTextParser
+from operation_cases import CASES, Case, outputs, seed_of
+from oracles import Array, along, assert_close, random
+
+import autograd_lite as ag
+from autograd_lite.explaining import Derivation, Step, Term
+from autograd_lite.notation import latex_name
+from autograd_lite.tensor import Tensor
+from nets import TwoLayerNet, closed_form
+
+# A reader of formulas ----------------------------------------------------------------------------------------
+#
+# It knows how mathematics is written. Of the engine it takes only the forward function of an operation that
+# has no notation of its own, and differentiates that numerically.
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "σ": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh, "exp": np.exp, "log": np.log, "√": np.sqrt,
+    "sin": np.sin, "cos": np.cos, "sinh": np.sinh, "cosh": np.cosh,
+    "sign": np.sign, "trunc": np.trunc, "conj": np.conj, "Re": np.real,
+}  # fmt: skip
+CONSTANTS = {"π": np.pi, "i": 1j, "∞": np.inf, "True": True, "False": False}
+RELATIONS = {"=": np.equal, "<": np.less, ">": np.greater, "≤": np.less_equal, "≥": np.greater_equal}
+CLOSING = {*"+−⊙/·)]⌋‖,", *RELATIONS, "finite", ""}
+DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
+
+
+class Map:
+    """The derivative of an operation with respect to an operand."""
+
+    def __init__(self, term: Term, transposed: bool = False) -> None:
+        self.term, self.transposed = term, transposed
+        self.out, self.index = term.local_gradient.output, term.local_gradient._index
+        self.x = np.asarray(term.local_gradient.parent.data)
+
+    def forward(self, x: Array) -> Any:
+        operands = [np.asarray(getattr(y, "data", y)) for y in self.out._operands]
+        operands[self.index] = x
+        return self.out._operation.forward(*operands, **self.out._static)
+
+    def dense(self) -> Array:
+        """Of shape ``out.shape + x.shape``."""
+        columns = [along(self.forward, [self.x], [unit.reshape(self.x.shape)]) for unit in np.eye(self.x.size)]
+        columns = columns or [np.zeros(self.out.shape + (0,))]
+        return np.stack(columns, -1).reshape(self.out.shape + self.x.shape)
+
+    def factors(self) -> Array:
+        """One for each entry of x, where each goes into one entry of the result only."""
+        if "axis" in self.out._static:
+            return self.dense().sum(tuple(range(self.out.ndim)))
+        return np.asarray(along(self.forward, [self.x], [np.ones(self.x.shape)]))
+
+    def pull(self, u: Array) -> Array:
+        return np.tensordot(u, self.dense(), self.out.ndim)
+
+
+class Reader:
+    """The value of a formula of the given shape, from its text and the values of the names in it."""
+
+    def __init__(self, values: dict[str, Array], shape: tuple[int, ...], term: Term | None = None) -> None:
+        self.values, self.shape, self.term = values, shape, term
+        self.static = term.local_gradient.output._static if term else {}
+        names = "|".join(f"{re.escape(name)}(?![A-Za-z0-9_])" for name in sorted(values, key=len, reverse=True))
+        self.pattern = (
+            f"(?:{names or '(?!)'})|∂\\w+/∂\\w+|[0-9][0-9.]*(?:e[+−]?[0-9]+)?|∞|Σ(?:_[a-z]+[0-9,]*)?"
+            "|[A-Za-z_][A-Za-z0-9_,]*|⁻?ᵀ|⁻?[⁰¹²³⁴-⁹]+|[^ ]"
+        )
+
+    def read(self, text: str) -> Array:
+        self.tokens = [*re.findall(self.pattern, text), ""]
+        result = self.array(self.sum())
+        assert self.tokens == [""], f"{text}: cannot read {self.tokens}"
+        if re.fullmatch("[0-9]+", text):
+            result = np.broadcast_to(result, self.shape)
+        return result
+
+    def take(self, expected: str | None = None) -> str:
+        token = self.tokens.pop(0)
+        assert expected in (None, token), f"{token} in place of {expected}"
+        return token
+
+    def map(self) -> Map:
+        assert self.term is not None
+        return Map(self.term)
+
+    def array(self, x: Any) -> Array:
+        assert not (isinstance(x, Map) and x.transposed)
+        return x.factors() if isinstance(x, Map) else np.asarray(x)
+
+    def sum(self) -> Any:
+        result = self.signed()
+        while self.tokens[0] in ("+", "−"):
+            result = self.array(result) + (1 if self.take() == "+" else -1) * self.array(self.signed())
+        return result
+
+    def signed(self) -> Any:
+        if self.tokens[0] == "−":
+            self.take()
+            return -self.array(self.signed())
+        if self.tokens[0][0:1] != "Σ":
+            return self.entrywise()
+        over = self.take()[1:]
+        x = self.array(self.entrywise())
+        axes = (1,) if over == "_batch" else tuple(int(i) for i in re.findall("[0-9]+", over)) or None
+        return x.sum(axes, keepdims=True).reshape(self.shape)
+
+    def entrywise(self) -> Any:
+        result = self.product()
+        while self.tokens[0] == "⊙":
+            self.take()
+            result = self.array(result) * self.array(self.product())
+        return result
+
+    def product(self) -> Any:
+        result = self.power()
+        while self.tokens[0] in ("/", "·") or self.tokens[0] not in CLOSING:
+            sign = self.take() if self.tokens[0] in ("/", "·") else ""
+            factor = self.power()
+            if sign == "/":
+                result = self.array(result) / self.array(factor)
+            elif isinstance(result, Map) and result.transposed:
+                result = result.pull(self.array(factor))
+            else:
+                result = side_by_side(self.array(result), self.array(factor))
+        return result
+
+    def power(self) -> Any:
+        result = self.primary()
+        while self.tokens[0] == "^" or self.tokens[0][-1:] in (*"ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹",):
+            sign = self.take()
+            if sign == "^":
+                negative = self.tokens[0] == "−" and self.take()
+                result = self.array(result) ** (self.array(self.primary()) * (-1 if negative else 1))
+            elif sign[-1] != "ᵀ":
+                result = self.array(result) ** float(sign.translate(DIGITS))
+            elif isinstance(result, Map):
+                result = Map(result.term, transposed=True)
+            else:
+                result = np.linalg.inv(result) if sign == "⁻ᵀ" else result
+                result = result.swapaxes(-1, -2) if result.ndim > 1 else result
+        return result
+
+    def primary(self) -> Any:
+        token = self.take()
+        if token in self.values:
+            return self.values[token]
+        if token[0] in "0123456789":
+            return np.asarray(float(token.replace("−", "-")))
+        if token in CONSTANTS:
+            return np.asarray(CONSTANTS[token])
+        if token == "𝟏":
+            return np.ones(self.shape)
+        if token == "(":
+            result = self.sum()
+            self.take(")")
+            return result
+        if token == "⌊":
+            result = np.floor(self.array(self.sum()))
+            self.take("⌋")
+            return result
+        if token == "‖":
+            x = self.array(self.sum())
+            self.take("‖")
+            return np.sqrt((x * x).sum(self.static["axis"], keepdims=True))
+        if token == "[":
+            result = self.condition()
+            self.take("]")
+            return result.astype(float)
+        assert re.fullmatch(r"[A-Za-zσ√∏_][\w,]*|∂\w+/∂\w+", token), f"cannot read {token}"
+        if self.tokens[0] == "'":
+            self.take()
+            x = self.arguments()[0]
+            return along(FUNCTIONS[token], [x], [np.ones(x.shape)]) if token in FUNCTIONS else self.map()
+        if self.tokens[0] != "(":  # a linear map, as in indexᵀ
+            assert self.tokens[0] in ("ᵀ", ")"), f"{token} is no factor"
+            return self.map()
+        return self.call(token, self.arguments()[0])
+
+    def arguments(self) -> list[Array]:
+        self.take("(")
+        found = [self.array(self.sum())]
+        while self.tokens[0] == ",":
+            self.take()
+            found.append(self.array(self.sum()))
+        self.take(")")
+        return found
+
+    def call(self, name: str, x: Array) -> Array:
+        if name in FUNCTIONS:
+            return FUNCTIONS[name](x)
+        if name == "reshape":
+            return x.reshape(self.shape)
+        if name == "cof":
+            return cofactors(x)
+        if name == "part":
+            return self.map().pull(x)
+        if name == "softmax":
+            e = np.exp(x - x.max(initial=-np.inf))
+            return e / e.sum(self.static["axis"], keepdims=True)
+        assert name.startswith("repeat_ax"), f"{name} is no function"
+        axes = [int(i) for i in re.findall("[0-9]+", name)]
+        return np.broadcast_to(x if x.ndim == len(self.shape) else np.expand_dims(x, axes), self.shape)
+
+    def condition(self) -> Array:
+        if self.tokens[0] == "not":
+            self.take()
+            return np.logical_not(self.array(self.sum()))
+        x = self.array(self.sum())
+        result = np.asarray(x != 0) if self.tokens[0] == "]" else np.ones(np.shape(x), bool)
+        while self.tokens[0] != "]":
+            sign = self.take()
+            if sign == "finite":
+                return np.isfinite(x)
+            if self.tokens[0] in ("max", "min"):
+                y = getattr(x, self.take())(axis=self.static["axis"], keepdims=True)
+            else:
+                y = self.array(self.sum())
+            result, x = result & RELATIONS[sign](x, y), y
+        return result
+
+
+def side_by_side(a: Array, b: Array) -> Array:
+    """The product of two matrices, or of a number with anything; of two vectors, a column times a row."""
+    if a.ndim == b.ndim == 1:
+        return np.multiply.outer(a, b)
+    if a.ndim and b.ndim and a.shape[-1] == b.shape[-min(b.ndim, 2)]:
+        return a @ b
+    assert 1 in (a.size, b.size), f"no product of shapes {a.shape} and {b.shape}"
+    return a * b
+
+
+def cofactors(a: Array) -> Array:
+    result = np.empty(a.shape)
+    for i, j in np.ndindex(a.shape):
+        result[i, j] = (-1) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1))
+    return result
+
+
+def check_step(step: Step, tolerance: float = 1e-8) -> None:
+    """The line says what its terms say, and its terms add up to the adjoint."""
+    left, right = step.text.split(" = ", 1)
+    assert re.fullmatch(r"∂\w+/∂[\w()]+", left)
+    assert right == " + ".join(term.text for term in step.terms).replace("+ −", "− ")
+    values = [Reader(term.factors, step.tensor.shape, term).read(term.text) for term in step.terms]
+    for term, value in zip(step.terms, values):
+        assert np.shape(value) == step.tensor.shape, f"{term.text} is of shape {np.shape(value)}"
+    assert_close(np.sum(values, axis=0), step.adjoint, tolerance, step.text)
+
+
+def check(derivation: Derivation, tolerance: float = 1e-8) -> None:
+    """Every line is true, and uses no adjoint that did not have its line before."""
+    known: set[str] = set()
+    for step in derivation:
+        left = step.text.split(" = ")[0]
+        used = {name for name in step.factors if name.startswith("∂")} - {left}
+        assert used <= known, f"{step.text}: where do {used - known} come from?"
+        known.add(left)
+        if step.terms:
+            check_step(step, tolerance)
+        else:
+            assert step.text in (f"{left} = 1", f"{left} = u")
+
+
+# The chapter's network -----------------------------------------------------------------------------------------
+
+
+def two_layers(batch: int = 5, outputs: int = 2) -> tuple[TwoLayerNet, Tensor]:
+    net = TwoLayerNet(3, 4, outputs, seed=1)
+    x = Tensor(random((3, batch), -1, 1, 2), name="a0")
+    y = Tensor(random((outputs, batch), 0, 1, 3), name="y")
+    return net, net.cost(x, y)
+
+
+LINES = """\
+∂C/∂a2 = a2 − y
+∂C/∂z2 = ∂C/∂a2 ⊙ σ'(z2)
+∂C/∂w2 = ∂C/∂z2 (a1)ᵀ
+∂C/∂a1 = (w2)ᵀ ∂C/∂z2
+∂C/∂z1 = ∂C/∂a1 ⊙ σ'(z1)
+∂C/∂w1 = ∂C/∂z1 (a0)ᵀ"""
+EQ_3 = "∂C/∂w2 = ((a2 − y) ⊙ σ'(z2)) (a1)ᵀ"
+EQ_5 = "∂C/∂w1 = ((w2)ᵀ ((a2 − y) ⊙ σ'(z2)) ⊙ σ'(z1)) (a0)ᵀ"
+
+
+@pytest.mark.parametrize("batch, outputs", [(1, 1), (1, 3), (4, 1), (7, 3)])
+def test_the_network_yields_the_lines_of_the_chapter(batch: int, outputs: int) -> None:
+    net, cost = two_layers(batch, outputs)
+    derivation = ag.chain_rule(cost, [net.w2, net.w1])
+    assert [step.text for step in derivation] == LINES.splitlines()
+    assert str(derivation) == f"{LINES}\n\nwith everything substituted:\n{EQ_3}\n{EQ_5}"
+    check(derivation)
+
+
+def test_eq_3_and_eq_5_are_true() -> None:
+    net, cost = two_layers()
+    derivation = ag.chain_rule(cost, [net.w2, net.w1])
+    assert [line.text for line in derivation.equations] == [EQ_3, EQ_5]
+    for line, parameter in zip(derivation.equations, (net.w2, net.w1)):
+        assert not any(name.startswith("∂") for name in line.factors.keys() - {line.text.split(" = ")[0]})
+        value = Reader(line.factors, parameter.shape).read(line.text.split(" = ")[1])
+        assert_close(value, line.adjoint, 1e-9)
+    closed = closed_form.gradients(net, derivation.equations[1].factors["a0"], derivation.equations[1].factors["y"])
+    assert_close(derivation.equations[0].adjoint, closed["w2"], 1e-14)
+    assert_close(derivation.equations[1].adjoint, closed["w1"], 1e-14)
+
+
+def test_biases_show_their_sum_over_the_batch() -> None:
+    net, cost = two_layers(batch=5)
+    derivation = ag.chain_rule(cost, [net.b2, net.b1])
+    assert "∂C/∂b2 = Σ_batch ∂C/∂z2" in str(derivation).splitlines()
+    assert derivation.equations[0].text == "∂C/∂b2 = Σ_batch (a2 − y) ⊙ σ'(z2)"
+    assert derivation.equations[1].text == "∂C/∂b1 = Σ_batch (w2)ᵀ ((a2 − y) ⊙ σ'(z2)) ⊙ σ'(z1)"
+    check(derivation)
+    net, cost = two_layers(batch=1)
+    assert "∂C/∂b2 = ∂C/∂z2" in str(ag.chain_rule(cost, net.b2)).splitlines()
+
+
+def test_a_step_holds_the_tensor_the_adjoint_of_the_sweep_and_the_terms() -> None:
+    net, cost = two_layers()
+    derivation = ag.chain_rule(cost, [net.w2, net.w1])
+    assert derivation.steps[2].tensor is net.w2
+    assert all(p.grad is None for p in net.parameters().values())
+    adjoints = ag.gradients(cost, [step.tensor for step in derivation])
+    for step, adjoint in zip(derivation, adjoints):
+        assert type(step.adjoint) is np.ndarray and step.adjoint.dtype == step.tensor.dtype
+        np.testing.assert_array_equal(step.adjoint, adjoint)
+    [term] = derivation[2].terms
+    assert term.local_gradient.parent is net.w2
+    assert term.local_gradient.output.name == "z2"
+    assert {name: value.shape for name, value in term.factors.items()} == {"∂C/∂z2": (2, 5), "a1": (4, 5)}
+    assert len(derivation) == 6 and list(derivation) == [*derivation.steps]
+    every = [step.adjoint for step in derivation]
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(every) for b in every[:i])
+
+
+def test_with_plain_operators_the_derivation_says_the_same() -> None:
+    shapes = {"w1": (4, 3), "b1": (4, 1), "w2": (2, 4), "b2": (2, 1)}
+    p = {name: Tensor(random(s, -1, 1, i), requires_grad=True, name=name) for i, (name, s) in enumerate(shapes.items())}
+    a0, y = Tensor(random((3, 5), -1, 1, 8), name="a0"), Tensor(random((2, 5), 0, 1, 9), name="y")
+    z1 = p["w1"] @ a0 + p["b1"]
+    a1 = ag.sigmoid(z1)
+    z2 = p["w2"] @ a1 + p["b2"]
+    a2 = ag.sigmoid(z2)
+    v = y - a2
+    for tensor, name in ((z1, "z1"), (a1, "a1"), (z2, "z2"), (a2, "a2"), (v, "v")):
+        tensor.name = name
+    cost = 0.5 * (v**2).sum()
+    derivation = ag.chain_rule(cost, [p["w2"], p["w1"], p["b1"]])
+    check(derivation)
+    assert (
+        str(derivation)
+        == """\
+∂C/∂t4 = 0.5
+∂C/∂t3 = ∂C/∂t4 𝟏
+∂C/∂v = ∂C/∂t3 ⊙ 2 v
+∂C/∂a2 = −∂C/∂v
+∂C/∂z2 = ∂C/∂a2 ⊙ σ'(z2)
+∂C/∂t2 = ∂C/∂z2
+∂C/∂w2 = ∂C/∂t2 (a1)ᵀ
+∂C/∂a1 = (w2)ᵀ ∂C/∂t2
+∂C/∂z1 = ∂C/∂a1 ⊙ σ'(z1)
+∂C/∂t1 = ∂C/∂z1
+∂C/∂b1 = Σ_batch ∂C/∂z1
+∂C/∂w1 = ∂C/∂t1 (a0)ᵀ
+
+with everything substituted:
+∂C/∂w2 = −(0.5 · 2 v ⊙ σ'(z2)) (a1)ᵀ
+∂C/∂w1 = −((w2)ᵀ (0.5 · 2 v ⊙ σ'(z2)) ⊙ σ'(z1)) (a0)ᵀ
+∂C/∂b1 = −Σ_batch (w2)ᵀ (0.5 · 2 v ⊙ σ'(z2)) ⊙ σ'(z1)
+
+where:
+t1 = w1 a0
+t2 = w2 a1
+t3 = v²
+t4 = Σ t3
+C = 0.5 · t4"""
+    )
+    for line, name in zip(derivation.equations, ("w2", "w1")):
+        value = Reader(line.factors, shapes[name]).read(line.text.split(" = ")[1])
+        assert_close(value, ag.gradients(cost, p[name]), 1e-9)
+
+
+# Other graphs ----------------------------------------------------------------------------------------------------
+
+
+def test_five_layers() -> None:
+    sizes = [3, 5, 4, 6, 2, 3]
+    weights, biases, a = [], [], Tensor(random((3, 7), -1, 1, 1), name="a0")
+    for layer, (m, n) in enumerate(zip(sizes, sizes[1:]), start=1):
+        weights.append(Tensor(random((n, m), -1, 1, layer), requires_grad=True, name=f"w{layer}"))
+        biases.append(Tensor(random((n, 1), -1, 1, layer), requires_grad=True, name=f"b{layer}"))
+        z = ag.linear(weights[-1], a, biases[-1])
+        a = np.tanh(z)
+        z.name, a.name = f"z{layer}", f"a{layer}"
+    y = Tensor(random((3, 7), -1, 1, 9), name="y")
+    cost = ag.half_squared_distance(a, y)
+    derivation = ag.chain_rule(cost, weights + biases)
+    check(derivation)
+    assert len(derivation) == 4 * 5
+    for layer, line in enumerate(derivation.equations, start=1):
+        value = Reader(line.factors, line.tensor.shape).read(line.text.split(" = ")[1])
+        assert_close(value, line.adjoint, 1e-9, f"equation {layer}")
+    # the same by the recursion BP1 to BP4, from the values of the Tensors
+    values = {name: x for line in [*derivation, *derivation.equations] for name, x in line.factors.items()}
+    delta = values["a5"] - values["y"]
+    for layer in range(5, 0, -1):
+        delta = delta * (1 - np.tanh(values[f"z{layer}"]) ** 2)
+        assert_close(values[f"∂C/∂w{layer}"], delta @ values[f"a{layer - 1}"].T, 1e-13)
+        assert_close(values[f"∂C/∂b{layer}"], delta.sum(1, keepdims=True), 1e-13)
+        delta = values[f"w{layer}"].T @ delta if layer > 1 else delta
+
+
+def test_several_paths_appear_as_sums_with_each_adjoint_named_once() -> None:
+    x = Tensor(random((3,), -1, 1, 1), requires_grad=True, name="x")
+    s = np.sin(x)
+    s.name = "s"
+    e = s * np.exp(s)
+    e.name = "e"
+    cost = (e * e + s).sum()
+    derivation = ag.chain_rule(cost, x)
+    check(derivation)
+    text = str(derivation).splitlines()
+    assert "∂C/∂e = ∂C/∂t2 ⊙ e + ∂C/∂t2 ⊙ e" in text
+    assert "∂C/∂s = ∂C/∂t3 + ∂C/∂e ⊙ t1 + ∂C/∂t1 ⊙ exp(s)" in text
+    assert derivation.equations[0].text == "∂C/∂x = (∂C/∂t3 + ∂C/∂e ⊙ t1 + ∂C/∂e ⊙ s ⊙ exp(s)) ⊙ cos(x)"
+    left = [step.text.split(" = ")[0] for step in derivation]
+    assert len(left) == len(set(left))
+
+
+def test_stacked_diamonds_have_a_line_for_each_node_and_short_equations() -> None:
+    x = Tensor(0.5, requires_grad=True, name="x")
+    y = x
+    for _ in range(30):
+        y = y + y
+    derivation = ag.chain_rule(y, x)
+    assert len(derivation) == 30 and sum(len(step.terms) for step in derivation) == 60
+    assert derivation[-1].text == derivation.equations[0].text == "∂C/∂x = ∂C/∂t1 + ∂C/∂t1"
+    assert derivation[-1].adjoint == 2.0**30
+    check(derivation)
+
+
+def test_a_residual_network_with_shared_weights() -> None:
+    w = Tensor(random((3, 3), -1, 1, 1), requires_grad=True, name="w")
+    h = Tensor(random((3, 2), -1, 1, 2), requires_grad=True, name="h0")
+    h0 = h
+    for _ in range(3):
+        h = h + ag.sigmoid(w @ h)
+    derivation = ag.chain_rule((h * h).mean(), [w, h0])
+    check(derivation)
+    last = {step.tensor.name: step for step in derivation}["w"]
+    assert len(last.terms) == 3
+
+
+def test_only_what_lies_on_a_path_appears() -> None:
+    net, cost = two_layers()
+    text = str(ag.chain_rule(cost, net.w2))
+    assert "w1" not in text and "z1" not in text and "b2" not in text
+    assert [step.text for step in ag.chain_rule(cost, net.w2)] == LINES.splitlines()[:3]
+
+
+def test_intermediate_tensors_and_the_output_itself() -> None:
+    net, cost = two_layers()
+    z1 = next(step.tensor for step in ag.chain_rule(cost, net.w1) if step.tensor.name == "z1")
+    derivation = ag.chain_rule(cost, [z1, cost, z1])
+    assert [step.text for step in derivation] == ["∂C/∂C = 1"] + [LINES.splitlines()[i] for i in (0, 1, 3, 4)]
+    assert [line.tensor for line in derivation.equations] == [z1, cost]
+    check(derivation)
+
+
+def test_the_adjoint_that_is_given_is_called_u() -> None:
+    w = Tensor(random((2, 3), -1, 1, 1), requires_grad=True, name="w")
+    z = w @ Tensor(random((3, 4), -1, 1, 2), name="x")
+    z.name = "z"
+    u = random((2, 4), -1, 1, 3)
+    derivation = ag.chain_rule(z, w, gradient=u)
+    assert str(derivation).splitlines()[:2] == ["∂C/∂z = u", "∂C/∂w = ∂C/∂z (x)ᵀ"]
+    assert derivation.equations[0].text == "∂C/∂w = u (x)ᵀ"
+    np.testing.assert_array_equal(derivation[0].factors["u"], u)
+    assert_close(derivation[1].adjoint, u @ derivation[1].factors["x"].T, 1e-15)
+
+
+def test_own_operations_are_written_with_their_own_labels() -> None:
+    cube = ag.elementwise("cube", lambda x: x**3, lambda x: 3 * x**2, labels=["3 {0}²"])
+    swish = ag.elementwise("swish%", lambda x: x * x, lambda x: 2 * x)
+    total = ag.operation("running total", lambda x: np.cumsum(x), lambda u, x: np.flip(np.cumsum(np.flip(u))))
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    derivation = ag.chain_rule(total(swish(cube(x))).sum(), x)
+    assert [step.text for step in derivation] == [
+        "∂C/∂t3 = 𝟏",
+        "∂C/∂t2 = (∂running total/∂t2)ᵀ ∂C/∂t3",
+        "∂C/∂t1 = ∂C/∂t2 ⊙ swish%'(t1)",
+        "∂C/∂x = ∂C/∂t1 ⊙ 3 x²",
+    ]
+    for line in derivation:
+        assert_valid_latex(line.latex)
+
+
+def test_numbers_are_written_so_that_they_can_be_read_back() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    third = 1 / 3
+    derivation = ag.chain_rule((x * third * -2 * np.float32(0.1) * 1e-20).sum(), x)
+    assert [step.text.split(" = ")[1].split(" ")[0] for step in derivation][1:] == ["1e−20", "0.1", "−2", str(third)]
+    assert derivation.equations[0].text == f"∂C/∂x = −{third} · 2 · 0.1 · 1e−20 𝟏"
+    assert r"1\times 10^{-20}" in derivation.latex()
+
+
+def test_negative_numbers_and_linear_maps_are_kept_together_by_parentheses() -> None:
+    w = Tensor(random((3, 3), 1, 2, 1), requires_grad=True, name="w")
+    s = ag.softmax(w @ Tensor(np.ones((3, 2)), name="x") / -2)
+    s.name = "s"
+    derivation = ag.chain_rule((s * s + s * -3).sum(), w)
+    check(derivation)
+    assert derivation[-3].text == "∂C/∂t2 = softmax'(t2)ᵀ ∂C/∂s"
+    assert derivation[-2].text == "∂C/∂t1 = 1/(−2) ∂C/∂t2"
+    u = "(−3 ∂C/∂t5 + ∂C/∂t3 ⊙ s + ∂C/∂t3 ⊙ s)"
+    assert derivation.equations[0].text == f"∂C/∂w = 1/(−2) (softmax'(t2)ᵀ {u}) (x)ᵀ"
+    assert r"\operatorname{softmax}'(t_{2})^{\mathsf{T}}\," in derivation[-3].latex
+    assert "t4 = s · (−3)" in [line.text for line in derivation.definitions]
+    x = Tensor(np.ones((3, 2)), requires_grad=True, name="x")
+    assert ag.chain_rule((w @ np.flip(x)).sum(), x).equations[0].text == "∂C/∂x = flipᵀ ((w)ᵀ 𝟏)"
+    value = Reader(derivation.equations[0].factors, (3, 3), derivation[-3].terms[0])
+    assert_close(value.read(derivation.equations[0].text.split(" = ")[1]), derivation[-1].adjoint, 1e-8)
+
+
+# Names -----------------------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "w_%1", "a\\b", "{x", "}", "#", "a$b", "$", "my weights", "x + y", "<b>", "délta", "漢字", "\u202eevil", "a\nb",
+    "a & b", "learning_rate", "x'", "layers.0.weight", "~", "^2", "`a", '"q"', "😀", "שלום", r"\frac{",
+    r"\end{aligned}", "\\", "\\\\", "∂C/∂x", "𝟏", "2", "-3", "“q”", "w\ue0001\ue002", "(", "a)ᵀ", "%", " ", "\x00",
+]  # fmt: skip
+COMMANDS = """frac partial odot cdot sum prod surd sqrt mathbf mathsf mathrm mathit operatorname text left right infty
+    leq geq times lfloor rfloor ldots backslash sim wedge pi sigma alpha delta""".split()
+
+
+def assert_valid_latex(latex: str) -> None:
+    """Balanced, and made of known commands and escapes only."""
+    rest = re.sub(r"\\(?:[{}_%#&$ ,|])", "", latex)
+    used = re.findall(r"\\([A-Za-z]+|.|$)", rest)
+    assert set(used) <= set(COMMANDS), f"{latex}: {set(used) - set(COMMANDS)}"
+    assert rest.count(r"\left(") == rest.count(r"\right)")
+    assert not re.search(r"[%#$&~\n\x00]", rest), latex
+    assert not re.search(r"[_^](?!\{)", rest), latex
+    assert rest.isascii() or re.sub(r"\\text\{[^{}]*\}", "", rest).isascii(), latex
+    depth = 0
+    for c in re.sub(r"\\[A-Za-z]+", "", rest):
+        depth += (c == "{") - (c == "}")
+        assert depth >= 0, latex
+    assert depth == 0, latex
+
+
+def of_name(name: str) -> Derivation:
+    x = Tensor(random((2, 2), 1, 2, 1), requires_grad=True, name=name)
+    return ag.chain_rule((x @ x / 3).sum(), x)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_or_injects_latex(name: str) -> None:
+    hostile, tame = of_name(name), of_name("q")
+    dressed = latex_name(hostile._symbols.names[id(hostile[-1].tensor)])
+    for line, expected in zip([*hostile, *hostile.definitions], [*tame, *tame.definitions]):
+        assert_valid_latex(line.latex)
+        assert line.latex == re.sub(r"\bq\b", lambda _: dressed, expected.latex)
+        assert "\n" not in line.text and line.text.count(" = ") >= 1
+    block = re.sub(r"\\\\\[[0-9.]+ex\]|\\(begin|end)\{aligned\}|&=", "", hostile.latex())
+    for line in re.sub(r"\\\\\n", "\n", block).splitlines():
+        assert_valid_latex(line.strip().replace(r" \\", ""))
+
+
+@pytest.mark.parametrize(
+    "name, latex",
+    [("a1", "a_{1}"), ("delta2", r"\delta_{2}"), ("sigma", r"\sigma"), ("C", "C"), ("cost", r"\mathit{cost}"),
+     ("w12", "w_{12}"), ("α3", r"\alpha_{3}"), ("w_1", r"w\_1"), ("omicron", "o"), ("é", r"\text{é}")],
+)  # fmt: skip
+def test_names_in_mathematical_dress(name: str, latex: str) -> None:
+    assert latex_name(name) == latex
+
+
+def test_names_that_are_no_identifiers_are_quoted_and_stay_on_their_line() -> None:
+    assert of_name("my weights")[-1].text.startswith("∂C/∂“my weights” = ∂C/∂t1 (“my weights”)ᵀ")
+    assert of_name("a\nb")[-1].text.startswith(r"∂C/∂“a\nb” = ")
+    assert of_name("layers.0.w'")[-1].text.startswith("∂C/∂layers.0.w' = ")
+
+
+def test_tensors_of_one_name_are_told_apart() -> None:
+    first, second = (Tensor([1.0, 2.0], requires_grad=True, name="w") for _ in range(2))
+    lines = [step.text for step in ag.chain_rule((first * second).sum(), [first, second])]
+    assert lines == ["∂C/∂t1 = 𝟏", "∂C/∂w = ∂C/∂t1 ⊙ w_(2)", "∂C/∂w_(2) = ∂C/∂t1 ⊙ w"]
+
+
+def test_names_that_are_given_do_not_depend_on_what_is_asked_for() -> None:
+    x, p = (Tensor(random((2, 2), 0, 1, i), requires_grad=True) for i in range(2))
+    t1 = Tensor(random((2, 2), 0, 1, 3), requires_grad=True, name="t1")
+    cost = np.sin(np.exp(x) @ p @ t1).sum()
+    together, alone = ag.chain_rule(cost, [x, p, t1]), ag.chain_rule(cost, p)
+    assert str(together) == str(ag.chain_rule(cost, [x, p, t1]))
+    assert {step.text for step in alone} < {step.text for step in together}
+    assert "t2 = exp(p1)" in [line.text for line in together.definitions]
+    assert "p2: parameter of shape 2 × 2" in [line.text for line in alone.definitions]
+
+
+def test_the_text_is_80_columns_wide() -> None:
+    w = Tensor(random((2, 2), -1, 1, 1), requires_grad=True, name="weights")
+    h = w
+    for _ in range(12):
+        h = np.tanh(w @ h)
+    lines = str(ag.chain_rule(h.sum(), w)).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("    + ") for line in lines)
+
+
+def test_another_dress_for_the_names_in_the_text() -> None:
+    net, cost = two_layers()
+    step = ag.chain_rule(cost, net.w1)[-1]
+    assert step.text_with(str.upper) == "∂C/∂W1 = ∂C/∂Z1 (A0)ᵀ"
+
+
+# LaTeX -----------------------------------------------------------------------------------------------------------
+
+
+def test_latex_of_the_network() -> None:
+    net, cost = two_layers()
+    derivation = ag.chain_rule(cost, [net.w2, net.w1, net.b1])
+    d = r"\frac{{\partial C}}{{\partial {}_{{{}}}}}".format
+    assert derivation[1].latex == rf"{d('z', 2)} = {d('a', 2)} \odot \sigma'(z_{{2}})"
+    assert derivation[2].latex == rf"{d('w', 2)} = {d('z', 2)}\,a_{{1}}^{{\mathsf{{T}}}}"
+    lines = derivation.latex().splitlines()
+    assert lines[0] == r"\begin{aligned}" and lines[-1] == r"\end{aligned}"
+    assert len(lines) == 2 + 7 + 3 and all(line.count("&=") == 1 for line in lines[1:-1])
+    assert lines[7] == rf"{d('b', 1)} &= \sum _{{\mathrm{{batch}}}}\,{d('z', 1)} \\[2ex]"
+    assert lines[9] == (
+        rf"{d('w', 1)} &= \left(w_{{2}}^{{\mathsf{{T}}}}\,\left(\left(a_{{2}} - y\right) \odot \sigma'(z_{{2}})\right)"
+        r" \odot \sigma'(z_{1})\right)\,a_{0}^{\mathsf{T}} \\[0.5ex]"
+    )
+    assert derivation._repr_latex_() == f"$$\n{derivation.latex()}\n$$"
+
+
+# The table -------------------------------------------------------------------------------------------------------
+
+
+def reached(output: Tensor) -> set[Tensor]:
+    found, stack = {output}, [output]
+    while stack:
+        new = [g.parent for g in stack.pop().local_gradients if g.parent not in found]
+        found.update(new)
+        stack.extend(new)
+    return found
+
+
+def derived(case: Case) -> Derivation:
+    xs = [Tensor(a, requires_grad=True) for a in case.arrays]
+    cost: Any = 0.0
+    for i, y in enumerate(outputs(case.function(*xs))):
+        cost = cost + (random(np.shape(y), 0.5, 1.5, seed_of(str(case), i)) * y).sum()
+    return ag.chain_rule(cost, [x for x in xs if x in reached(cost)])
+
+
+CONVENTIONS = {
+    "abs-of a complex number": "real functions of complex numbers have no derivative in the notation of real ones",
+    "norm-of a complex vector": "the same",
+    "var-of complex numbers": "the same",
+    "power-base 0, exponent [0. 1. 4.]": "0 log 0 is taken to be 0",
+}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if str(case) not in CONVENTIONS], ids=str)
+def test_every_operation_has_true_equations(case: Case) -> None:
+    with np.errstate(divide="ignore"):
+        check(derived(case))
+
+
+def test_every_operation_has_valid_latex() -> None:
+    formulas = {}
+    for case in CASES:
+        derivation = derived(case)
+        for line in [*derivation, *derivation.equations, *derivation.definitions]:
+            assert_valid_latex(line.latex)
+        for formula in [*(term for step in derivation for term in step.terms), *derivation.definitions]:
+            formulas[re.sub("[a-z]_{[0-9]+}|[0-9]+", "1", formula.latex)] = formula.latex
+    for latex in formulas.values():
+        MathTextParser("path").parse(f"${latex}$")
+
+
+# Errors ----------------------------------------------------------------------------------------------------------
+
+
+def test_errors_name_the_offender() -> None:
+    net, cost = two_layers()
+    other = Tensor([1.0], requires_grad=True, name="other")
+    with pytest.raises(ValueError, match=r"C of shape \(\) does not depend on other of shape \(1,\)"):
+        ag.chain_rule(cost, [net.w1, other])
+    constant = Tensor([1.0], name="k")
+    with pytest.raises(TypeError, match=r"k of shape \(1,\) does not require a gradient.*requires_grad=True"):
+        ag.chain_rule(cost, constant)
+    with pytest.raises(TypeError, match="wrt holds str 'w1'"):
+        ag.chain_rule(cost, net.parameters())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="wrt is empty"):
+        ag.chain_rule(cost, [])
+    with pytest.raises(TypeError, match="not for float"):
+        ag.chain_rule(1.0, net.w1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="pass gradient="):
+        ag.chain_rule(net(np.ones((3, 2))), net.w1)
+    with pytest.raises(ValueError, match=r"gradient has shape \(3,\)"):
+        ag.chain_rule(net(np.ones((3, 2))), net.w1, gradient=np.ones(3))
+    net.w2.data = net.w2.data * 2
+    with pytest.raises(RuntimeError, match="w2 .* was replaced"):
+        ag.chain_rule(cost, net.w1)
