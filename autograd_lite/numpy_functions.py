@@ -172,7 +172,7 @@ def median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     if n == 0:
         raise ValueError(f"the median of {x.describe()} does not exist: there are no entries along the axis")
     middle = mean(np.take(np.sort(x, axis), sorted({(n - 1) // 2, n // 2}), axis), axis, keepdims=keepdims)
-    return np.where(np.isnan(data_of(x)).any(axis, keepdims=keepdims), np.nan, middle)
+    return np.where(np.isnan(data_of(x)).any(axis, keepdims=keepdims), middle.dtype.type(np.nan), middle)
 
 
 def average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
