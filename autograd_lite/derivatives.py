@@ -75,6 +75,7 @@ def gradients(
                 "make it with Tensor(..., requires_grad=True) before computing the output"
             )
     seed = output._seed(gradient)
+    results: Sequence[Any]
     if not create_graph:
         results = _adjoints(output, wanted, seed._data if isinstance(seed, Tensor) else seed)
     else:

@@ -12,6 +12,7 @@ clip counts its bounds as inside; 0⁰ and 0ᵇ have gradient 0 with respect to 
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from functools import wraps
 from math import log, pi
 from typing import Any
@@ -133,8 +134,8 @@ def sinc_slope(x: Any) -> Any:
     near = np.abs(y) < 0.5
     far = np.where(near, 1.0, y)
     square = np.where(near, y, 0.0) ** 2
-    series, coefficient = 0.0, 1.0
-    terms = []
+    series: Any = 0.0
+    coefficient, terms = 1.0, []
     for k in range(1, 10):  # Σ (−1)ᵏ 2k y²ᵏ⁻¹ / (2k + 1)!
         coefficient *= -1 / (2 * k * (2 * k + 1))
         terms.append(2 * k * coefficient)
@@ -235,7 +236,7 @@ def softplus_forward(x: Any) -> Any:
     return np.logaddexp(x, np.zeros((), np.result_type(x)))
 
 
-sigmoid = elementwise_operation(
+sigmoid: Callable[..., Any] = elementwise_operation(
     "sigmoid", sigmoid_forward, lambda z, a: a * sigmoid(-z), symbol="σ", together=sigmoid_together,
     doc="""The logistic function σ(z) = 1 / (1 + e⁻ᶻ).
 

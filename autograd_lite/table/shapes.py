@@ -68,7 +68,7 @@ def reshaping(function: Callable[..., Any], name: str) -> None:
 def reshape(x: Any, shape: Any, order: str = "C") -> Any:
     """The same entries in another shape."""
     if not isinstance(x, Tensor):
-        return np.reshape(constant(x), shape, order)
+        return np.reshape(constant(x), shape, order)  # type: ignore[call-overload]
     if order != "C":
         return _reshape_in_order(x, shape, order=order)
     return _reshape(x, shape=shape)
@@ -121,8 +121,8 @@ def permuting(function: Callable[..., Any]) -> None:
     register(permuted, _transpose.operation, [function], name=function.__name__)  # type: ignore[attr-defined]
 
 
-for function in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis):
-    permuting(function)
+for permutation in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis):
+    permuting(permutation)
 
 # Copies of entries ----------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ _index = general_operation(
     lambda x, key: x[key],
     Edge(lambda *_, key: (key,), lambda u, d, x, out: _place(u, key=d[0], shape=x.shape), "index", LINEAR),
 )
-_place = general_operation(
+_place: Callable[..., Any] = general_operation(
     "place",
     place,
     Edge(lambda *_, key, shape: (key,), lambda u, d, x, out: u[d[0]], "place", LINEAR),
@@ -226,7 +226,7 @@ _gather = general_operation(
     gather,
     Edge(lambda *_, where: where, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), "gather", LINEAR),
 )
-_scatter = general_operation(
+_scatter: Callable[..., Any] = general_operation(
     "scatter",
     scatter,
     Edge(lambda *_, where, shape: where, lambda u, d, x, out: _gather(u, where=d), "scatter", LINEAR),
@@ -254,11 +254,11 @@ def moving(function: Callable[..., Any], name: str | None = None, numbered: Call
     return register(moved, operation, [function], name=name)
 
 
-for function in (
+for mover in (
     np.flip, np.fliplr, np.flipud, np.roll, np.rot90, np.tile, np.repeat,
     np.diag, np.diagonal, np.tril, np.triu, np.take, np.resize,
 ):  # fmt: skip
-    moving(function)
+    moving(mover)
 _take_along_axis = moving(np.take_along_axis)
 _reshape_in_order = moving(lambda x, shape, order: x.reshape(shape, order=order), "reshape_in_order")
 
@@ -277,7 +277,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", **keywords: Any) -> Any:
 
 def pad_numbers(x: Any, pad_width: Any, mode: str, **keywords: Any) -> Any:
     keywords.pop("constant_values", None)
-    return np.pad(x, pad_width, mode, **keywords)
+    return np.pad(x, pad_width, mode, **keywords)  # type: ignore[call-overload]
 
 
 def sort(x: Any, axis: int | None = -1, **keywords: Any) -> Any:
