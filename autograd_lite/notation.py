@@ -93,7 +93,8 @@ def juxtaposed(a: Formula, b: Formula) -> Formula:
     """The product of two matrices or numbers; a factor 1 is left out, and between digits stands a dot."""
     if "1" in (a.body, b.body):
         return (b if a.body == "1" else a)._replace(negative=a.negative != b.negative)
-    return product("{a} · {b}" if re.match("[0-9]{2}", a.body[-1] + b.body[0]) else "{a} {b}", a=a, b=b)
+    dot = b.level >= PRODUCT and re.match("[0-9]{2}", a.body[-1] + b.body[0])
+    return product("{a} · {b}" if dot else "{a} {b}", a=a, b=b)
 
 
 def total(terms: Sequence[Formula]) -> Formula:
