@@ -97,7 +97,8 @@ def exact(x: Any) -> str:
     value = np.asarray(getattr(x, "data", x)).reshape(())[()]
     if value.dtype.kind == "c":
         return f"{exact(value.real)} + {exact(value.imag)} i".replace("+ −", "− ")
-    return number(value, ".6g" if float(f"{float(value):.6g}") == value else "")
+    short = number(value)
+    return short if float(f"{float(value):.6g}") == value or np.isnan(value) else str(value).replace("-", "−")
 
 
 class Written:
@@ -287,7 +288,7 @@ def term(g: LocalGradient, u: Formula, symbols: Symbols) -> Formula:
         result = u if same else product(form, u=u)
     elif form == LINEAR or "({u})" in form and form != TRANSPOSED:
         result = product(form, u=u, d=d)
-    elif form != TRANSPOSED and (min(dimensions) >= 2 or max(dimensions) <= 2):
+    elif form != TRANSPOSED and (out.ndim == max(dimensions) and min(dimensions) >= 2 or max(dimensions) <= 2):
         if u == ONE:
             form = form.replace("{u} ", "").replace(" {u}", "")
         shape = out.shape[:-2] + x.shape[-2:]
