@@ -9,6 +9,7 @@ decision, raises `NotReplayable`.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -237,16 +238,36 @@ class Traced(NDArrayOperatorsMixin):
         result = tape.call(function, args, keywords, target=out)
         return result if out is None else out
 
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        if active.get() is None:
+            return self.array
         raise NotReplayable(f"the step takes an array out of the recording (np.asarray or the like): {ADVICE}")
 
-    def _decide(self, *_: Any) -> NoReturn:
+    def _value(self, of: Callable[[Array], Any]) -> Any:
+        if active.get() is None:
+            return of(self.array)
         raise NotReplayable(
             f"the step uses the value of an array of shape {self.shape} as a Python number or in a decision "
             f"(if, while, float(), item()): {ADVICE}"
         )
 
-    __bool__ = __float__ = __int__ = __index__ = __complex__ = item = tolist = _decide
+    def __bool__(self) -> bool:
+        return bool(self._value(bool))
+
+    def __float__(self) -> float:
+        return float(self._value(float))
+
+    def __int__(self) -> int:
+        return int(self._value(int))
+
+    def __index__(self) -> int:
+        return int(self._value(operator.index))
+
+    def item(self, *args: int) -> Any:
+        return self._value(lambda array: array.item(*args))
+
+    def tolist(self) -> Any:
+        return self._value(np.ndarray.tolist)
 
     def __len__(self) -> int:
         return len(self.array)
@@ -273,6 +294,8 @@ class Traced(NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # NumPy asks for its protocols
             raise AttributeError(name)
+        if active.get() is None:
+            return getattr(self.array, name)
         if name not in METHODS:
             raise NotReplayable(
                 f"the step uses the method or attribute '{name}' of an array, which cannot be replayed; "

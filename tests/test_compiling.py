@@ -392,6 +392,42 @@ def test_another_operation_at_the_second_call() -> None:
     refused(lambda x: sum(np.exp(x) for _ in range(next(counts))), "does more than the other, beginning with exp")
 
 
+def test_a_change_later_on_is_noticed() -> None:
+    factor = 1.0
+    f = ag.compile(lambda x: x * factor)
+    for _ in range(5):
+        f(np.ones(2))
+    factor = 2.0
+    with pytest.raises(NotReplayable, match="operation 0, multiply, got 1.0 in the first call and 2.0"):
+        for _ in range(5):
+            f(np.ones(2))
+
+
+def test_an_exception_in_the_step_leaves_plain_arrays() -> None:
+    w = Tensor([1.0, 2.0], True)
+    seen = []
+
+    @ag.compile
+    def step(x: Any) -> Any:
+        w.zero_grad()
+        y = np.sum(w * x)
+        seen.append(y)
+        y.backward()
+        if len(seen) in (1, 3):
+            raise KeyError("somewhere in the step")
+        return y
+
+    for i in range(6):
+        if i in (0, 2):
+            with pytest.raises(KeyError):
+                step(np.ones(2))
+        else:
+            assert step(np.ones(2)).item() == 3
+        assert type(w.grad) is np.ndarray and type(w.data) is np.ndarray
+    # what was computed while a step was recorded is as usable as anything else
+    assert float(seen[0]) == 3 and np.asarray(seen[0]).shape == () and f"{seen[0]:.1f}" == "3.0"
+
+
 def test_state_that_is_not_in_tensors() -> None:
     momentum = np.zeros(3)
 
