@@ -192,7 +192,7 @@ class Recording:
                 self.program = program = Program(run, args if not keywords else ())
                 prove(program, run, inputs, before)
                 self.replay, self.accepts = program.replay, program.accepts
-                first.forget_values()
+                first.forget_values(run.temporary)
             else:
                 self.check *= 2
         except NotReplayable as error:
@@ -274,12 +274,12 @@ class Run:
         )
 
 
-    def forget_values(self) -> None:
-        """Keep what another run is compared with, without the memory of arrays that were computed."""
+    def forget_values(self, temporary: set[int]) -> None:
+        """Keep what another run is compared with, without the memory of arrays that it computed or found."""
         for x in self.tape.traced:
-            if x.owner is not None:
-                x.initial = np.empty(0)
-            elif x.initial is None:
+            if x.initial is not None:
+                x.initial = x.initial if x.index in temporary else np.empty(0)
+            elif x.position is None:
                 x.array = np.broadcast_to(np.empty((), x.dtype), x.shape)
         self.result = self.returned = None
 
@@ -324,7 +324,7 @@ def same_calls(first: Run, second: Run) -> None:
     second.temporary = {
         y.index
         for x, y in zip(a.captured.values(), b.captured.values())
-        if x.array is not y.array and y.owner is None
+        if x.array is not y.array and (y.owner is None or x.owner is not y.owner)
     }
 
 
