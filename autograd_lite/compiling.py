@@ -279,7 +279,7 @@ class Run:
         for x in self.tape.traced:
             if x.initial is not None:
                 x.initial = x.initial if x.index in temporary else np.empty(0)
-            elif x.position is None:
+            else:
                 x.array = np.broadcast_to(np.empty((), x.dtype), x.shape)
         self.result = self.returned = None
 
