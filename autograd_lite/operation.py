@@ -323,12 +323,13 @@ def elementwise_operation(
 
 
 def default_label(name: str, symbol: str | None, rule: Any, index: int, operands: int) -> str:
+    written = (symbol or name).replace("{", "{{").replace("}", "}}")
     if isinstance(rule, (int, float)):
         return f"{rule:g}".replace("-", "−")
     if operands == 1:
-        return f"{symbol or name}'({{0}})"
+        return f"{written}'({{0}})"
     arguments = ", ".join(f"{{{i}}}" for i in range(operands))
-    return f"∂{symbol or name}({arguments})/∂{{{index}}}"
+    return f"∂{written}({arguments})/∂{{{index}}}"
 
 
 def general_operation(
