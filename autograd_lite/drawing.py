@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.boxes import Arrow, Box, collect, folded
+from autograd_lite.boxes import Arrow, Box, collect, folded, history
 from autograd_lite.derivatives import gradients
-from autograd_lite.naming import SUPERSCRIPTS, data_of, number, shape_of
+from autograd_lite.naming import SUPERSCRIPTS, data_of, is_number, number, shape_of
 from autograd_lite.stepping import Step, lowered, page, steps_of
 from autograd_lite.tensor import Tensor
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from autograd_lite.rendering import Drawing
 
 SERIF = "STIX Two Text,Times New Roman,Liberation Serif,Times,DejaVu Serif,serif"
-DIRECTIONS = {"down": "TB", "right": "LR", "up": "BT", "left": "RL", **{word: word for word in ("TB", "LR", "BT", "RL")}}
+DIRECTIONS = {"down": "TB", "right": "LR", "up": "BT", "left": "RL"}
+DIRECTIONS |= {rankdir: rankdir for rankdir in DIRECTIONS.values()}
+WORD_JOINER = "\u2060"  # keeps Graphviz from taking \N for the name of the node; it has no escape for that
 SUBSCRIPT = '<SUB><FONT POINT-SIZE="9">{}</FONT></SUB>'
 NBSP = "\xa0"  # Graphviz leaves common spaces out of account at the end of a line
 SUFFIXES = (".svg", ".png", ".pdf", ".html", ".gv", ".dot")
@@ -110,7 +112,7 @@ class Options:
 
 def text(words: str) -> str:
     """`words` as they are: nothing in them is markup to Graphviz, or an escape of dot."""
-    markup = escape(clean(words)).replace("\\", "&#92;")
+    markup = re.sub(r"\\(?=[EGHLNT])", f"\\\\{WORD_JOINER}", escape(clean(words)))
     return markup.replace("\n", '<BR ALIGN="LEFT"/>') + '<BR ALIGN="LEFT"/>' * ("\n" in markup)
 
 
@@ -267,11 +269,12 @@ class Picture:
             drawing.body += ["}\n"] * (len(is_open) - common)
             for depth in range(common, len(box.scope)):
                 title = font(text(box.scope[depth]), theme.faint, 11, "B")
-                drawing.body.append(
-                    f"subgraph cluster_{first[box.scope[: depth + 1]]} {{ graph [label=<{title}> labelloc=t labeljust=l margin=10 "
-                    f'style="filled,rounded" color="{theme.faint}" penwidth=0.6 '
-                    f'fillcolor="{theme.scopes[depth % len(theme.scopes)]}"]\n'
-                )
+                fill = theme.scopes[depth % len(theme.scopes)]
+                drawing.body += [
+                    f"subgraph cluster_{first[box.scope[: depth + 1]]} {{\n",
+                    f'graph [label=<{title}> labelloc=t labeljust=l margin=8 style="filled,rounded" '
+                    f'color="{theme.faint}" fillcolor="{fill}" penwidth=0.6]\n',
+                ]
             is_open = box.scope
             rank = [box, *beside.get(box, [])]
             for each in rank:
@@ -304,18 +307,19 @@ class Picture:
         data = data_of(item)
         words = ["" if box.formula else box.kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
         rows = [row(head, right=font("  ".join(filter(None, words)) or " ", theme.faint, 9))]
-        lines = [row(numbers(data, options, theme.ink))] if options.values else []
+        value = numbers(data, options, theme.ink) if options.values else ""
+        lines = [row(value)] if value else []
         if isinstance(item, Tensor) and item in self.adjoints:
             symbol = font(text(f"∂{self.of}/∂{box.name}"), adjoint_color, 11, "I")
             adjoint = numbers(self.adjoints[item], options, adjoint_color)
-            if item.ndim == 0 and options.values:
-                lines = [row(numbers(data, options, theme.ink), font(NBSP * 2, theme.ink, 10) + symbol, adjoint)]
-            elif max(item.shape, default=0) > 1 and adjoint.startswith("<TABLE"):
-                lines += [row(symbol), row(adjoint)]
-            elif options.values:
-                lines = [row("", numbers(data, options, theme.ink)), row(symbol, adjoint)]
-            else:
+            if not value:
                 lines = [row(symbol, adjoint)]
+            elif item.ndim == 0:  # all in one line
+                lines = [row(value, font(NBSP * 2, theme.ink, 10) + symbol, adjoint)]
+            elif adjoint.startswith("<TABLE") and item.size > 1:  # two matrices, and what the second one is in between
+                lines += [row(symbol), row(adjoint)]
+            else:
+                lines = [row("", value), row(symbol, adjoint)]
         rows += [f'<TR><TD COLSPAN="22">{table(*lines, padding=2)}</TD></TR>'] if lines else []
         return table(*rows)
 
@@ -328,8 +332,10 @@ class Picture:
             attributes.update(color=theme.gradient, penwidth="2")
         if arrow.symbol and self.options.local_gradients and not self.is_large:
             color = theme.gradient if arrow.gradient else theme.faint
-            beside = arrow.side and DIRECTIONS[self.options.direction] in ("LR", "RL")  # then the arrow is on its right
-            label = font(text(f"{NBSP}{arrow.symbol}{NBSP * (3 if beside else 1)}"), color, 11, "I")
+            # Graphviz sets the middle of a label, not its end, beside an arrow that runs along a vertical rank
+            upright = arrow.side and DIRECTIONS[self.options.direction] in ("LR", "RL")
+            after = NBSP * (len(arrow.symbol) + 2 if upright else 1)
+            label = font(text(f"{NBSP}{arrow.symbol}{after}"), color, 11, "I")
             value = arrow.gradient.value if arrow.gradient else None
             if self.options.local_gradients == "values" and isinstance(value, np.ndarray) and value.dtype.kind in "fb":
                 if arrow.symbol.endswith(")ᵀ"):  # what is stored is the factor as it is
@@ -476,6 +482,13 @@ def render(
         If Graphviz is missing; the error says how to install it.
     RuntimeError
         If Graphviz fails, in its own words.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> x = ag.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> ag.render((x * x).sum(), "graph.svg", theme="dark").name
+    'graph.svg'
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -487,6 +500,8 @@ def render(
         picture, steps = stepped(output, {"direction": "right", **options})
         content = page(picture.drawing().pipe("svg").decode(), steps, THEMES[picture.options.theme]).encode()
     else:
+        if not isinstance(output, Tensor) and options:
+            raise TypeError(f"a finished drawing takes no {', '.join(options)}: pass that to draw")
         drawing = draw(output, **options) if isinstance(output, Tensor) else output
         if suffix in (".gv", ".dot"):
             content = drawing.source.encode()
@@ -502,21 +517,27 @@ def render(
 def pictured(output: Tensor, options: Options) -> Picture:
     if not isinstance(output, Tensor):
         raise TypeError(f"a picture is drawn of a Tensor and its history, not of {type(output).__name__}")
+    if not (options.summary or options.fuse):  # no box is made of a million that are too many
+        check_size(len({id(x) for t in history(output) for x in (*t._operands, t) if not is_number(x)}), options)
     boxes, arrows = collect(output, fuse=options.fuse, constants=options.constants)
     # An adjoint to start from is that of a cost further on
     of = "C" if options.gradient is not None else next(box.name for box in boxes if box.item is output)
     if options.summary:
         boxes, arrows = folded(boxes, arrows)
-    if len(boxes) > options.max_nodes:
-        raise ValueError(
-            f"the graph has {len(boxes):,} boxes, more than max_nodes={options.max_nodes}; pass max_nodes={len(boxes)} "
-            "to draw them all, or summary=True to fold each name_scope into one box"
-        )
+    check_size(len(boxes), options)
     wanted = [box.item for box in boxes if isinstance(box.item, Tensor) and box.item.requires_grad]
     adjoints: dict[Tensor, Any] = {}
     if options.adjoints and output.requires_grad and (output.size == 1 or options.gradient is not None):
         adjoints = dict(zip(wanted, gradients(output, wanted, options.gradient)))
     return Picture(boxes, arrows, adjoints, of, options)
+
+
+def check_size(boxes: int, options: Options) -> None:
+    if boxes > options.max_nodes:
+        raise ValueError(
+            f"the graph has {boxes:,} boxes, more than max_nodes={options.max_nodes}; pass max_nodes={boxes} "
+            "to draw them all, or summary=True to fold each name_scope into one box"
+        )
 
 
 def stepped(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Step]]:

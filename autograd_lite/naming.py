@@ -18,8 +18,11 @@ from autograd_lite.tensor import Array, Tensor
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-LETTERS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau"
-GREEK = {name: chr(ord("α") + i) for i, name in enumerate(LETTERS.split() + "upsilon phi chi psi omega".split())}
+LETTERS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau "
+    "upsilon phi chi psi omega"
+)
+GREEK = {name: chr(ord("α") + i) for i, name in enumerate(LETTERS.split())}
 
 # How an operation is written between its operands; the others are written as functions, σ(z).
 FORMULAS = {

@@ -37,6 +37,7 @@ except Exception as error:
     sys.exit(str(error))
 """
 
+LARGE = 2**21  # a picture of so many letters is not read letter by letter
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 
 
@@ -79,17 +80,18 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         source = self.source.rstrip().removesuffix("}") + "".join(self.hints) + "}\n"
         data = run_graphviz(source, format, engine or self.engine, resolution)
         if format == "svg":
-            family = f' font-family="{self.node_attr["fontname"]}"'
-            layout = json.loads(run_graphviz(source, "json", engine or self.engine))
-            svg = fitted(data.decode(), layout).replace(family, "")
-            data = svg.replace("<svg ", f"<svg{family} ", 1).encode()  # once, and not in every line
+            svg = data.decode()
+            if len(svg) < LARGE:
+                svg = fitted(svg, json.loads(run_graphviz(source, "json", engine or self.engine)))
+            family = f' font-family="{self.node_attr["fontname"]}"'  # once, and not in every line
+            data = svg.replace(family, "").replace("<svg ", f"<svg{family} ", 1).replace("\\\u2060", "\\").encode()
         return data.decode(encoding) if encoding else data
 
     def render(  # type: ignore[override,unused-ignore]
         self, filename: Any = None, directory: Any = None, *, format: str | None = None, cleanup: bool = False, **_: Any
     ) -> str:
         """Save the dot source and, beside it, the picture; the path of the picture. See `autograd_lite.render`."""
-        source = self.save(filename, directory)
+        source = self.save(filename, directory=directory)
         path = f"{source}.{format or self.format}"
         Path(path).write_bytes(self.pipe(format))
         if cleanup:
@@ -101,6 +103,7 @@ def fitted(svg: str, layout: dict[str, Any]) -> str:
     """`svg` with the width of each text as Graphviz reckoned it, so that in no reader's font it outgrows its box."""
     widths = {}
     for item in (layout, *layout.get("objects", ()), *layout.get("edges", ())):
+        size, style = 0.0, 0
         for operation in item.get("_ldraw_", ()):
             if operation["op"] == "F":
                 size = operation["size"]
@@ -110,13 +113,13 @@ def fitted(svg: str, layout: dict[str, Any]) -> str:
                 widths[operation["text"].replace("\xa0", " "), size, style] = operation["width"]
 
     def with_width(element: re.Match[str]) -> str:
-        size, words = element.groups()
-        style = ("bold" in element[0]) + 2 * ("italic" in element[0])
+        attributes, size, words = element.groups()
+        style = ("bold" in attributes) + 2 * ("italic" in attributes)
         width = widths.get((unescape(words).replace("\xa0", " "), float(size), style))
         extent = f' textLength="{width:g}" lengthAdjust="spacingAndGlyphs"' if width else ""
         return element[0].replace("<text", f"<text{extent}", 1)
 
-    return re.sub('<text [^>]*font-size="([^"]*)"[^>]*>([^<]*)', with_width, svg)
+    return re.sub('<text ([^>]*font-size="([^"]*)"[^>]*)>([^<]*)', with_width, svg)
 
 
 def run_graphviz(source: str, format: str, engine: str = "dot", resolution: float | None = None) -> bytes:
@@ -159,7 +162,7 @@ def has_fonts() -> bool:
     """Whether there is a font to draw letters with; only bare Linux machines lack them."""
     if not sys.platform.startswith("linux") or "FONTCONFIG_FILE" in os.environ:
         return True
-    return any(next(Path(folder).expanduser().rglob("*.[ot]t[fc]"), None) for folder in FONT_FOLDERS)
+    return any(next(Path(os.path.expanduser(folder)).rglob("*.[ot]t[fc]"), None) for folder in FONT_FOLDERS)
 
 
 def borrowed_fonts(folder: str, format: str) -> dict[str, str]:

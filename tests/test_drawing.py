@@ -1,0 +1,739 @@
+"""Pictures hold what the graph holds, and are real images: by the picture's own text, parsed back, and by pixels."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autograd_lite as ag
+from autograd_lite import Tensor
+
+pytest.importorskip("graphviz")
+rendering = pytest.importorskip("autograd_lite.rendering")
+if shutil.which("dot") is None and not rendering.has_bundled_graphviz():
+    pytest.skip("there is no Graphviz to draw with", allow_module_level=True)
+
+X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float).T
+Y = np.array([[0.0, 1.0, 1.0, 0.0]])
+HOSTILE = [
+    '<b>"x"</b> & \\n', 'back\\slash \\"quoted\\"', "😀 emoji", "שלום עולם", "</script><script>alert(1)</script>",
+    "it's -> {a|b} [x=1]; }", "{0} {u} %s", "--> <!-- ]]>", "\\N\\G\\l\\r", "&amp;lt; &#60;", "node", "a_0",
+    "  spaces  ", 'font-style="italic" bold',
+]  # fmt: skip
+
+
+def network() -> Tensor:
+    """The two-layer network, built by hand so that nothing but the engine is involved."""
+    rng = np.random.default_rng(0)
+    a = Tensor(X, name="a0")
+    for layer, (n, m) in enumerate([(4, 3), (1, 4)], start=1):
+        w = Tensor(rng.normal(size=(n, m)), requires_grad=True, name=f"w{layer}")
+        b = Tensor(rng.normal(size=(n, 1)), requires_grad=True, name=f"b{layer}")
+        with ag.name_scope(f"layer {layer}"):
+            z = ag.linear(w, a, b)
+            a = ag.sigmoid(z)
+        z.name, a.name = f"z{layer}", f"a{layer}"
+    with ag.name_scope("cost"):
+        cost = ag.half_squared_distance(a, Tensor(Y, name="y"))
+    cost.name = "C"
+    return cost
+
+
+def chain(length: int) -> Tensor:
+    t = Tensor(0.5, requires_grad=True, name="x")
+    for _ in range(length):
+        t = t.sin()
+    return t
+
+
+def parsed(source: str) -> dict[str, Any]:
+    """The dot source as Graphviz itself reads it."""
+    result: dict[str, Any] = json.loads(rendering.run_graphviz(source, "json"))
+    return result
+
+
+def words(label: str) -> str:
+    return "".join(ElementTree.fromstring(f"<x>{label}</x>").itertext()).replace("\xa0", " ").strip()
+
+
+def arrows(source: str) -> Counter[tuple[str, str, str]]:
+    """Tail, head and label of every arrow."""
+    graph = parsed(source)
+    name = {item["_gvid"]: item["name"] for item in graph["objects"]}
+    return Counter((name[e["tail"]], name[e["head"]], words(e.get("label", ""))) for e in graph["edges"])
+
+
+def svg_groups(svg: bytes | str) -> dict[tuple[str, str], Any]:
+    """The nodes, arrows and scopes of an svg by kind and title."""
+    root = ElementTree.fromstring(svg)
+    groups = {}
+    for g in root.iter("{http://www.w3.org/2000/svg}g"):
+        title = g.find("{http://www.w3.org/2000/svg}title")
+        assert title is not None and title.text is not None
+        groups[str(g.get("class")), title.text] = g
+    return groups
+
+
+def texts(element: Any) -> list[str]:
+    found = [t.text.replace("\xa0", " ") for t in element.iter("{http://www.w3.org/2000/svg}text") if t.text]
+    return [t.strip("\u200e") for t in found]
+
+
+def written(array: Any, scale: float = 1) -> list[str]:
+    return [f" {value / scale:.3f} ".replace("-", "−").replace("−0.000", "0.000") for value in np.ravel(array)]
+
+
+def pixels(path: Path) -> Any:
+    return pytest.importorskip("matplotlib.image").imread(path)[..., :3]
+
+
+# What the picture says ------------------------------------------------------------------------------------
+
+
+def test_dot_source_has_exactly_the_arrows_of_the_graph() -> None:
+    assert arrows(ag.draw(network()).source) == Counter(
+        {
+            ("w1", "z1", "(a₀)ᵀ"): 1,
+            ("a0", "z1", ""): 1,
+            ("b1", "z1", "1"): 1,
+            ("z1", "a1", "σ′(z₁)"): 1,
+            ("w2", "z2", "(a₁)ᵀ"): 1,
+            ("a1", "z2", "(w₂)ᵀ"): 1,
+            ("b2", "z2", "1"): 1,
+            ("z2", "a2", "σ′(z₂)"): 1,
+            ("a2", "C", "(a₂ − y)"): 1,
+            ("y", "C", ""): 1,
+        }
+    )
+
+
+def test_arrows_of_plain_operators_without_names() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    t = x * x
+    cost = ((t + 1) * t / np.array([2.0, 3.0])).sum()
+    drawn = arrows(ag.draw(cost).source)
+    assert drawn == Counter(
+        {
+            ("x", "t1", "x"): 2,
+            ("t1", "t2", "1"): 1,
+            ("t2", "t3", "t₁"): 1,
+            ("t1", "t3", "t₂"): 1,
+            ("t3", "t4", "1/c₁"): 1,
+            ("c1", "t4", ""): 1,
+            ("t4", "C", "1"): 1,
+        }
+    )
+    svg = svg_groups(ag.draw(cost).pipe("svg"))
+    heads = {title: texts(g)[0] for (kind, title), g in svg.items() if kind == "node"}
+    assert heads == {
+        "x": "x", "c1": "c₁", "t1": "t₁ = x ⊙ x", "t2": "t₂ = t₁ + 1", "t3": "t₃ = t₂ ⊙ t₁", "t4": "t₄ = t₃ / c₁",
+        "C": "C = Σ t₄",
+    }  # fmt: skip
+
+
+def test_each_box_says_name_formula_shape_value_and_adjoint() -> None:
+    cost = network()
+    nodes = {t.name: t for t in reachable(cost)}
+    w1, b1, w2, b2 = (nodes[name].data for name in ("w1", "b1", "w2", "b2"))
+    z1 = w1 @ X + b1
+    a1 = 1 / (1 + np.exp(-z1))
+    z2 = w2 @ a1 + b2
+    a2 = 1 / (1 + np.exp(-z2))
+    d2 = a2 - Y
+    dz2 = d2 * a2 * (1 - a2)
+    dz1 = (w2.T @ dz2) * a1 * (1 - a1)
+    said = {
+        "a0": ("a₀", "input 3 × 4", X, None),
+        "w1": ("w₁", "parameter 4 × 3", w1, dz1 @ X.T),
+        "b1": ("b₁", "parameter 4 × 1", b1, dz1.sum(axis=1)),
+        "z1": ("z₁ = w₁ a₀ + b₁", "4 × 4", z1, dz1),
+        "a1": ("a₁ = σ(z₁)", "4 × 4", a1, w2.T @ dz2),
+        "w2": ("w₂", "parameter 1 × 4", w2, dz2 @ a1.T),
+        "b2": ("b₂", "parameter 1 × 1", b2, dz2.sum(axis=1)),
+        "z2": ("z₂ = w₂ a₁ + b₂", "1 × 4", z2, dz2),
+        "a2": ("a₂ = σ(z₂)", "1 × 4", a2, d2),
+    }
+    svg = svg_groups(ag.draw(cost).pipe("svg"))
+    for key, (head, caption, value, adjoint) in said.items():
+        found = texts(svg["node", key])
+        expected = [head, re.sub(r"(parameter|input) ", r"\1  ", caption)]
+        expected += [f" {x:.0f} " for x in np.ravel(value)] if key == "a0" else written(value)
+        if adjoint is not None:
+            expected.append(f"∂C/∂{head.split(' ')[0]}")
+            scaled = np.abs(adjoint).max() < 0.01
+            expected += written(adjoint, 1e-3 if scaled else 1) + [" ×10⁻³"] * bool(scaled)
+        assert Counter(found) == Counter(expected), key
+    assert texts(svg["node", "C"]) == ["C = ½ ‖a₂ − y‖²", " ", f"{np.sum(d2**2) / 2:.3f}", "  ", "∂C/∂C", "1"]
+
+
+def reachable(output: Tensor) -> list[Tensor]:
+    """All Tensors of a graph, by the public history."""
+    found, todo = [output], [output]
+    while todo:
+        for x in todo.pop().parents:
+            if not any(x is y for y in found):
+                found.append(x)
+                todo.append(x)
+    return found
+
+
+def test_scopes_are_boxes_around_what_was_recorded_in_them_and_its_parameters() -> None:
+    graph = parsed(ag.draw(network()).source)
+    name = {item["_gvid"]: item["name"] for item in graph["objects"]}
+    clusters = [item for item in graph["objects"] if item["name"].startswith("cluster")]
+    scopes = {words(item["label"]): {name[i] for i in item["nodes"]} for item in clusters}
+    assert scopes == {"layer 1": {"w1", "b1", "z1", "a1"}, "layer 2": {"w2", "b2", "z2", "a2"}, "cost": {"C", "y"}}
+    svg = svg_groups(ag.draw(network()).pipe("svg"))
+    assert {texts(g)[0] for (kind, _), g in svg.items() if kind == "cluster"} == set(scopes)
+
+
+def test_nested_scopes_and_one_that_is_entered_again() -> None:
+    x = Tensor(2.0, requires_grad=True, name="x")
+    with ag.name_scope("outer"):
+        t = x.sin()
+        with ag.name_scope("inner"):
+            t = t.exp()
+        t = t.cos()
+    t = t.tanh()
+    with ag.name_scope("outer"):
+        t = t.sin()
+    graph = parsed(ag.draw(t).source)
+    name = {item["_gvid"]: item["name"] for item in graph["objects"]}
+    scopes = {words(item["label"]): item for item in graph["objects"] if item["name"].startswith("cluster")}
+    assert {name[i] for i in scopes["outer"]["nodes"]} == {"x", "t1", "t2", "t3", "C"}
+    assert {name[i] for i in scopes["inner"]["nodes"]} == {"t2"}
+    assert scopes["inner"]["_gvid"] in scopes["outer"]["subgraphs"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "print"])
+def test_kinds_are_told_apart_by_colour_and_by_line(theme: str) -> None:
+    look: dict[str, tuple[Any, ...]] = {}
+    for item in parsed(ag.draw(network(), theme=theme).source)["objects"]:
+        if "shape" in item:
+            keys = ("color", "fillcolor", "style", "penwidth", "peripheries")
+            look[item["name"]] = tuple(item.get(key) for key in keys)
+    kinds = [{look[key] for key in keys} for keys in (["w1", "b1"], ["a0", "y"], ["z1", "a1"], ["C"])]
+    assert all(len(kind) == 1 for kind in kinds)
+    assert len(set.union(*kinds)) == 4
+    assert len({style[2:] for style in set.union(*kinds)}) == 4
+    assert len({style[:2] for style in set.union(*kinds)}) == (1 if theme == "print" else 4)
+
+
+def test_drawing_leaves_every_grad_alone() -> None:
+    cost = network()
+    ag.draw(cost), ag.draw_steps(cost)
+    assert all(t.grad is None for t in reachable(cost))
+    cost.backward()
+    before = {id(t): t.grad.copy() for t in reachable(cost) if t.grad is not None}
+    ag.draw(cost)
+    assert before and all(np.array_equal(t.grad, before[id(t)]) for t in reachable(cost) if t.grad is not None)
+
+
+# Options ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_wanted_is_not_shown() -> None:
+    def shown(**options: Any) -> str:
+        svg = svg_groups(ag.draw(network(), **options).pipe("svg"))
+        return " ".join(texts(svg["graph", "graph"]))
+
+    everything, bare = shown(dtypes=True), shown(values=False, adjoints=False, local_gradients=None)
+    assert "∂C/∂" in everything and "1.304" in everything and "(a₀)ᵀ" in everything and "float64" in everything
+    assert not re.search(r"∂|\d\.\d|ᵀ|float64", bare)
+    assert "∂C/∂z₁" in shown(values=False) and "1.304" not in shown(values=False)
+    assert "1.30 " in shown(decimals=2) and "1.304" not in shown(decimals=2)
+    assert "mean" in shown(entries=4) and "mean" not in everything
+
+
+def test_values_of_local_gradients_are_those_of_the_symbol() -> None:
+    w = Tensor([[1.5, 2.5, 3.5]], requires_grad=True, name="w")
+    a = Tensor([[0.25, 0.5], [0.75, 1.25], [2.25, 4.25]], name="a")
+    picture = ag.draw((w @ a).sum(), local_gradients="values")
+    found = texts(svg_groups(picture.pipe("svg"))["edge", "w->t1"])
+    assert found[1:] == [" (a)ᵀ ", *written([[0.25, 0.75, 2.25], [0.5, 1.25, 4.25]])]  # row by row
+
+
+def test_numbers_among_the_operands_are_drawn_on_request() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    cost = (2 * x + 2).sum()
+    assert len(parsed(ag.draw(cost).source)["objects"]) == 4
+    graph = arrows(ag.draw(cost, constants=True).source)
+    assert sum(label == "" for _, _, label in graph) == 2
+
+
+def test_product_and_sum_fuse_into_one_box() -> None:
+    w, b = (Tensor(np.ones(shape), requires_grad=True, name=name) for name, shape in (("w", (2, 3)), ("b", (2, 1))))
+    x = Tensor(np.ones((3, 4)), name="x")
+    cost = (w @ x + b).sum()
+    assert arrows(ag.draw(cost, fuse=True).source) == Counter(
+        {("w", "t2", "(x)ᵀ"): 1, ("x", "t2", ""): 1, ("b", "t2", "1"): 1, ("t2", "C", "1"): 1}
+    )
+    assert texts(svg_groups(ag.draw(cost, fuse=True).pipe("svg"))["node", "t2"])[0] == "t₂ = w x + b"
+    product = w @ x
+    product.name = "p"  # whoever gives it a name wants to see it
+    assert any(tail == "p" for tail, _, _ in arrows(ag.draw((product + b).sum(), fuse=True).source))
+
+
+def test_summary_of_fifty_layers_has_fifty_boxes() -> None:
+    t = Tensor(np.ones((2, 1)), name="a0")
+    for layer in range(50):
+        w = Tensor(np.eye(2), requires_grad=True, name=f"w{layer}")
+        with ag.name_scope(f"layer {layer}"):
+            t = ag.sigmoid(ag.linear(w, t, np.zeros((2, 1))))
+        t.name = f"a{layer + 1}"
+    cost = t.sum()
+    with pytest.raises(ValueError, match=r"the graph has 202 boxes, more than max_nodes=100.*summary=True"):
+        ag.draw(cost, max_nodes=100)
+    picture = ag.draw(cost, summary=True, max_nodes=100)
+    graph = parsed(picture.source)
+    boxes = [words(item["label"]) for item in graph["objects"] if item["name"].startswith("scope_")]
+    assert boxes == [f"layer {layer}2 operations, 4 parameters" for layer in range(50)]
+    assert arrows(picture.source)["scope_0", "scope_1", "a₁   2 × 1"] == 1
+    assert b"layer 49" in picture.pipe("svg")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"valus": True}, TypeError, "no option 'valus'.*values"),
+        ({"theme": "pink"}, ValueError, "theme is one of 'light', 'dark', 'print'"),
+        ({"direction": "north"}, ValueError, "direction is one of 'down'"),
+        ({"local_gradients": "all"}, ValueError, "local_gradients is one of"),
+        ({"max_nodes": 9}, ValueError, "11 boxes, more than max_nodes=9; pass max_nodes=11"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any], error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        ag.draw(network(), **options)
+
+
+def test_only_tensors_are_drawn() -> None:
+    with pytest.raises(TypeError, match="drawn of a Tensor.*not of ndarray"):
+        ag.draw(np.ones(3))  # type: ignore[arg-type]
+
+
+# Numbers and names ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (-0.5, ["−0.500"]),
+        (3.0, ["3"]),
+        (1234567.0, ["1.235 ×10⁶"]),
+        (-0.00002345, ["−2.345 ×10⁻⁵"]),
+        (5e-324, ["4.941 ×10⁻³²⁴"]),
+        ([0.0001, -1.5], [" 0.000 ", " −1.500 "]),
+        ([-0.0001, 1.5], [" 0.000 ", " 1.500 "]),
+        ([float("inf"), float("-inf"), float("nan"), 0.5], [" ∞ ", " −∞ ", " nan ", " 0.500 "]),
+        ([[1, -2]], [" 1 ", " −2 "]),
+        ([True, False], [" True ", " False "]),
+        ([1 + 2j], [" 1.000+2.000j "]),
+        (np.zeros((0, 3)), ["empty"]),
+        (np.full((4, 5), 0.25), ["0.250 everywhere"]),
+        (np.zeros(100), ["0 everywhere"]),
+        (np.arange(100.0), ["0.00 ████████ 99.00, mean 49.50"]),
+        (np.array([0.0] * 30 + [1.0] * 10), ["0.00 █▁▁▁▁▁▁▄ 1.00, mean 0.25"]),
+        (np.array([np.nan] * 20 + [np.inf]), ["20 NaN and 1 infinite of 21 entries"]),
+        (np.float16([0.5] * 30 + [1.0]), ["0.50 █▁▁▁▁▁▁▂ 1.00, mean 0.52"]),
+        (np.ones((2, 2, 2)), ["1 everywhere"]),
+    ],
+    ids=str,
+)
+def test_how_values_are_written(data: Any, says: list[str]) -> None:
+    t = Tensor(data, name="t")
+    found = texts(svg_groups(ag.draw(t).pipe("svg"))["node", "t"])
+    assert found[2:] == says
+
+
+def test_names_in_mathematical_dress() -> None:
+    names = {"a1": "a₁", "w12": "w₁₂", "delta2": "δ₂", "theta": "θ", "C": "C", "σ1": "σ₁", "w_old": "w_old", "2x": "2x"}
+    total = np.sum(np.stack([Tensor(1.0, requires_grad=True, name=name) for name in names]))
+    found = texts(ElementTree.fromstring(ag.draw(total).pipe("svg")))
+    assert set(names.values()) <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("make", "head", "symbol"),
+    [
+        (lambda x: x**2, "C = x²", "2 x"),
+        (lambda x: x**-1.0, "C = x⁻¹", None),
+        (lambda x: x**0.5, "C = x^0.5", None),
+        (lambda x: 3 * x, "C = 3 · x", "3"),
+        (lambda x: x - (-2), "C = x − (−2)", "1"),
+        (lambda x: -x, "C = −x", "−1"),
+        (lambda x: np.maximum(x, 1.0), "C = maximum(x, 1)", None),
+        (lambda x: np.sqrt(x), "C = √(x)", None),
+        (lambda x: ag.sigmoid(x), "C = σ(x)", "σ′(x)"),
+    ],
+)
+def test_formulas(make: Any, head: str, symbol: str | None) -> None:
+    picture = ag.draw(make(Tensor(2.0, requires_grad=True, name="x")))
+    svg = svg_groups(picture.pipe("svg"))
+    assert texts(svg["node", "C"])[0] == head
+    if symbol is not None:
+        assert [t.strip() for t in texts(svg["edge", "x->C"])] == [symbol]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_is_drawn_as_it_is(name: str) -> None:
+    with ag.name_scope(name):
+        t = Tensor(1.5, requires_grad=True, name=name).sin()
+    t.name = "out"
+    picture = ag.draw(t)
+    svg = svg_groups(picture.pipe("svg"))
+    [leaf] = [g for (kind, title), g in svg.items() if kind == "node" and title != "out"]
+    [scope] = [g for (kind, _), g in svg.items() if kind == "cluster"]
+    assert texts(leaf)[0] == texts(scope)[0] == name
+    assert texts(svg["node", "out"])[0] == f"out = sin({name})"
+    assert len(parsed(picture.source)["edges"]) == 1
+
+
+def test_names_of_several_lines_and_with_control_characters() -> None:
+    svg = svg_groups(ag.draw(Tensor(1.5, name="one\ntwo\r\nthree\x00\ud800")).pipe("svg"))
+    [box] = [g for (kind, _), g in svg.items() if kind == "node"]
+    assert texts(box)[:3] == ["one", "two", "three\ufffd\ufffd"]
+
+
+CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cn", "Zs", "Zl", "Zp"])
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.text(CHARACTERS, min_size=1), min_size=30))
+def test_any_names(names: list[str]) -> None:
+    leaves = [Tensor(1.5, requires_grad=True, name=name) for name in names]
+    t = np.sum(np.stack(leaves))
+    svg = ElementTree.fromstring(ag.draw(t, max_nodes=10**4).pipe("svg"))
+    found = Counter(t.strip("\u200e") for t in texts(svg))
+    for name in names:
+        if not re.fullmatch(r"[^\W\d_]+[0-9]*", name):  # such a name is set in mathematical dress
+            assert found[name.strip("\u200e")] > 0, ascii(name)
+
+
+def test_two_tensors_of_one_name_are_two_boxes() -> None:
+    t = Tensor(1.0, requires_grad=True, name="x") * Tensor(2.0, requires_grad=True, name="x")
+    assert len(parsed(ag.draw(t).source)["objects"]) == 3
+
+
+# Shapes of graphs -------------------------------------------------------------------------------------------
+
+
+def test_a_graph_of_one_leaf() -> None:
+    graph = parsed(ag.draw(Tensor([1.0, 2.0], requires_grad=True, name="w")).source)
+    assert len(graph["objects"]) == 1 and "edges" not in graph
+    assert b"<svg" in ag.draw(Tensor(1)).pipe("svg")
+
+
+def test_outputs_that_share_their_history() -> None:
+    x = Tensor(0.5, requires_grad=True, name="x")
+    shared = x.exp()
+    shared.name = "shared"
+    first, second = shared.sin(), shared.cos()
+    assert arrows(ag.draw(first).source) == Counter({("x", "shared", "exp(x)"): 1, ("shared", "C", "cos(shared)"): 1})
+    assert arrows(ag.draw(second).source) == Counter({("x", "shared", "exp(x)"): 1, ("shared", "C", "−sin(shared)"): 1})
+    both = first * second
+    assert sum(arrows(ag.draw(both).source).values()) == 5
+
+
+def test_an_output_of_several_entries() -> None:
+    x = Tensor([1.5, 2.5], requires_grad=True, name="x")
+    assert "∂" not in "".join(texts(ElementTree.fromstring(ag.draw(x * x).pipe("svg"))))
+    found = texts(svg_groups(ag.draw(x * x, gradient=[10.0, 20.0]).pipe("svg"))["node", "x"])
+    assert found[-3:] == ["∂C/∂x", " 30 ", " 100 "]
+
+
+def test_five_thousand_nodes() -> None:
+    picture = ag.draw(chain(5000), max_nodes=5001)
+    svg = picture.pipe("svg")
+    assert svg.count(b'class="node"') == 5001 and svg.count(b'class="edge"') == 5000
+
+
+def test_twenty_thousand_nodes_without_recursion() -> None:
+    assert ag.draw(chain(20_000), max_nodes=10**6, values=False, adjoints=False).source.count("->") == 20_000
+
+
+def test_the_same_graph_gives_the_same_source_in_two_runs() -> None:
+    program = "from tests.test_drawing import network; import autograd_lite as ag; print(ag.draw(network()).source)"
+    root = Path(__file__).parents[1]
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
+        run = [sys.executable, "-c", program]
+        said = subprocess.run(run, cwd=root, env=environment, capture_output=True, check=True).stdout.decode()
+        assert said == f"{ag.draw(network()).source}\n"
+
+
+# Files --------------------------------------------------------------------------------------------------------
+
+
+def test_png_is_not_blank_and_has_the_resolution_asked_for(tmp_path: Path) -> None:
+    path = ag.render(network(), tmp_path / "graph.png", resolution=72)
+    assert path == tmp_path / "graph.png"
+    small, large = pixels(path), pixels(ag.render(network(), tmp_path / "large.png", resolution=144))
+    assert small.std() > 0.05 and len(np.unique(small.reshape(-1, 3), axis=0)) > 50
+    np.testing.assert_allclose(large.shape[:2], 2 * np.array(small.shape[:2]), atol=4)
+    dark = pixels(ag.render(network(), tmp_path / "dark.png", resolution=72, theme="dark"))
+    assert np.median(small) > 0.9 and np.median(dark) < 0.2
+
+
+def test_two_layer_network_fits_a_page() -> None:
+    root = ElementTree.fromstring(ag.draw(network()).pipe("svg"))
+    width, height = (float(str(root.get(key)).removesuffix("pt")) for key in ("width", "height"))
+    assert max(width / 482, height / 729) < 1.3  # A4 within margins of 2 cm: no letter gets smaller than 7 pt
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".pdf", b"%PDF-"), (".svg", b"<?xml"), (".dot", b"digraph"), (".GV", b"digraph")]
+)
+def test_the_suffix_says_what_is_written(suffix: str, start: bytes, tmp_path: Path) -> None:
+    content = ag.render(network(), str(tmp_path / f"graph{suffix}")).read_bytes()
+    assert content.startswith(start) and len(content) > 5000
+
+
+def test_a_drawing_can_be_rendered_too(tmp_path: Path) -> None:
+    assert b"<svg" in ag.render(ag.draw(network()), tmp_path / "a.svg").read_bytes()
+    with pytest.raises(TypeError, match="takes no theme"):
+        ag.render(ag.draw(network()), tmp_path / "a.svg", theme="dark")
+    with pytest.raises(TypeError, match="made from a Tensor"):
+        ag.render(ag.draw(network()), tmp_path / "a.html")
+
+
+def test_unknown_suffix(tmp_path: Path) -> None:
+    for name in ("graph.jpeg2", "graph", "svg"):
+        with pytest.raises(ValueError, match=r"ends with one of \.svg, \.png, \.pdf, \.html, \.gv, \.dot"):
+            ag.render(network(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="cannot write the picture"):
+        ag.render(network(), tmp_path / "file" / "graph.dot")
+    with pytest.raises(FileNotFoundError, match=r"cannot write the picture.*graph\.dot"):
+        ag.render(network(), tmp_path / "missing" / "graph.dot")
+
+
+# With and without Graphviz ------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not rendering.has_bundled_graphviz(), reason="needs the wheel of pygraphviz")
+def test_without_a_dot_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for suffix in ("svg", "png", "pdf"):
+        assert ag.render(network(), tmp_path / f"graph.{suffix}").stat().st_size > 5000
+    assert "w₁" in ag.draw(network())._repr_mimebundle_()["image/svg+xml"]
+    picture = ag.draw(network())
+    assert Path(picture.render("graph", tmp_path, format="png", cleanup=True)).read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "graph").exists()
+
+
+def dot_program(folder: Path, body: str) -> None:
+    program = folder / "dot"
+    program.write_text(f"#!{sys.executable}\nimport sys\n{body}")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program is a script")
+def test_a_dot_program_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dot_program(tmp_path, "print(sys.argv[1:], sys.stdin.read())")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = ag.render(network(), tmp_path / "graph.png", resolution=96).read_text()
+    assert said.startswith("['-Tpng', '-Kdot', '-Gdpi=96'] digraph")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program is a script")
+def test_graphviz_fails_in_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dot_program(tmp_path, "sys.exit('Error: out of ink')")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match="could not draw the pdf: Error: out of ink"):
+        ag.render(network(), tmp_path / "graph.pdf")
+    assert not (tmp_path / "graph.pdf").exists()
+
+
+def test_a_failure_of_the_graphviz_that_is_here() -> None:
+    with pytest.raises(RuntimeError, match="(?s)could not draw the svg.*syntax error in line 1"):
+        rendering.run_graphviz("digraph { a -> ", "svg")
+
+
+def test_without_any_graphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(rendering, "has_bundled_graphviz", lambda: False)
+    with pytest.raises(ImportError, match=r'pip install "autograd_lite\[render\]"') as caught:
+        ag.render(network(), tmp_path / "graph.svg")
+    assert "\n" not in str(caught.value)
+    assert ag.render(network(), tmp_path / "graph.dot").exists()  # needs none
+
+
+def test_without_the_package_graphviz() -> None:
+    program = """
+import sys
+sys.modules["graphviz"] = None
+import autograd_lite as ag
+t = ag.Tensor(1.0)
+try:
+    ag.draw(t)
+except ImportError as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.startswith('drawing needs the Python package graphviz: pip install "autograd_lite[render]"')
+
+
+def test_graphviz_is_imported_only_when_something_is_drawn() -> None:
+    program = "import autograd_lite, sys; print([m for m in ('graphviz', 'pygraphviz') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have fonts")
+def test_without_fonts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.delenv("FONTCONFIG_FILE", raising=False)
+    monkeypatch.setattr(rendering, "FONT_FOLDERS", (str(tmp_path),))
+    assert not rendering.has_fonts()
+    assert b"DejaVu" in ag.render(network(), tmp_path / "graph.pdf").read_bytes()
+    monkeypatch.setattr(rendering, "find_spec", lambda name: None)
+    with pytest.warns(UserWarning, match="no fonts on this machine"):
+        ag.render(network(), tmp_path / "graph.png")
+
+
+# The backward pass, step by step --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def steps() -> list[bytes]:
+    return [step.pipe("svg") for step in ag.draw_steps(network())]
+
+
+def test_steps_have_one_size_and_one_layout(steps: list[bytes]) -> None:
+    roots = [ElementTree.fromstring(step) for step in steps]
+    assert len({(root.get("width"), root.get("height"), root.get("viewBox")) for root in roots}) == 1
+    places = {
+        tuple((t.text, t.get("x"), t.get("y")) for t in root.iter("{http://www.w3.org/2000/svg}text")) for root in roots
+    }
+    assert len(places) == 1
+
+
+def test_an_adjoint_is_seen_from_its_step_on(steps: list[bytes]) -> None:
+    order = ["C", "a2", "z2", "w2", "a1", "b2", "z1", "w1", "b1"]
+    assert len(steps) == 1 + len(order)
+    for number, step in enumerate(steps):
+        svg = svg_groups(step)
+        seen = set()
+        for key in order:
+            colors = [t.get("fill") for t in svg["node", key].iter("{http://www.w3.org/2000/svg}text") if "∂" in t.text]
+            if colors == ["#b3261e"]:
+                seen.add(key)
+        assert seen == set(order[:number])
+        thick = [key for key in order if svg["node", key].find("*[@stroke-width='3']") is not None]
+        assert thick == order[number - 1 : number][: number > 0]
+
+
+def test_the_adjoints_that_a_step_uses_are_marked() -> None:
+    x = Tensor(0.5, requires_grad=True, name="x")
+    s, c = x.sin(), x.cos()
+    s.name, c.name = "s", "c"
+    steps = ag.draw_steps(s * c)
+    last = svg_groups(steps[-1].pipe("svg"))
+    used = {title for (_, title), g in last.items() if g.get("class") == "edge" and g[1].get("stroke") == "#b3261e"}
+    assert used == {"x->s", "x->c"}
+    equations = [t for t in texts(last["graph", "graph"]) if " = " in t and t.startswith("∂")]
+    assert len(equations) == 4 and equations[-1] in (
+        "∂C/∂x = ∂C/∂s cos(x) − ∂C/∂c sin(x)", "∂C/∂x = −∂C/∂c sin(x) + ∂C/∂s cos(x)"
+    )  # fmt: skip
+
+
+def test_steps_of_what_has_no_backward_pass() -> None:
+    with pytest.raises(ValueError, match="no backward pass"):
+        ag.draw_steps(Tensor(1.0, name="c"))
+    with pytest.raises(ValueError, match="pass gradient="):
+        ag.draw_steps(Tensor([1.0, 2.0], requires_grad=True) * 2)
+    with pytest.raises(ValueError, match="leave out summary=True"):
+        ag.draw_steps(network(), summary=True)
+    assert len(ag.draw_steps(Tensor([1.0, 2.0], requires_grad=True) * 2, gradient=[1.0, 0.0])) == 3
+    assert len(ag.draw_steps(Tensor(2.0, requires_grad=True))) == 2
+
+
+class Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+        self.data = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.found[tag] += 1
+        assert not any(name in ("src", "href") or name.startswith("on") for name, _ in attrs)
+
+
+def test_no_name_gets_into_the_page_as_markup(tmp_path: Path) -> None:
+    def page(names: list[str]) -> Tags:
+        with ag.name_scope(names[0]):
+            t = np.sum(np.stack([Tensor(1.5, requires_grad=True, name=name) for name in names]))
+        t.name = names[-1]
+        return Tags(ag.render(t, tmp_path / "page.html").read_text(encoding="utf-8"))
+
+    harmless, hostile = page([f"x_{i}_" for i in range(len(HOSTILE))]), page(HOSTILE)
+    assert harmless.found == hostile.found
+    assert hostile.found["script"] == 2
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PROBE = """
+<script>
+  const seen = [];
+  const look = () => seen.push({
+    equation: document.getElementById("equation").textContent,
+    step: document.querySelector("output").textContent,
+    found: [...document.querySelectorAll(".node.found title")].map(t => t.textContent),
+    used: [...document.querySelectorAll(".used title")].map(t => t.textContent).sort(),
+    hidden: [...document.querySelectorAll(".node text")]
+      .filter(t => t.textContent.includes("∂") && getComputedStyle(t).visibility === "hidden").length,
+  });
+  const press = key => { document.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })); look(); };
+  look();
+  press("ArrowRight"); press("ArrowRight"); press("ArrowRight"); press("ArrowLeft"); press("End"); press("Home");
+  press("ArrowLeft");
+  document.querySelector("input").value = 4;
+  document.querySelector("input").dispatchEvent(new Event("input"));
+  look();
+  const requests = performance.getEntriesByType("resource").length;
+  document.body.dataset.seen = JSON.stringify({ seen, requests });
+</script>
+</body>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_the_page_in_a_browser(tmp_path: Path) -> None:
+    page = ag.render(network(), tmp_path / "backprop.html")
+    page.write_text(page.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
+    run = subprocess.run(
+        [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+         f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert "CONSOLE" not in run.stderr
+    match = re.search('data-seen="([^"]*)"', run.stdout)
+    assert match is not None, run.stdout[-2000:] + run.stderr[-2000:]
+    result = json.loads(match[1].replace("&quot;", '"').replace("&gt;", ">"))
+    assert result["requests"] == 0
+    seen = result["seen"]
+    assert [look["step"] for look in seen] == [f"{n} of 9" for n in (0, 1, 2, 3, 2, 9, 0, 0, 4)]
+    assert [look["hidden"] for look in seen] == [9, 8, 7, 6, 7, 0, 9, 9, 5]
+    assert seen[3]["equation"] == "∂C/∂z₂ = ∂C/∂a₂ ⊙ σ′(z₂)"
+    assert seen[5]["equation"] == "∂C/∂b₁ = Σbatch ∂C/∂z₁"
+    assert seen[3]["found"] == ["z2"] and seen[3]["used"] == ["a2", "z2->a2"]
+    assert seen[8]["found"] == ["w2"] and seen[8]["used"] == ["w2->z2", "z2"]
