@@ -19,9 +19,10 @@ THREADS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_
 
 def shape(text: str) -> Shape:
     """``3-4-1x4`` as (3, 4, 1, 4)."""
-    n0, n1, n2, batch = (int(n) for n in text.replace("x", "-").replace("×", "-").split("-"))
-    if min(n0, n1, n2, batch) < 1:
-        raise ValueError
+    try:
+        n0, n1, n2, batch = (int(n) for n in text.replace("x", "-").replace("×", "-").split("-"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a shape N0-N1-N2xBATCH such as 3-4-1x4") from None
     return n0, n1, n2, batch
 
 
