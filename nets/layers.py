@@ -101,7 +101,15 @@ class Linear(Layer):
 
 
 class Sigmoid(Layer):
-    """a = σ(z) = 1 / (1 + e⁻ᶻ)."""
+    """a = σ(z) = 1 / (1 + e⁻ᶻ).
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> from nets import Sigmoid
+    >>> Sigmoid()(ag.Tensor([[0.0, 40.0]]))
+    Tensor([[0.5, 1. ]])
+    """
 
     def __call__(self, z: Tensor) -> Tensor:
         a: Tensor = ag.sigmoid(z)
@@ -109,14 +117,30 @@ class Sigmoid(Layer):
 
 
 class Tanh(Layer):
-    """a = tanh z."""
+    """a = tanh z.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> from nets import Tanh
+    >>> Tanh()(ag.Tensor([[0.0, 20.0]]))
+    Tensor([[0., 1.]])
+    """
 
     def __call__(self, z: Tensor) -> Tensor:
         return z.tanh()
 
 
 class ReLU(Layer):
-    """a = max(z, 0)."""
+    """a = max(z, 0).
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> from nets import ReLU
+    >>> ReLU()(ag.Tensor([[-1.0, 2.0]]))
+    Tensor([[0., 2.]])
+    """
 
     def __call__(self, z: Tensor) -> Tensor:
         a: Tensor = ag.relu(z)
@@ -124,7 +148,16 @@ class ReLU(Layer):
 
 
 class Softmax(Layer):
-    """a = eᶻ / Σ eᶻ, the sum over the units: the outputs for a sample sum to 1."""
+    """a = eᶻ / Σ eᶻ, the sum over the units: the outputs for a sample sum to 1.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> from nets import Softmax
+    >>> Softmax()(ag.Tensor([[3.0], [3.0]]))
+    Tensor([[0.5],
+            [0.5]])
+    """
 
     def __call__(self, z: Tensor) -> Tensor:
         a: Tensor = ag.softmax(z, axis=0)

@@ -76,6 +76,17 @@ def load(path: str | PathLike[str]) -> TwoLayerNet | Sequential:
         If the file was not written by `save`, or is damaged.
     OSError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from nets import TwoLayerNet, load, save
+    >>> with TemporaryDirectory() as folder:
+    ...     path = save(TwoLayerNet(3, 4, 1), Path(folder) / "net.npz")
+    ...     net = load(path)
+    >>> net
+    TwoLayerNet(3, 4, 1)
     """
     content = BytesIO(Path(path).read_bytes())
     try:
