@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.operation import constant, register
+from autograd_lite.operation import register
 from autograd_lite.table.reductions import max_, mean, min_, sum_
 from autograd_lite.table.shapes import data_of, settings
 from autograd_lite.tensor import DISPATCH, TABLE, Tensor
@@ -185,8 +185,12 @@ def average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = F
     return sum_(x * weights, axis, keepdims=keepdims) / sum_(weights, axis, keepdims=keepdims)
 
 
-def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
-    """The differences of neighbours along `axis`, n times."""
+def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """The differences of neighbours along `axis`, n times; before the first and after the last may stand further ones."""
+    if prepend is not None or append is not None:
+        edge = tuple(1 if i == axis % np.ndim(x) else length for i, length in enumerate(np.shape(x)))
+        ends = [end if end is None or np.ndim(end) else np.broadcast_to(end, edge) for end in (prepend, append)]
+        x = np.concatenate([part for part in (ends[0], x, ends[1]) if part is not None], axis)
     before = (slice(None),) * (axis % x.ndim)
     for _ in range(n):
         x = x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]

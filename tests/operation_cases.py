@@ -51,7 +51,7 @@ def outputs(result: Any) -> list[Any]:
     return [r for r in results if isinstance(r, Tensor) or np.asarray(r).dtype.kind == "f"]
 
 
-# Elementwise, one operand ----------------------------------------------------------------------------------
+# Elementwise, one operand -----------------------------------------------------------------------------------
 
 SHAPES: list[tuple[int, ...]] = [(), (3,), (2, 3), (2, 1), (1, 3), (0,), (2, 0)]
 
@@ -108,7 +108,7 @@ case("abs", "of a complex number", lambda x: np.abs(x * 1j + 2), random((3,), -1
 for name in ("tanh", "sin", "log", "sqrt", "arctan", "cosh", "sinc", "tan"):
     case(name, "complex", lambda x, f=getattr(np, name): np.real(f(x * (1 + 0.5j) + 0.7)), random((3,), 0, 0.5, 1))
 
-# Elementwise, two operands -------------------------------------------------------------------------------------
+# Elementwise, two operands ----------------------------------------------------------------------------------
 
 PAIRS = [(a, b) for a in SHAPES[:5] for b in SHAPES[:5]] + [
     ((0,), ()), ((), (0,)), ((0,), (1,)), ((2, 0), (2, 1)), ((0, 3), (1, 3)), ((3,), (0, 3)), ((4, 2, 1), (2, 3))
@@ -162,7 +162,7 @@ case("power", "base 2", lambda x: 2.0**x, random((3,), -1, 1, 7))
 case("power", "x to the x", lambda x: x**x, random((3,), 0.5, 2, 7))
 case("divide", "x by x squared", lambda x: x / (x * x), random((3,), 0.5, 2, 7))
 
-# Reductions ------------------------------------------------------------------------------------------------
+# Reductions -------------------------------------------------------------------------------------------------
 
 AXES: list[tuple[tuple[int, ...], Any]] = [
     ((), None), ((3,), None), ((3,), 0), ((3,), -1), ((2, 3), None), ((2, 3), 0), ((2, 3), 1), ((2, 3), -1),
@@ -221,6 +221,9 @@ for name in ("cumsum", "cumprod"):
     case(name, "method", lambda x, name=name: getattr(x, name)(1), scattered((2, 3), 3))
 for n, axis in ((1, -1), (1, 0), (2, 1), (3, -1), (0, 0)):
     case("diff", f"n={n} axis={axis}", lambda x, n=n, axis=axis: np.diff(x, n, axis), random((3, 4), -2, 2, 1))
+for label, keywords in [("number", {"prepend": 0.0}), ("array", {"append": np.ones((3, 2))})]:
+    case("diff", f"with a {label} at an end", lambda x, k=keywords: np.diff(x, 2, 1, **k), random((3, 4), -2, 2, 1))
+case("diff", "prepended to", lambda x, y: np.diff(x, prepend=y, append=y), *apart("diff", (3,), ()))
 for shape, axis in [((3,), None), ((4,), 0), ((2, 3), None), ((3, 2), 0), ((2, 4), -1), ((2, 3, 2), (0, 2))]:
     for keep in (False, True):
         case(
@@ -481,7 +484,7 @@ MOVES: dict[str, list[tuple[tuple[int, ...], str, Callable[..., Any]]]] = {
     ],
     "split": [
         ((4,), "2", lambda x: np.split(x, 2)), ((4, 3), "places", lambda x: np.split(x, [1, 2, 2])),
-        ((2, 3), "axis", lambda x: np.split(x, 3, axis=1)), ((4,), "beyond", lambda x: np.split(x, [3, 1, 9])),
+        ((2, 3), "axis", lambda x: np.split(x, indices_or_sections=3, axis=1)), ((4,), "beyond", lambda x: np.split(x, [3, 1, 9])),
     ],
     "array_split": [
         ((5,), "2", lambda x: np.array_split(x, 2)), ((2, 5), "axis", lambda x: np.array_split(x, 3, axis=-1)),

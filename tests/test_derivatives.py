@@ -16,7 +16,7 @@ import autograd_lite as ag
 import autograd_lite.derivatives
 from autograd_lite.tensor import Tensor
 
-# grad and value_and_grad ---------------------------------------------------------------------------------------
+# grad and value_and_grad ------------------------------------------------------------------------------------
 
 
 def cubic(x: Any, y: Any) -> Any:
@@ -112,7 +112,7 @@ def test_gradients_with_a_seed_that_is_differentiated() -> None:
     assert_close(ag.gradients(slope.sum(), x), -np.sin(X) * Y, 1e-15)
 
 
-# Nesting -----------------------------------------------------------------------------------------------------------
+# Nesting ----------------------------------------------------------------------------------------------------
 
 
 def test_inner_and_outer_derivatives_are_not_confused() -> None:
@@ -209,7 +209,7 @@ def test_any_mixture_of_the_operators_gives_the_second_derivative() -> None:
     np.testing.assert_allclose(np.array(ways, float), expected, rtol=1e-13)
 
 
-# Higher orders --------------------------------------------------------------------------------------------------------
+# Higher orders ----------------------------------------------------------------------------------------------
 
 HIGH: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any], float]] = [
     ("tanh", np.tanh, mpmath.tanh, 0.7),
@@ -238,13 +238,15 @@ def test_derivatives_up_to_the_fourth_at_50_digits(name: str, f: Any, reference:
 
 
 def test_the_tenth_derivative_of_a_polynomial_and_an_exponential() -> None:
-    f = lambda x: x**10 + np.exp(x)  # noqa: E731
+    def f(x: Any) -> Any:
+        return x**10 + np.exp(x)
+
     for _ in range(10):
         f = ag.grad(f)
     assert float(f(0.5)) == pytest.approx(3628800 + np.exp(0.5), rel=1e-13)
 
 
-# Forward and reverse mode ------------------------------------------------------------------------------------------------
+# Forward and reverse mode -----------------------------------------------------------------------------------
 
 
 def block(case: Case) -> Callable[[Any], Any]:
@@ -331,7 +333,7 @@ def test_a_function_that_returns_an_argument_or_uses_it_twice() -> None:
     assert_close(ag.hessian(lambda x: (x @ x) ** 2)(X), 4 * (X @ X) * np.eye(3) + 8 * np.outer(X, X), 1e-13)
 
 
-# Jacobians and Hessians -----------------------------------------------------------------------------------------------------
+# Jacobians and Hessians -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -416,7 +418,7 @@ def test_blocks_of_the_hessian() -> None:
     assert_close(ag.hessian(f, 1)(a, b), whole[2:, 2:], 1e-7)
 
 
-# The two-layer network ----------------------------------------------------------------------------------------------------------
+# The two-layer network --------------------------------------------------------------------------------------
 
 N0, N1, N2, BATCH = 3, 4, 2, 5
 SHAPES = [(N1, N0), (N1, 1), (N2, N1), (N2, 1)]
@@ -483,7 +485,7 @@ def test_gradient_of_the_two_layer_cost() -> None:
         assert_close(ag.grad(cost)(PARAMETERS), gradient(cost_by_operators, [PARAMETERS])[0], 1e-10)
 
 
-# Errors ---------------------------------------------------------------------------------------------------------------------------
+# Errors -----------------------------------------------------------------------------------------------------
 
 
 def test_errors_say_what_to_do() -> None:

@@ -138,7 +138,7 @@ def test_the_names_that_numpy_users_reach_for_are_in_the_table() -> None:
     assert missing == []
 
 
-# Operators and methods -----------------------------------------------------------------------------------------
+# Operators and methods --------------------------------------------------------------------------------------
 
 OPERATORS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
     "+": (operator.add, np.add), "-": (operator.sub, np.subtract), "*": (operator.mul, np.multiply),
@@ -253,7 +253,7 @@ def test_functions_without_tensors_are_numpys() -> None:
             np.testing.assert_allclose(result, function(Tensor(x)).data, rtol=1e-15)
 
 
-# mpmath -------------------------------------------------------------------------------------------------------
+# mpmath -----------------------------------------------------------------------------------------------------
 
 
 def mp_sinc(x: Any) -> Any:
@@ -358,7 +358,7 @@ def test_softmax_and_its_logarithms_at_50_digits(logits: list[float]) -> None:
         total = sum(e)
         s = [float(z / total) for z in e]
         log_total, log_s = mpmath.log(total), [float(mpmath.log(z / total)) for z in e]
-        jacobian = [[float((s_i := e[i] / total) * ((i == j) - e[j] / total)) for j in range(3)] for i in range(3)]
+        jacobian = [[float(e[i] / total * ((i == j) - e[j] / total)) for j in range(3)] for i in range(3)]
     x = Tensor(logits, requires_grad=True)
     np.testing.assert_allclose(ag.logsumexp(x).item(), float(log_total), rtol=4e-16)
     np.testing.assert_allclose(ag.softmax(x).data, s, rtol=2e-15, atol=1e-320)

@@ -46,7 +46,7 @@ def check_all_orders(function: Any, plain: Any, *points: Any) -> None:
         assert_close(ag.hessian(cost, i)(*arrays), hessian(of_one, arrays[i]), 1e-7)
 
 
-# elementwise ---------------------------------------------------------------------------------------------------------
+# elementwise ------------------------------------------------------------------------------------------------
 
 
 def test_an_elementwise_operation_of_one_operand() -> None:
@@ -139,7 +139,7 @@ def test_scipys_functions() -> None:
     np.testing.assert_allclose([float(f(2.5)) for f in slopes], [float(e) for e in expected], rtol=1e-14)
 
 
-# operation -------------------------------------------------------------------------------------------------------------
+# operation --------------------------------------------------------------------------------------------------
 
 
 def test_an_operation_of_any_kind() -> None:
@@ -196,7 +196,7 @@ def test_an_array_that_a_rule_keeps_is_not_handed_out() -> None:
     assert not np.shares_memory(x.grad, kept)
 
 
-# Mistakes ----------------------------------------------------------------------------------------------------------------
+# Mistakes ---------------------------------------------------------------------------------------------------
 
 
 def apply(made: Any, *operands: Any) -> None:

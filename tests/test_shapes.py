@@ -68,7 +68,7 @@ def check_move(function: Callable[..., Any], *operand_shapes: tuple[int, ...]) -
     assert_close(tangent, moved_v[0], 1e-14, "directional derivative")
 
 
-# Broadcasting ----------------------------------------------------------------------------------------------------
+# Broadcasting -----------------------------------------------------------------------------------------------
 
 
 @examples
@@ -119,7 +119,7 @@ def test_broadcast_to_refuses_what_numpy_refuses() -> None:
             np.broadcast_to(Tensor(np.zeros(shape), requires_grad=True), target)
 
 
-# Indexing ----------------------------------------------------------------------------------------------------------
+# Indexing ---------------------------------------------------------------------------------------------------
 
 
 @st.composite
@@ -217,7 +217,7 @@ def test_index_errors_name_the_tensor() -> None:
             w[key]
 
 
-# Moves -------------------------------------------------------------------------------------------------------------
+# Moves ------------------------------------------------------------------------------------------------------
 
 
 @examples
@@ -316,7 +316,7 @@ def test_sorting_along_any_axis(data: Any) -> None:
     np.testing.assert_array_equal(ag.gradients(y, x, u), expected.reshape(a.shape))
 
 
-# Joins and splits ----------------------------------------------------------------------------------------------------
+# Joins and splits -------------------------------------------------------------------------------------------
 
 
 @examples
@@ -366,7 +366,7 @@ def test_splits_refuse_what_numpy_refuses() -> None:
             function(x)
 
 
-# Reductions over any axes -----------------------------------------------------------------------------------------------
+# Reductions over any axes -----------------------------------------------------------------------------------
 
 
 @examples
@@ -429,7 +429,7 @@ def test_differences_along_any_axis(data: Any) -> None:
     np.testing.assert_allclose(tangent, np.diff(v, n, axis), atol=1e-14)
 
 
-# einsum -------------------------------------------------------------------------------------------------------------------
+# einsum -----------------------------------------------------------------------------------------------------
 
 
 @st.composite

@@ -20,7 +20,7 @@ from oracles import random
 import autograd_lite as ag
 from autograd_lite.tensor import TABLE, Tensor
 
-# Construction --------------------------------------------------------------------------------------------------
+# Construction -----------------------------------------------------------------------------------------------
 
 
 def test_data_is_copied() -> None:
@@ -90,7 +90,7 @@ def test_as_tensor_shares() -> None:
     assert ag.as_tensor(t) is t
 
 
-# backward -------------------------------------------------------------------------------------------------------------
+# backward ---------------------------------------------------------------------------------------------------
 
 
 def test_the_example_of_micrograds_readme() -> None:
@@ -179,7 +179,7 @@ def test_a_tensor_used_many_times() -> None:
     np.testing.assert_array_equal(y.grad, [4, 6])
 
 
-# Ownership ----------------------------------------------------------------------------------------------------------------
+# Ownership --------------------------------------------------------------------------------------------------
 
 
 def test_grad_can_be_set_and_is_copied() -> None:
@@ -293,7 +293,7 @@ def test_local_gradients_can_be_looked_at_for_every_operation(case: Case) -> Non
             np.testing.assert_allclose(np.real(local.pull(u)), product, rtol=1e-12, atol=1e-12)
 
 
-# In-place rules -------------------------------------------------------------------------------------------------------------
+# In-place rules ---------------------------------------------------------------------------------------------
 
 
 def test_tensors_are_not_modified_in_place() -> None:
@@ -384,7 +384,7 @@ def test_requires_grad_is_set_on_leaves() -> None:
     assert (w * 2).is_leaf
 
 
-# Ways out and Python's protocols ------------------------------------------------------------------------------------------------
+# Ways out and Python's protocols ----------------------------------------------------------------------------
 
 
 def test_detach_copy_and_astype() -> None:
@@ -429,8 +429,9 @@ def test_numbers_and_sequences() -> None:
 def test_comparisons_give_boolean_arrays() -> None:
     t, u = Tensor([1.0, 2.0], requires_grad=True), Tensor([2.0, 2.0])
     for result, expected in [
-        (t < u, [True, False]), (t <= 2, [True, True]), (t > 1.5, [False, True]), (t >= u.data, [False, True]), (t == u, [False, True]),
-        (t != [1, 2], [False, False]), (np.array([2.0, 2.0]) > t, [True, False]), (1.0 == t, [True, False]), (2 > t, [True, False]),
+        (t < u, [True, False]), (t <= 2, [True, True]), (t > 1.5, [False, True]), (t >= u.data, [False, True]),
+        (t == u, [False, True]), (t != [1, 2], [False, False]), (np.array([2.0, 2.0]) > t, [True, False]),
+        (1.0 == t, [True, False]), (2 > t, [True, False]),
     ]:  # fmt: skip
         assert type(result) is np.ndarray and result.dtype == bool
         np.testing.assert_array_equal(result, expected)
@@ -453,7 +454,7 @@ def test_leaves_are_pickled_and_copied(how: str) -> None:
     w = Tensor([1.0, 2.0], requires_grad=True, dtype=np.float32, name="w")
     (w * w).sum().backward()
     if how == "pickle":
-        v = pickle.loads(pickle.dumps(w))  # noqa: S301
+        v = pickle.loads(pickle.dumps(w))
     else:
         v = copy.deepcopy(w) if how == "deepcopy" else copy.copy(w)
     assert v is not w and (v.name, v.requires_grad, v.dtype) == ("w", True, np.float32)
@@ -469,7 +470,7 @@ def test_leaves_are_pickled_and_copied(how: str) -> None:
     pickle.dumps((w * 2).detach())
 
 
-# Recording -------------------------------------------------------------------------------------------------------------------------
+# Recording --------------------------------------------------------------------------------------------------
 
 
 def test_no_grad() -> None:
@@ -578,7 +579,7 @@ def test_name_scopes_nest() -> None:
     assert (a.scope, b.scope, c.scope, (c * 2).scope) == (("outer",), ("outer", "inner"), ("outer",), ())
 
 
-# Size --------------------------------------------------------------------------------------------------------------------------------
+# Size -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -341,8 +341,6 @@ def vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
         return sum_(np.sign(np.abs(x)), axis, keepdims=keepdims)
     if ord in (np.inf, -np.inf):
         return (max_ if ord > 0 else min_)(np.abs(x), axis, keepdims=keepdims)
-    if ord == 1:
-        return sum_(np.abs(x), axis, keepdims=keepdims)
     return power_norm(x, axis, keepdims=keepdims, ord=ord)
 
 

@@ -17,7 +17,7 @@ class BiasIsLarger(Exception):
 def linear_forward(w: Any, a: Any, b: Any) -> Any:
     z = matmul_forward(w, a)
     try:
-        return np.add(z, b, z)
+        return np.add(z, b, z, casting="safe")
     except (ValueError, TypeError):
         total = z + b
         if np.shape(total) != np.shape(z):

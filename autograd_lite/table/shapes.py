@@ -354,29 +354,29 @@ def column_stack(tup: Sequence[Any]) -> Any:
     return concatenate([atleast_2d(x).T if np.ndim(x) < 2 else x for x in columns], 1)
 
 
-def array_split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """The parts of x along `axis`, of nearly equal length or cut at the given places."""
-    return _parts(np.array_split, x, sections, axis)
+    return _parts(np.array_split, x, indices_or_sections, axis)
 
 
-def split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """The parts of x along `axis`, of equal length or cut at the given places."""
-    return _parts(np.split, x, sections, axis)
+    return _parts(np.split, x, indices_or_sections, axis)
 
 
-def hsplit(x: Any, sections: Any) -> list[Any]:
+def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     """Parts of x side by side."""
-    return split(x, sections, 1 if x.ndim > 1 else 0)
+    return split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
 
 
-def vsplit(x: Any, sections: Any) -> list[Any]:
+def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     """Parts of x one below the other."""
-    return split(x, sections, 0)
+    return split(x, indices_or_sections, 0)
 
 
-def dsplit(x: Any, sections: Any) -> list[Any]:
+def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     """Parts of x along the third axis."""
-    return split(x, sections, 2)
+    return split(x, indices_or_sections, 2)
 
 
 def _parts(cut: Callable[..., Any], x: Any, sections: Any, axis: int) -> list[Any]:
