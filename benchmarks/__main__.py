@@ -79,8 +79,8 @@ def main() -> None:
     out = sys.stderr if options.json == "-" else sys.stdout
 
     def show(*made: report.Table) -> None:
-        tables.extend(made)
-        for table in made:
+        for table in filter(lambda table: table.rows, made):
+            tables.append(table)
             print(table.markdown() if options.markdown else table.text(), end="\n\n", file=out, flush=True)
 
     show(report.Table("Measured on", ["", ""], [list(item) for item in about.items()]))

@@ -56,7 +56,9 @@ class Task(NamedTuple):
 
     def calls_within(self, seconds: float) -> int:
         """How many calls take about that long, at least one."""
-        self.seconds(5)  # some are slow at first: they compile, or record what they do
+        begin = perf_counter()
+        while perf_counter() - begin < 0.05:  # some are slow at first: they compile, or record what they do
+            self.seconds(5)
         calls = 1
         while (taken := self.seconds(calls)) < seconds / 4:
             calls *= 4
