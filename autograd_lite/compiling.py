@@ -273,7 +273,6 @@ class Run:
             lambda x: restored(x.array.copy(), next(kinds)) if type(x) is Traced else x,
         )
 
-
     def forget_values(self, temporary: set[int]) -> None:
         """Keep what another run is compared with, without the memory of arrays that it computed or found."""
         for x in self.tape.traced:
