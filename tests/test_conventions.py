@@ -248,6 +248,16 @@ def test_functions_without_a_rule_name_themselves_and_say_what_to_do(t: Tensor) 
         assert "autograd_lite.elementwise" in text and "autograd_lite.operation" in text and "np.asarray(t)" in text
 
 
+def test_norms_that_need_singular_values_are_refused() -> None:
+    x = Tensor(np.ones((2, 3, 4)), requires_grad=True)
+    for ord in (2, -2, "nuc"):
+        with pytest.raises(TypeError, match=f"np.linalg.norm with ord={ord!r} over 2 axes has no rule"):
+            np.linalg.norm(x[0], ord)
+    for call in (lambda: np.linalg.norm(x, 1, axis=(0, 1, 2)), lambda: np.linalg.norm(x, np.inf), lambda: np.linalg.norm(x, "fro")):
+        with pytest.raises((TypeError, ValueError)):
+            call()
+
+
 def test_out_is_refused(t: Tensor) -> None:
     buffer = np.zeros(2)
     for call in (

@@ -302,13 +302,15 @@ solve = general_operation(
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The norm of vectors or matrices, of every order that needs no singular values."""
-    if ord is None or (ord == "fro" and (axis is None or np.ndim(axis))):
+    if ord is None:
         return euclidean_norm(x, axis, keepdims=keepdims)
     if axis is None:
         axis = tuple(range(x.ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
-    if len(axes) == 1:
+    if len(axes) == 1 and ord != "fro":
         return vector_norm(x, ord, axes[0], keepdims)
+    if len(axes) == 2 and ord == "fro":
+        return euclidean_norm(x, axes, keepdims=keepdims)
     if len(axes) != 2 or ord not in (1, -1, np.inf, -np.inf):
         raise TypeError(f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no rule on Tensors")
     row, column = (i % x.ndim for i in axes)
