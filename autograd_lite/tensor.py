@@ -276,7 +276,8 @@ class Tensor:
                 f"nothing to backpropagate from {self.describe()}: no Tensor that it was computed from has "
                 "requires_grad=True, or it was computed under no_grad()"
             )
-        adjoints, ours = sweep(self, self._seed(gradient))
+        seed = self._seed(gradient)
+        adjoints, ours = sweep(self, seed._data if isinstance(seed, Tensor) else seed)
         for x, u in adjoints.items():
             if x not in ours or type(u) not in ARRAYS or u.dtype is not x._data.dtype:
                 u = owned(u, x, ours)
