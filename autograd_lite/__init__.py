@@ -1,25 +1,51 @@
 """A tiny reverse-mode autograd engine on NumPy.
 
-A `Tensor` records what is computed from it as a graph of operations, each with its local gradients; one
-sweep over the graph, newest node first, multiplies them together. `recording` says what is recorded, the
-table of operations (`autograd_lite.table`) knows the derivatives, `backward`
-sweeps, and all else is derived from these.
+A `Tensor` records what is computed from it as a graph of operations, each with its local gradients; one sweep
+over the graph, newest node first, multiplies them together. `recording` says what is recorded, the table of
+operations (`autograd_lite.table`) knows the derivatives, `backward` sweeps, and all else is derived from these.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from autograd_lite.tensor import Tensor, as_tensor  # isort: skip
 from autograd_lite.table.elementwise import relu, sigmoid, softplus
 from autograd_lite.table.reductions import log_softmax, logsumexp, softmax
 from autograd_lite.table.networks import half_squared_distance, linear
 import autograd_lite.numpy_functions
-from autograd_lite.comparing import Comparison, GradientMismatch, check_gradients, compare, numerical_gradient
-from autograd_lite.compiling import Compiled, compile
 from autograd_lite.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from autograd_lite.drawing import draw, draw_steps, render
-from autograd_lite.explaining import chain_rule
 from autograd_lite.local_gradient import LocalGradient
 from autograd_lite.own_operations import elementwise, operation
 from autograd_lite.recording import enable_grad, name_scope, no_grad
-from autograd_lite.tracing import NotReplayable
+
+if TYPE_CHECKING:
+    from autograd_lite.comparing import Comparison, GradientMismatch, check_gradients, compare, numerical_gradient
+    from autograd_lite.compiling import Compiled, compile
+    from autograd_lite.drawing import draw, draw_steps, render
+    from autograd_lite.explaining import chain_rule
+    from autograd_lite.tracing import NotReplayable
+
+# What is built on the engine is imported when it is first asked for: half of the time that `import autograd_lite` took.
+_LATER = {
+    "comparing": ["Comparison", "GradientMismatch", "check_gradients", "compare", "numerical_gradient"],
+    "compiling": ["Compiled", "compile"],
+    "drawing": ["draw", "draw_steps", "render"],
+    "explaining": ["chain_rule"],
+    "tracing": ["NotReplayable"],
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LATER.items():
+        if name in names:
+            thing = globals()[name] = getattr(import_module(f"autograd_lite.{module}"), name)
+            return thing
+    raise AttributeError(f"module 'autograd_lite' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __version__ = "0.1.0"
 __all__ = [

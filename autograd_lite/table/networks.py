@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.operation import Edge, general_operation, scaled, sum_to
+from autograd_lite.operation import Edge, general_operation, sum_to
 from autograd_lite.table.linear_algebra import matmul, matmul_forward, pull_left, pull_right
 
 
@@ -30,7 +30,7 @@ _linear = general_operation(
     linear_forward,
     Edge(lambda w, a, b, z: a, pull_left, "({1})ᵀ", "{u} {d}"),
     Edge(lambda w, a, b, z: w, pull_right, "({0})ᵀ", "{d} {u}"),
-    Edge(lambda w, a, b, z: 1, scaled, "1"),
+    Edge(lambda w, a, b, z: 1, lambda u, d, b, z: sum_to(u, b.shape), "1"),
     keywords=False,
 )
 
