@@ -78,7 +78,7 @@ def page(svg: str, steps: Sequence[Step], theme: Theme) -> str:
     ]
     return PAGE.substitute(
         svg=svg[svg.index("<svg") :],
-        steps=json.dumps(keys).replace("<", "\\u003c"),
+        steps=json.dumps(keys),
         paper=theme.paper,
         ink=theme.ink,
         faint=theme.faint,

@@ -272,8 +272,9 @@ def test_numbers_among_the_operands_are_drawn_on_request() -> None:
     x = Tensor([1.0, 2.0], requires_grad=True, name="x")
     cost = (2 * x + 2).sum()
     assert len(parsed(ag.draw(cost).source)["objects"]) == 4
-    graph = arrows(ag.draw(cost, constants=True).source)
-    assert sum(label == "" for _, _, label in graph) == 2
+    picture = ag.draw(cost, constants=True)  # one box for each use
+    assert sum("nodes" not in item for item in parsed(picture.source)["objects"]) == 6
+    assert sum(label == "" for _, _, label in arrows(picture.source)) == 2
 
 
 def test_product_and_sum_fuse_into_one_box() -> None:
@@ -401,6 +402,8 @@ def test_a_name_is_drawn_as_it_is(name: str) -> None:
     [scope] = [g for (kind, _), g in svg.items() if kind == "cluster"]
     assert texts(leaf)[0] == texts(scope)[0] == name
     assert texts(svg["node", "out"])[0] == f"out = sin({name})"
+    [arrow] = [g for (kind, _), g in svg.items() if kind == "edge"]
+    assert texts(arrow)[0].strip("\u200e")[1:-1] == f"cos({name})"
     assert len(parsed(picture.source)["edges"]) == 1
 
 
