@@ -112,7 +112,7 @@ class Options:
 
 def text(words: str) -> str:
     """`words` as they are: nothing in them is markup to Graphviz, or an escape of dot."""
-    markup = re.sub(r"\\(?=[EGHLNT])", f"\\\\{WORD_JOINER}", escape(clean(words)))
+    markup = re.sub(r"\\(?=[EGHLNT])", f"\\\\{WORD_JOINER}", escape(clean(words))).replace("]", "&#93;")
     return markup.replace("\n", '<BR ALIGN="LEFT"/>') + '<BR ALIGN="LEFT"/>' * ("\n" in markup)
 
 
@@ -142,7 +142,7 @@ def row(*cells: str, right: str = "") -> str:
 
 
 # Graphviz shares out what a table is too wide by among its columns. Here nearly all of it goes.
-FILLER = '<TD COLSPAN="20"></TD>'
+FILLER = '<TD COLSPAN="9"></TD>'
 
 
 def numbers(array: Any, options: Options, color: str) -> str:
@@ -320,7 +320,7 @@ class Picture:
                 lines += [row(symbol), row(adjoint)]
             else:
                 lines = [row("", value), row(symbol, adjoint)]
-        rows += [f'<TR><TD COLSPAN="22">{table(*lines, padding=2)}</TD></TR>'] if lines else []
+        rows += [f'<TR><TD COLSPAN="11">{table(*lines, padding=2)}</TD></TR>'] if lines else []
         return table(*rows)
 
     def arrow_attributes(self, arrow: Arrow, theme: Theme, step: Step | None) -> dict[str, str]:
