@@ -174,9 +174,11 @@ def summary(array: Any, options: Options) -> str:
     if low == high:
         scale, show = notation(np.asarray(low), options.decimals)
         return f"{show(low)}{scale} everywhere"
-    mean = array.mean(dtype=np.result_type(array, np.float32))
-    scale, show = notation(np.array([low, high, mean]), max(1, options.decimals - 1))
-    counts, _ = np.histogram(array, 8)
+    largest = max(abs(float(low)), abs(float(high)))
+    relative = array / largest  # neither the sum nor the range of these overflows
+    counts, _ = np.histogram(relative, 8)
+    mean = relative.mean(dtype=float) * largest
+    scale, show = notation(np.array([low, high, mean], dtype=float), max(1, options.decimals - 1))
     bars = "".join("▁▂▃▄▅▆▇█"[int(np.ceil(7 * n / counts.max()))] for n in counts)
     return f"{show(low)} {bars} {show(high)}, mean {show(mean)}{scale}"
 
