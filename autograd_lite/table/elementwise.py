@@ -5,8 +5,9 @@ gradient, from the operands and, where that saves work, the result. Rules run on
 is recorded and on Tensors when its derivative is differentiated again; whatever they call is in the table.
 
 Conventions where a derivative is not defined are those of PyTorch: maximum, minimum, max and min share the
-gradient equally among ties; abs, relu, norm and std have gradient 0 at their kink; sqrt has inf at 0;
-clip counts its bounds as inside; 0⁰ and 0ᵇ have gradient 0 with respect to the exponent b ≥ 0.
+gradient equally among ties, fmax and fmin give it to the first operand; abs, relu, norm and std have gradient
+0 at their kink (so has hypot, which is NaN there in PyTorch); sqrt has inf at 0; clip counts its bounds as
+inside; 0⁰ and 0ᵇ have gradient 0 with respect to the exponent b ≥ 0; sort leaves equal keys in their order.
 """
 
 from __future__ import annotations
