@@ -495,7 +495,7 @@ def render(
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise ValueError(f"cannot tell from {path.name!r} what to draw: the name ends with one of {', '.join(SUFFIXES)}")
+        raise ValueError(f"cannot tell from {path.name!r} what to draw: end the name with one of {', '.join(SUFFIXES)}")
     if suffix == ".html":
         if not isinstance(output, Tensor):
             raise TypeError("the page that steps through the backward pass is made from a Tensor, not from a drawing")

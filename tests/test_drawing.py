@@ -521,7 +521,7 @@ def test_a_drawing_can_be_rendered_too(tmp_path: Path) -> None:
 
 def test_unknown_suffix(tmp_path: Path) -> None:
     for name in ("graph.jpeg2", "graph", "svg"):
-        with pytest.raises(ValueError, match=r"ends with one of \.svg, \.png, \.pdf, \.html, \.gv, \.dot"):
+        with pytest.raises(ValueError, match=r"end the name with one of \.svg, \.png, \.pdf, \.html, \.gv, \.dot"):
             ag.render(network(), tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -532,6 +532,15 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
         ag.render(network(), tmp_path / "file" / "graph.dot")
     with pytest.raises(FileNotFoundError, match=r"cannot write the picture.*graph\.dot"):
         ag.render(network(), tmp_path / "missing" / "graph.dot")
+
+
+def test_the_example_draws_them_all(tmp_path: Path) -> None:
+    program = Path(__file__).parents[1] / "examples" / "render_graph.py"
+    run = [sys.executable, str(program), "--output", str(tmp_path / "pictures")]
+    said = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert sorted(map(Path, said)) == sorted((tmp_path / "pictures").iterdir())
+    assert {path.suffix for path in map(Path, said)} == {".svg", ".png", ".pdf", ".html", ".dot"}
+    assert list(tmp_path.iterdir()) == [tmp_path / "pictures"]
 
 
 # With and without Graphviz ------------------------------------------------------------------------------------
