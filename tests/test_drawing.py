@@ -535,9 +535,11 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
 
 
 def test_the_example_draws_them_all(tmp_path: Path) -> None:
-    program = Path(__file__).parents[1] / "examples" / "render_graph.py"
-    run = [sys.executable, str(program), "--output", str(tmp_path / "pictures")]
-    said = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+    root = Path(__file__).parents[1]
+    environment = os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
+    run = [sys.executable, "-W", "error", str(root / "examples/render_graph.py"), "--output", f"{tmp_path}/pictures"]
+    done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    said = done.stdout.decode().splitlines()
     assert sorted(map(Path, said)) == sorted((tmp_path / "pictures").iterdir())
     assert {path.suffix for path in map(Path, said)} == {".svg", ".png", ".pdf", ".html", ".dot"}
     assert list(tmp_path.iterdir()) == [tmp_path / "pictures"]
