@@ -9,13 +9,16 @@ what no result depends on is left out. Before it is trusted, the replay must giv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from functools import partial, update_wrapper
 from threading import RLock
+from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import recording
+from autograd_lite.recording import differentiated
 from autograd_lite.tensor import ARRAYS, ONES, Array, Tensor, computed
 from autograd_lite.tracing import (
     ADVICE,
@@ -23,6 +26,7 @@ from autograd_lite.tracing import (
     NotReplayable,
     Tape,
     Traced,
+    active,
     recording_on,
     replaced,
     traced_in,
@@ -33,6 +37,8 @@ class Compiled:
     """A step and its recordings, one for each combination of shapes and dtypes; made by `compile`."""
 
     def __init__(self, step: Callable[..., Any]) -> None:
+        if not callable(step):
+            raise TypeError(f"compile takes a function, not {type(step).__name__}")
         self.step = step
         self._recordings: dict[Any, Recording] = {}
         self._latest: Recording | None = None
@@ -40,6 +46,8 @@ class Compiled:
         update_wrapper(self, step, updated=())
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
+        if differentiated.get() or active.get() is not None:
+            return self.step(*args, **keywords)  # part of a derivative, or of another compiled step
         with self._lock:  # the buffers belong to one call at a time
             latest = self._latest
             if latest is not None and not keywords and latest.accepts(args):
@@ -49,6 +57,8 @@ class Compiled:
                 return latest.record(args, keywords, list(args))
             key, arrays = signature(args, keywords)
             known = self._recordings.get(key)
+            if known is not None and known.program is not None and not known.program.holds():
+                known = None  # what the step refers to is not what it was: it is another step
             if known is None:
                 known = self._recordings[key] = Recording(self.step)
             known.calls += 1
@@ -58,6 +68,9 @@ class Compiled:
             if known.program is not None and known.calls != known.check:
                 return known.program.replay(*arrays)
             return known.record(args, keywords, arrays)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
 
     @property
     def source(self) -> str:
@@ -177,22 +190,25 @@ class Recording:
 
     def record(self, args: Any, keywords: Any, arrays: list[Any]) -> Any:
         first = self.first
-        if first is None:
-            self.first = run = Run(self.step, args, keywords, arrays)
-            return run.result
         inputs, before = [], []
-        if self.program is None:
+        if first is not None and self.program is None:
             captured = [x.array for x in first.tape.captured.values()]
             inputs = [x if any(np.may_share_memory(data_of(x), a) for a in captured) else copied(x) for x in arrays]
             before = [(array, array.copy()) for array in captured if array.flags.writeable]
-        run = Run(self.step, args, keywords, arrays)
+        known = [] if first is None else [t for t, _ in first.tensors]
+        without_grad = {id(t) for t in known if t._grad is None}
+        variables = variables_of(self.step)
         try:
+            run = Run(self.step, args, keywords, arrays)
+            if first is None:
+                self.first = run
+                return run.result
             same_calls(first, run)
             if self.program is None:
-                self.program = program = Program(run, args if not keywords else ())
+                program = Program(run, args if not keywords else (), guards(variables, run, without_grad))
                 prove(program, run, inputs, before)
-                self.replay, self.accepts = program.replay, program.accepts
-                first.forget_values(run.temporary)
+                self.first = first.without_values(run.temporary)
+                self.program, self.replay, self.accepts = program, program.replay, program.accepts
             else:
                 self.check *= 2
         except NotReplayable as error:
@@ -264,6 +280,11 @@ class Run:
             self.grads = [(t, grad) for t, grad in grads if type(grad) is Traced]
             for t, grad in self.grads:
                 t._grad = grad.array
+        for t, _ in self.tensors:
+            if id(t._grad) in tape.captured:
+                raise NotReplayable(
+                    f"it adds to the gradient that {t.describe()} has already; call zero_grad() in the step"
+                )
         self.results: list[Traced] = [x for x in leaves(self.returned) if type(x) is Traced]
         self.results += [grad for _, grad in self.grads]
         self.kinds = [isinstance(x, Tensor) for x in leaves(returned) if isinstance(x, Tensor) or type(x) in ARRAYS]
@@ -273,14 +294,23 @@ class Run:
             lambda x: restored(x.array.copy(), next(kinds)) if type(x) is Traced else x,
         )
 
-    def forget_values(self, temporary: set[int]) -> None:
-        """Keep what another run is compared with, without the memory of arrays that it computed or found."""
+    def without_values(self, temporary: set[int]) -> Run:
+        """What another run is compared with, without the memory of arrays that this one computed or found."""
+        tape, light = Tape(), copy(self)
         for x in self.tape.traced:
-            if x.initial is not None:
-                x.initial = x.initial if x.index in temporary else np.empty(0)
-            else:
-                x.array = np.broadcast_to(np.empty((), x.dtype), x.shape)
-        self.result = self.returned = None
+            kept = x.index in temporary or x.initial is not None and x.owner is None
+            y = Traced(tape, x.array if kept else np.broadcast_to(np.empty((), x.dtype), x.shape))
+            y.position, y.owner = x.position, x.owner
+            y.initial = x.initial if x.initial is None or x.index in temporary else np.empty(0)
+
+        def lighter(x: Any) -> Any:
+            return replaced(x, lambda y: tape.traced[y.index])
+
+        tape.calls = [Call(*map(lighter, call)) for call in self.tape.calls]
+        tape.captured = {key: tape.traced[x.index] for key, x in self.tape.captured.items()}
+        light.tape, light.results = tape, lighter(self.results)
+        light.inputs, light.result, light.returned, light.grads = [], None, None, []
+        return light
 
 
 def as_traced(tape: Tape, x: Any) -> Any:
@@ -360,7 +390,9 @@ def shown(x: Any) -> str:
     if type(x) is not Traced:
         return repr(x)
     if x.initial is None:
-        return f"an array of shape {x.shape}"
+        return f"the array {x.index} of shape {x.shape}"
+    if x.initial.size == 0 != x.size:
+        return "other values"
     return f"the values {np.array2string(x.initial.ravel()[:3], precision=6)}{'...' if x.size > 3 else ''}"
 
 
@@ -374,6 +406,39 @@ TAKES_OUT = {
 }  # fmt: skip
 
 
+def variables_of(step: Any) -> list[tuple[Any, str, Any]]:
+    """What the step's own names from outside refer to, as (cell or dict, attribute or key, value)."""
+    step = getattr(step, "__wrapped__", step)
+    function = getattr(step, "__func__", step)
+    held = []
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            held.append((cell, "cell_contents", cell.cell_contents))
+        except ValueError:  # not assigned yet
+            continue
+    names = getattr(getattr(function, "__code__", None), "co_names", ())
+    outside = getattr(function, "__globals__", {})
+    return held + [(outside, name, outside[name]) for name in names if name in outside]
+
+
+def guards(
+    variables: list[tuple[Any, str, Any]], run: Run, without_grad: set[int]
+) -> list[tuple[Any, str, Any]]:
+    """What must hold for a replay to do what the step would do, as (object, attribute or key, value).
+
+    The step's variables refer to the same objects, but for those that it rebinds itself; Tensors require a
+    gradient as before; and the ones that had no gradient to add to have none. Values inside of other
+    objects are compared only when the step itself runs again.
+    """
+
+    def now(thing: Any, name: str) -> Any:
+        return thing.get(name) if isinstance(thing, dict) else getattr(thing, name)
+
+    held = [(thing, name, value) for thing, name, value in variables if now(thing, name) is value]
+    held += [(t, "_requires_grad", t._requires_grad) for t, x in run.tensors if x.position is None]
+    return held + [(t, "_grad", None) for t, _ in run.grads if id(t) in without_grad]
+
+
 class Program:
     """The calls of a run as a function of its inputs.
 
@@ -382,8 +447,8 @@ class Program:
     therefore allocated at each call. Views of what stays in place are made once.
     """
 
-    def __init__(self, run: Run, args: tuple[Any, ...]) -> None:
-        self.names: dict[str, Any] = {"np": np, "errstate": np.errstate}
+    def __init__(self, run: Run, args: tuple[Any, ...], held: list[tuple[Any, str, Any]]) -> None:
+        self.names: dict[str, Any] = {"np": np, "errstate": np.errstate, "store": store}
         self.positional = len(args) == len(run.inputs) and all(isinstance(x, (Tensor, np.ndarray)) for x in args)
         self.kind: dict[int, str] = {}
         self.arrays: dict[int, Array] = {}  # the memory of each array, by its index on the tape
@@ -399,10 +464,11 @@ class Program:
                 self.arrays[x.index] = x.array
         calls = self._needed(calls, results, run.temporary)
         lines = self._allocate(calls, last_uses(calls, results))
-        self.source = self._source(run, calls, results, lines)
+        self.source = self._source(run, calls, results, lines, held)
         exec(self.source, self.names)
         self.replay: Callable[..., Any] = self.names["replay"]
         self.accepts: Callable[[tuple[Any, ...]], bool] = self.names["accepts"]
+        self.holds: Callable[[], bool] = self.names["holds"]
 
     # What is computed, and where ----------------------------------------------------------------------------
 
@@ -486,7 +552,7 @@ class Program:
         elif function in TAKES_OUT or isinstance(getattr(function, "__self__", function), np.ufunc):
             lines = [f"{name}({', '.join([*args, *keywords, f'out={self._array(x)}'])})"]
         else:
-            lines = [f"np.copyto({self._array(x)}, {applied})"]
+            lines = [f"store({self._array(x)}, {applied})"]
         return ["with errstate(all='ignore'):", *(f"    {line}" for line in lines)] if call.quiet else lines
 
     def _text(self, x: Any) -> str:
@@ -521,7 +587,14 @@ class Program:
             self.names[name] = self.arrays[x.index]
         return name
 
-    def _source(self, run: Run, calls: Sequence[Call], results: Sequence[Traced], lines: Sequence[str]) -> str:
+    def _source(
+        self,
+        run: Run,
+        calls: Sequence[Call],
+        results: Sequence[Traced],
+        lines: Sequence[str],
+        held: list[tuple[Any, str, Any]],
+    ) -> str:
         inputs = [f"x{i}" for i in range(len(run.inputs))]
         tensors = {x.position: t for t, x in run.tensors if x.position is not None}
         body = [f"t{i}, x{i} = x{i}, x{i}._data" for i in tensors]
@@ -569,14 +642,20 @@ class Program:
                 accepted.append(f"x[{i}]._data.shape == {x.shape} and x[{i}]._data.dtype is {dtype}")
             else:
                 accepted.append(f"type(x[{i}]) is np.ndarray and x[{i}].shape == {x.shape} and x[{i}].dtype is {dtype}")
+        holds = []
+        for thing, name, value in held:
+            where = self._constant(thing)
+            where = f"{where}.get({name!r})" if isinstance(thing, dict) else f"{where}.{name}"
+            holds.append(f"{where} is {self._constant(value)}")
         if self.positional and len(tensors) < 2:  # the same Tensor twice is another recording
-            test = " and ".join(accepted)
+            test = " and ".join([*accepted, *holds])
         else:
             test = "False"
         return (
             f"def replay({', '.join(inputs)}):\n"
             + "".join(f"    {line}\n" for line in body)
             + f"def accepts(x):\n    return {test}\n"
+            + f"def holds():\n    return {' and '.join(holds) or True}\n"
         )
 
 
@@ -653,6 +732,16 @@ def numbers_as_arrays(call: Call) -> Sequence[Any]:
     if not isinstance(call.function, np.ufunc) or x is None or x.dtype.kind != "f" or dtypes != {x.dtype}:
         return call.args
     return [np.array(a, x.dtype) if type(a) in (int, float) else a for a in call.args]
+
+
+def store(buffer: Array, result: Any) -> None:
+    """Copy the result of a function that cannot write into the buffer itself."""
+    if np.shape(result) != buffer.shape:
+        raise NotReplayable(
+            f"a function gave a result of shape {np.shape(result)} where it gave {buffer.shape} when the step was "
+            "recorded; a step in which shapes depend on values cannot be compiled"
+        )
+    np.copyto(buffer, result)
 
 
 def kind_of(root: Traced, fresh: set[int]) -> str:

@@ -9,18 +9,14 @@ forward mode: no rule for it has to be written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
 from functools import wraps
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite.backward import as_dtype, owned, sweep
-from autograd_lite.recording import enable_grad
+from autograd_lite.recording import differentiated, enable_grad
 from autograd_lite.tensor import TABLE, Array, Tensor, as_tensor
-
-# Arguments of the functions that are being differentiated now, in this thread or task.
-_active: ContextVar[frozenset[Tensor]] = ContextVar("autograd_lite arguments", default=frozenset())
 
 
 def gradients(
@@ -148,10 +144,13 @@ def _evaluate(f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]
     """
     name = getattr(f, "__name__", "f")
     inputs = [as_tensor(x) if isinstance(x, np.ndarray) else x for x in args]
-    variables = []
+    variables: list[Tensor] = []
     for i in argnums:
         if not -len(args) <= i < len(args):
             raise TypeError(f"{name} was called with {len(args)} arguments, so there is no argument {i} to differentiate")
+        if i in argnums[: len(variables)]:  # asked for twice
+            variables.append(variables[argnums.index(i)])
+            continue
         x = args[i]
         if isinstance(x, Tensor) and x.requires_grad:
             with enable_grad():
@@ -164,13 +163,13 @@ def _evaluate(f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]
                 raise TypeError(f"argument {i} of {name} cannot be differentiated: {error}") from error
         variables.append(variable)
         inputs[i] = variable
-    outer = _active.get()
-    token = _active.set(outer | set(variables))
+    outer = differentiated.get()
+    token = differentiated.set(outer | set(variables))
     try:
         with enable_grad():
             output = f(*inputs, **keywords)
     finally:
-        _active.reset(token)
+        differentiated.reset(token)
     if not isinstance(output, Tensor):
         if isinstance(output, (list, tuple, dict)) or output is None:
             raise TypeError(f"{name} returned {type(output).__name__}, not a Tensor; return one number or one array")
@@ -494,4 +493,8 @@ def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Sequence[Any]) -> A
 
 def floating(x: Tensor) -> Any:
     """The dtype of the adjoint of x."""
+    if x.dtype.kind == "c":
+        raise TypeError(
+            f"the derivative of a complex result ({x.describe()}) is not defined here; take np.real, np.imag or np.abs of it"
+        )
     return x.dtype if x.dtype.kind in "fc" else np.dtype(float)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from itertools import count
+from typing import Any
 
 creation = count(1)
 last_change = 0
@@ -36,6 +37,10 @@ class State:
 
 
 state: ContextVar[State] = ContextVar("autograd_lite recording", default=State())  # noqa: B039 - never changed
+
+
+differentiated: ContextVar[frozenset[Any]] = ContextVar("autograd_lite differentiated", default=frozenset())
+"""The arguments of the functions that `grad` and its like are evaluating now."""
 
 
 def changed() -> int:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from autograd_lite import recording
 from autograd_lite.backward import owned, sweep
 from autograd_lite.local_gradient import LocalGradient
-from autograd_lite.recording import creation
+from autograd_lite.recording import creation, differentiated
 
 Array = np.ndarray[Any, Any]
 
@@ -149,7 +149,8 @@ class Tensor:
     def data(self) -> Array:
         """The values. ``t.data = array`` and ``t.data -= array`` are how a parameter is updated.
 
-        Backpropagating through a graph that was recorded before the update raises RuntimeError.
+        Backpropagating through a graph that was recorded before the update raises RuntimeError. Writing to
+        entries of the array, as in ``t.data[0] = 1``, passes unnoticed: do it before anything is recorded.
         """
         return self._data
 
@@ -289,6 +290,11 @@ class Tensor:
     def _seed(self, gradient: Any) -> Any:
         """The adjoint to start a sweep from."""
         if gradient is None:
+            if self._data.dtype.kind == "c":
+                raise TypeError(
+                    f"{self.describe()} is complex, and only a real number has a gradient that goes without saying; "
+                    "take np.real, np.imag or np.abs of it, or pass gradient="
+                )
             if self._data.size != 1:
                 raise ValueError(
                     f"{self.describe()} has {self.size} entries, and only the derivative of a single number goes "
@@ -329,12 +335,23 @@ class Tensor:
         return self._data.tolist()
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        self._refuse_in_derivative("np.asarray(t), or a list of Tensors handed to NumPy,")
         if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
             return np.array(self._data, dtype=dtype)
         return np.asarray(self.numpy())
 
     def __float__(self) -> float:
+        self._refuse_in_derivative("float(t)")
         return float(self.item())
+
+    def _refuse_in_derivative(self, what: str) -> None:
+        """In a function that is being differentiated, refuse to lose the history without a word."""
+        variables = differentiated.get()
+        if variables and self._requires_grad and (self._operation is not None or self in variables):
+            raise TypeError(
+                f"{what} would lose the history of {self.describe()} in a function that is being differentiated; write "
+                "np.stack([...]) to join Tensors, NumPy's functions instead of math's, or t.detach() for the value alone"
+            )
 
     def __int__(self) -> int:
         return int(self.item())
@@ -373,10 +390,19 @@ class Tensor:
         what = self.name or (f"the result of '{self.op}'" if self.op else "a Tensor")
         return f"{what} of shape {self.shape}"
 
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A leaf of its own for a leaf, the recorded operation `copy` for a result."""
+        if self._operation is not None:
+            return TABLE["copy"](self)
+        return _restored(self._data, self._requires_grad, self.name, self._grad)
+
     def __reduce__(self) -> Any:
         if self._operation is not None:
             raise TypeError(
-                f"{self.describe()} has a history, which cannot be pickled or deep-copied; "
+                f"{self.describe()} has a history, which cannot be pickled; "
                 "write t.detach() for its values alone"
             )
         return _restored, (self._data, self._requires_grad, self.name, self._grad)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import RLock
 from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -346,10 +347,21 @@ def _recording_on(tape: Tape) -> Iterator[None]:
         tape = active.get()
         return array if tape is None else tape.data_of(t, array)
 
-    setattr(Tensor, "_data", property(get, lambda t, array: slot.__set__(t, array)))  # noqa: B010
+    made: list[ref[Tensor]] = []
+
+    def put(t: Tensor, array: Any) -> None:
+        slot.__set__(t, array)
+        if type(array) is Traced:
+            made.append(ref(t))
+
+    setattr(Tensor, "_data", property(get, put))  # noqa: B010
     token = active.set(tape)
     try:
         yield
     finally:
         active.reset(token)
         setattr(Tensor, "_data", slot)  # noqa: B010
+        for reference in made:  # a Tensor that outlives the step holds an array like any other
+            t: Any = reference()
+            if t is not None and type(t._data) is Traced:
+                t._data = t._data.array

@@ -251,6 +251,8 @@ def gradients(net: TwoLayerNet, x: Any, y: Any) -> dict[str, Array]:
 
     Raises
     ------
+    TypeError
+        If the network is another than the one that the equations describe.
     ValueError
         If x or y is of another shape.
 
@@ -266,6 +268,8 @@ def gradients(net: TwoLayerNet, x: Any, y: Any) -> dict[str, Array]:
     >>> ag.compare(closed_form.gradients(net, x, y), automatic).ok
     True
     """
+    if not isinstance(net, TwoLayerNet):
+        raise TypeError(f"Eq 3 and Eq 5 are those of a TwoLayerNet, two layers of sigmoid units, not of {net!r}")
     p = {name: parameter.data for name, parameter in net.parameters().items()}
     w1, w2 = p["w1"], p["w2"]
     a0, y = np.asarray(x, w1.dtype), np.asarray(y, w1.dtype)

@@ -86,7 +86,8 @@ def cross_entropy_cost(a: Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
     ----------
     a : Tensor, shape (n, batch)
         The outputs of the network, from 0 to 1. One that rounding has made exactly 0 or 1 counts as the nearest
-        number in between, so that cost and derivative stay finite.
+        number in between, so that cost and derivative stay finite. Close to 0 and 1 the derivative is as inexact
+        as a itself: the 1 − a that it is divided by has few digits left.
     y : array_like or Tensor, shape (n, batch)
         The targets; converted to the dtype of a.
 

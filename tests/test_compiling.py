@@ -392,15 +392,105 @@ def test_another_operation_at_the_second_call() -> None:
     refused(lambda x: sum(np.exp(x) for _ in range(next(counts))), "does more than the other, beginning with exp")
 
 
-def test_a_change_later_on_is_noticed() -> None:
+def test_a_change_of_the_steps_variables_is_noticed_at_once() -> None:
     factor = 1.0
     f = ag.compile(lambda x: x * factor)
+    for factor in (1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 3.0):
+        np.testing.assert_array_equal(f(np.ones(2)), [factor, factor])
+
+
+def test_a_change_inside_an_object_is_noticed_later_on() -> None:
+    settings = {"factor": 1.0}
+    f = ag.compile(lambda x: x * settings["factor"])
     for _ in range(5):
         f(np.ones(2))
-    factor = 2.0
+    settings["factor"] = 2.0
     with pytest.raises(NotReplayable, match="operation 0, multiply, got 1.0 in the first call and 2.0"):
         for _ in range(5):
             f(np.ones(2))
+
+
+def test_gradients_given_from_outside() -> None:
+    w = Tensor([1.0, 2.0], True)
+
+    @ag.compile
+    def step(x: Any) -> None:
+        np.sum(w * x).backward()
+
+    for _ in range(6):  # nothing to add to: replayed
+        w.zero_grad()
+        step(np.ones(2))
+        np.testing.assert_array_equal(w.grad, [1.0, 1.0])
+    with pytest.raises(NotReplayable, match="zero_grad"):  # and never added to wrongly
+        step(np.ones(2))
+    np.testing.assert_array_equal(w.grad, [2.0, 2.0])
+
+
+def test_a_frozen_parameter_stays() -> None:
+    v, w = Tensor([1.0, 2.0], True), Tensor([3.0, 4.0], True)
+
+    @ag.compile
+    def step(x: Any) -> Any:
+        v.zero_grad(), w.zero_grad()
+        y = np.sum(v * w * x)
+        y.backward()
+        for p in (v, w):
+            if p.requires_grad:
+                p.data -= 0.1 * p.grad
+        return y
+
+    for _ in range(5):
+        step(np.ones(2))
+    v.requires_grad, before = False, v.data.copy()
+    v.zero_grad()
+    for _ in range(5):
+        step(np.ones(2))
+    np.testing.assert_array_equal(v.data, before)
+    assert v.grad is None
+
+
+def test_a_compiled_function_inside_a_derivative_or_another_step() -> None:
+    square = ag.compile(lambda x: np.sum(x**2))
+    twice = ag.compile(lambda x: 2 * square(x))
+    for i in range(5):
+        x = np.array([1.0, float(i)])
+        np.testing.assert_allclose(ag.grad(square)(x), 2 * x)
+        assert twice(x) == 2 * square(x) == 2 * (1 + i**2)
+
+
+def test_a_result_whose_size_depends_on_values() -> None:
+    f = ag.compile(lambda x: np.sum(np.unique(x)))
+    f(np.array([1.0, 2.0, 3.0])), f(np.array([1.0, 2.0, 3.0]))
+    with pytest.raises(NotReplayable, match=r"result of shape \(1,\) where it gave \(3,\)"):
+        f(np.array([5.0, 5.0, 5.0]))
+
+
+def test_tensors_that_outlive_a_recording_keep_their_values() -> None:
+    kept = []
+
+    @ag.compile
+    def step(x: Any) -> Any:
+        kept.append(x * Tensor([2.0], True))
+        return np.sum(kept[-1])
+
+    for i in range(4):
+        step(np.array([float(i)]))
+    assert [type(t.data) for t in kept] == [np.ndarray] * 3  # calls 1, 2 and 4 ran the step
+    assert [t.item() for t in kept] == [0.0, 2.0, 6.0]
+
+
+def test_methods_compile() -> None:
+    class Model:
+        def __init__(self, factor: float) -> None:
+            self.w = Tensor([factor], True)
+
+        @ag.compile
+        def step(self, x: Any) -> Any:
+            return np.sum(self.w * x)
+
+    a, b = Model(2.0), Model(3.0)
+    for i in range(4):
+        assert a.step(np.array([1.0 * i])).item() == 2 * i and b.step(np.array([1.0 * i])).item() == 3 * i
 
 
 def test_an_exception_in_the_step_leaves_plain_arrays() -> None:
@@ -448,7 +538,7 @@ def test_gradients_that_accumulate_are_noticed() -> None:
         y.backward()
         return y
 
-    refused(step, "beginning with add. If gradients accumulate, call zero_grad", np.ones(1))
+    refused(step, "adds to the gradient that a Tensor of shape .1,. has already; call zero_grad", np.ones(1))
     np.testing.assert_array_equal(w.grad, [2.0])  # the two calls did what they would have done
 
 
