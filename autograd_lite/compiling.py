@@ -280,6 +280,7 @@ class Run:
             self.grads = [(t, grad) for t, grad in grads if type(grad) is Traced]
             for t, grad in self.grads:
                 t._grad = grad.array
+            tape.close()
         for t, _ in self.tensors:
             if id(t._grad) in tape.captured:
                 raise NotReplayable(
@@ -308,6 +309,7 @@ class Run:
 
         tape.calls = [Call(*map(lighter, call)) for call in self.tape.calls]
         tape.captured = {key: tape.traced[x.index] for key, x in self.tape.captured.items()}
+        tape.close()
         light.tape, light.results = tape, lighter(self.results)
         light.inputs, light.result, light.returned, light.grads = [], None, None, []
         return light

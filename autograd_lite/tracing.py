@@ -52,6 +52,11 @@ class Tape:
         self.captured: dict[int, Traced] = {}  # arrays from outside the step, by identity
         self.tensors: dict[int, tuple[Tensor, Traced]] = {}  # Tensors from outside, by identity
 
+    def close(self) -> None:
+        """End the recording: its arrays belong to no tape, so that no cycle keeps it alive."""
+        for x in self.traced:
+            x.tape = None
+
     def input(self, array: Array, position: int) -> Traced:
         """An array that is given anew at each call."""
         return Traced(self, array, position=position)
@@ -183,7 +188,7 @@ class Traced(NDArrayOperatorsMixin):
         initial: Array | None = None,
         owner: Tensor | None = None,
     ) -> None:
-        self.tape = tape
+        self.tape: Tape | None = tape
         self.array = array
         self.base = base
         self.position = position

@@ -106,6 +106,23 @@ def test_temporaries_are_not_allocated_again() -> None:
     assert peak < 400 * 200 * 8 / 4  # a quarter of one intermediate array; eager needs several of them
 
 
+def test_recordings_leave_no_cycles() -> None:
+    import gc
+
+    step = ag.compile(network(3, 400, 2).step)
+    x, y = np.ones((3, 200)), np.ones((2, 200))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(9):  # five runs of the step itself among them
+            step(x, y)
+        found = [thing for thing in gc.get_objects() if type(thing).__name__ == "Traced" and thing.size > 10_000]
+        large = sum(thing.array.base is None and thing.array.nbytes for thing in found)
+    finally:
+        gc.enable()
+    assert large == 0
+
+
 def test_what_no_result_needs_is_left_out() -> None:
     step = ag.compile(lambda x: (np.cosh(x), np.sinh(x))[1])
     x = np.ones(3)
