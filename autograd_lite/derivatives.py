@@ -106,13 +106,13 @@ def between(output: Tensor, inputs: Sequence[Tensor]) -> set[Tensor]:
     reached, stack = {output}, [output]
     while stack:
         node = stack.pop()
-        for x, value in zip(node._operands, node._values):
+        for x, _, value in node._arrows():
             if value is not None and x not in reached and x._order >= oldest:
                 reached.add(x)
                 stack.append(x)
     needed = set(inputs)
     for node in sorted(reached, key=lambda t: t._order):
-        if any(value is not None and x in needed for x, value in zip(node._operands, node._values)):
+        if any(value is not None and x in needed for x, _, value in node._arrows()):
             needed.add(node)
     return needed
 
@@ -185,7 +185,7 @@ def _history(output: Tensor) -> set[Tensor]:
     reached, stack = {output}, [output]
     while stack:
         node = stack.pop()
-        for x, value in zip(node._operands, node._values):
+        for x, _, value in node._arrows():
             if value is not None and x not in reached:
                 reached.add(x)
                 stack.append(x)

@@ -101,14 +101,24 @@ class Tensor:
         "_grad",
         "_requires_grad",
         "_operation",  # what computed it, None for a leaf
-        "_operands",  # of that operation: Tensors, arrays, numbers
-        "_values",  # the local gradient with respect to each operand, None where none is needed
+        # The operands, and the local gradient with respect to each, None where none is needed. Up to three stand
+        # in slots of the node itself: in tuples, they would be further objects for Python's garbage collector
+        # to walk through, and a graph of a million nodes would take twice the time. More than three are tuples in
+        # two of the slots. `Operation.arrows` reads them.
+        "_x0",
+        "_x1",
+        "_x2",
+        "_d0",
+        "_d1",
+        "_d2",
         "_static",  # the operation's keywords
         "_order",  # number of its creation
         "_changed",  # number of the last replacement of its data
         "scope",  # the names of the scopes that it was recorded in, outermost first (see `name_scope`)
         "__weakref__",
     )
+    _x0: Any
+    _d0: Any
 
     def __init__(
         self,
@@ -134,8 +144,6 @@ class Tensor:
         self._grad: Array | None = None
         self._requires_grad = False
         self._operation: Any = None
-        self._operands: tuple[Any, ...] = ()
-        self._values: tuple[Any, ...] = ()
         self._static: dict[str, Any] = {}
         self._order = next(creation)
         self._changed = 0
@@ -246,6 +254,21 @@ class Tensor:
         return None if self._operation is None else self._operation.name
 
     @property
+    def _operands(self) -> tuple[Any, ...]:
+        """What it was computed from: Tensors, arrays, numbers."""
+        return tuple([x for x, _, _ in self._arrows()])
+
+    @property
+    def _values(self) -> tuple[Any, ...]:
+        """The local gradient with respect to each operand, None where none is needed."""
+        return tuple([value for _, _, value in self._arrows()])
+
+    def _arrows(self) -> Any:
+        """Each operand with its pull and its local gradient."""
+        operation = self._operation
+        return () if operation is None else operation.arrows(self, operation.pulls)
+
+    @property
     def parents(self) -> tuple[Tensor, ...]:
         """The operands; arrays and numbers among them as constant Tensors."""
         return tuple(x if isinstance(x, Tensor) else Tensor(x) for x in self._operands)
@@ -290,6 +313,8 @@ class Tensor:
     def _seed(self, gradient: Any) -> Any:
         """The adjoint to start a sweep from."""
         if gradient is None:
+            if self._data.ndim == 0 and self._data.dtype.kind == "f":
+                return ONES[self._data.dtype.char]
             if self._data.dtype.kind == "c":
                 raise TypeError(
                     f"{self.describe()} is complex, and only a real number has a gradient that goes without saying; "
@@ -300,7 +325,7 @@ class Tensor:
                     f"{self.describe()} has {self.size} entries, and only the derivative of a single number goes "
                     "without saying; pass gradient= (an array of that shape), or reduce it first, as in t.sum()"
                 )
-            return ONES[self._data.dtype.char] if self._data.ndim == 0 else np.ones_like(self._data)
+            return np.ones_like(self._data)
         if not isinstance(gradient, Tensor) and type(gradient) not in ARRAYS:
             gradient = np.asarray(gradient)
         if gradient.shape != self.shape:
@@ -492,28 +517,21 @@ def copied(data: Any, dtype: npt.DTypeLike | None) -> Any:
     return np.array(data, dtype=dtype)
 
 
-def computed(
-    data: Any,
-    operation: Any = None,
-    operands: tuple[Any, ...] = (),
-    values: Any = (),
-    static: Any = None,
-    scope: tuple[str, ...] = (),
-) -> Tensor:
-    """A Tensor of `data` as it stands; with an operation, a node of the graph. The hot path."""
-    t = Tensor.__new__(Tensor)
+def computed(data: Any, operation: Any = None, static: Any = None, scope: tuple[str, ...] = ()) -> Tensor:
+    """A Tensor of `data` as it stands; with an operation, a node that is still to be given its operands. The hot path."""
+    t = new_tensor(Tensor)
     t._data = data if type(data) in ARRAYS else np.asarray(data)
-    t._grad = None
+    t._grad = t.name = None
     t._requires_grad = operation is not None
-    t.name = None
     t._operation = operation
-    t._operands = operands
-    t._values = values
     t._static = static
     t._order = next(creation)
     t._changed = 0
     t.scope = scope
     return t
+
+
+new_tensor = Tensor.__new__
 
 
 def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = None, name: str | None = None) -> Tensor:
@@ -542,11 +560,11 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     """
     if isinstance(data, Tensor):
         return data
-    array: Any = data
     if type(data) not in ARRAYS:
         if isinstance(data, (list, tuple)):
             refuse_tensors_in(data)
-        array = np.asarray(data)
+        data = np.asarray(data)
+    array: Any = data
     t = computed(array if dtype is None or array.dtype == dtype else array.astype(dtype))
     t.name = name
     return t

@@ -29,7 +29,7 @@ def as_inputs(x: npt.ArrayLike | Tensor, features: int, dtype: np.dtype[Any]) ->
     data = a0.data
     if data.ndim != 2 or len(data) != features:
         refuse_inputs(data.shape, features)
-    return a0 if data.dtype is dtype or data.dtype == dtype else converted("x", a0, dtype)
+    return a0 if data.dtype is dtype else converted("x", a0, dtype)
 
 
 def as_targets(y: npt.ArrayLike | Tensor, a: Tensor) -> Tensor:
@@ -44,12 +44,12 @@ def as_targets(y: npt.ArrayLike | Tensor, a: Tensor) -> Tensor:
     data, outputs = target.data, a.data
     if data.shape != outputs.shape:
         refuse_targets(data, outputs.shape)
-    if data.dtype is outputs.dtype or data.dtype == outputs.dtype:
-        return target
-    return converted("y", target, outputs.dtype)
+    return target if data.dtype is outputs.dtype else converted("y", target, outputs.dtype)
 
 
 def converted(what: str, t: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    if t.dtype == dtype:
+        return t
     if t.dtype.kind not in "biuf":
         raise TypeError(f"{what} holds real numbers, not data of dtype {t.dtype}")
     if t.requires_grad:

@@ -100,9 +100,6 @@ class TwoLayerNet:
         ValueError
             If x is of another shape.
         """
-        return Forward(*self._forward(x))
-
-    def _forward(self, x: npt.ArrayLike | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return Forward(*self._layers(x))
 
     def _layers(self, x: npt.ArrayLike | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -122,7 +119,7 @@ class TwoLayerNet:
 
     def __call__(self, x: npt.ArrayLike | Tensor) -> Tensor:
         """The output a2, of shape (n_outputs, batch), for x of shape (n_inputs, batch)."""
-        return self._forward(x)[3]
+        return self._layers(x)[3]
 
     def cost(self, x: npt.ArrayLike | Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
         """The quadratic cost C of a batch (Eq A).
@@ -141,7 +138,7 @@ class TwoLayerNet:
         ValueError
             If x or y is of another shape.
         """
-        return quadratic_cost(self._forward(x)[3], y)
+        return quadratic_cost(self._layers(x)[3], y)
 
     def parameters(self) -> dict[str, Tensor]:
         """The Tensors to be learned, by name."""

@@ -75,6 +75,23 @@ def test_an_elementwise_operation_of_several_operands_that_broadcast() -> None:
     assert_close(ag.grad(lambda b: two(1.0, b))(2.0), -0.25, 1e-15)
 
 
+def test_an_elementwise_operation_of_five_operands() -> None:
+    def weighted(a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+        return a * b + c * d * e
+
+    own = ag.elementwise(
+        "weighted", weighted,
+        lambda a, b, c, d, e: b, lambda a, b, c, d, e: a,
+        lambda a, b, c, d, e: d * e, lambda a, b, c, d, e: c * e, lambda a, b, c, d, e: c * d,
+    )  # fmt: skip
+    points = [random((3,), 0.5, 1, seed) for seed in range(5)]
+    check_all_orders(own, weighted, *points)
+    tensors = [Tensor(p, requires_grad=i != 2) for i, p in enumerate(points)]
+    y = own(*tensors)
+    assert all(parent is t for parent, t in zip(y.parents, tensors))
+    assert [g.parent for g in y.local_gradients] == [tensors[i] for i in (0, 1, 3, 4)]
+
+
 def test_rules_may_use_the_result_be_numbers_and_have_labels() -> None:
     expo = ag.elementwise("expo", lambda x: np.exp(x), lambda x, out: out, labels=["{out}"], symbol="e")
     check_all_orders(expo, np.exp, X)
@@ -172,6 +189,13 @@ def test_pullbacks_may_use_the_result_keywords_and_leave_operands_out() -> None:
     assert len(y.local_gradients) == 1
     y.sum().backward()
     assert axis.grad is None
+
+
+def test_keywords_may_bear_any_name() -> None:
+    shifted = ag.operation("shifted", lambda x, *, x0, node: x * x0 + node, lambda u, x, *, x0, node: u * x0)
+    x = Tensor(X, requires_grad=True)
+    shifted(x, x0=3.0, node=1.0).sum().backward()
+    assert_close(x.grad, np.full(3, 3.0), 1e-15)
 
 
 def test_an_array_that_a_pullback_keeps_is_not_handed_out() -> None:

@@ -653,6 +653,36 @@ def test_a_graph_100_000_operations_deep() -> None:
     assert watched() is None
 
 
+@pytest.mark.usefixtures("no_collector")
+def test_a_graph_a_million_operations_deep_and_shared() -> None:
+    x = Tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(500_000):
+        y = y + y
+        y = y * 0.5
+    y.backward()
+    assert x.grad == 1.0
+    del y  # without recursion, too
+
+
+def test_the_gradient_of_a_cost_of_leaves_is_an_array_of_its_own() -> None:
+    a, y = Tensor([1.0, 2.0], requires_grad=True), Tensor([0.0, 5.0], requires_grad=True)
+    cost = ag.half_squared_distance(a, y)
+    cost.backward()
+    assert a.grad is not None and y.grad is not None
+    a.grad *= 100
+    y.grad *= 100
+    a.zero_grad()
+    y.zero_grad()
+    cost.backward()
+    np.testing.assert_array_equal(a.grad, [1.0, -3.0])
+    np.testing.assert_array_equal(y.grad, [-1.0, 3.0])
+
+
+def test_the_cost_of_integers_is_no_integer() -> None:
+    assert ag.half_squared_distance(np.array([1, 2]), np.array([0, 0])) == 2.5
+
+
 def test_a_deep_graph_recorded_again() -> None:
     x = Tensor(0.5, requires_grad=True)
     y = x

@@ -203,8 +203,8 @@ SIGMOID_CONSTANTS = {
 """By dtype: the largest z with a finite eᶻ, and 1; as 0-d arrays, which cost less than Python numbers."""
 
 
-def sigmoid_pass(z: Any) -> tuple[Any, Any]:
-    """σ = t / (1 + t) and 1 + t, for t = eᶻ and z small enough that t does not overflow.
+def sigmoid_pass(z: Any, with_slope: bool = False) -> Any:
+    """σ = t / (1 + t) for t = eᶻ, with z small enough that t does not overflow; with its slope, a pair.
 
     Beyond that, σ is 1 to the last digit. In this form σ keeps its relative accuracy for negative z down to
     the smallest numbers, and σ' = σ / (1 + t) in both tails.
@@ -214,23 +214,17 @@ def sigmoid_pass(z: Any) -> tuple[Any, Any]:
     except (AttributeError, KeyError):  # integers and Python numbers
         if np.iscomplexobj(z):
             raise TypeError("σ is computed for real numbers; of a complex z it is 1 / (1 + np.exp(-z))") from None
-        return sigmoid_pass(z.astype(float) if hasattr(z, "astype") else np.asarray(z, dtype=float))
+        return sigmoid_pass(z.astype(float) if hasattr(z, "astype") else np.asarray(z, dtype=float), with_slope)
     t = np.minimum(z, largest)
     if t.ndim == 0:
         t = np.exp(t)
-        return t / (t + one), t + one
+        d = t + one
+        a = t / d
+        return (a, a / d) if with_slope else a
     np.exp(t, t)
     d = t + one
-    return np.divide(t, d, t), d
-
-
-def sigmoid_forward(z: Any) -> Any:
-    return sigmoid_pass(z)[0]
-
-
-def sigmoid_together(z: Any) -> tuple[Any, Any]:
-    a, d = sigmoid_pass(z)
-    return a, np.divide(a, d, d) if d.ndim else a / d
+    a = np.divide(t, d, t)
+    return (a, np.divide(a, d, d)) if with_slope else a
 
 
 def softplus_forward(x: Any) -> Any:
@@ -238,7 +232,7 @@ def softplus_forward(x: Any) -> Any:
 
 
 sigmoid: Callable[..., Any] = elementwise_operation(
-    "sigmoid", sigmoid_forward, lambda z, a: a * sigmoid(-z), symbol="σ", together=sigmoid_together,
+    "sigmoid", sigmoid_pass, lambda z, a: a * sigmoid(-z), symbol="σ", together=lambda z: sigmoid_pass(z, True),
     doc="""The logistic function σ(z) = 1 / (1 + e⁻ᶻ).
 
     Neither overflows nor warns; accurate to a few ulp in both tails; keeps the dtype.

@@ -7,30 +7,36 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.operation import Edge, general_operation, sum_to
-from autograd_lite.table.linear_algebra import matmul, matmul_forward, pull_left, pull_right
+from autograd_lite.table.linear_algebra import matmul
+from autograd_lite.tensor import ARRAYS, ONES
 
 
-class BiasIsLarger(Exception):
-    """The bias does not broadcast to w a, but w a to the bias."""
+class NotOneLayer(Exception):
+    """The operands are not matrices, or the bias does not broadcast to w a."""
 
 
 def linear_forward(w: Any, a: Any, b: Any) -> Any:
-    z = matmul_forward(w, a)
-    try:
-        return np.add(z, b, z, casting="safe")
-    except (ValueError, TypeError):
-        total = z + b
-        if np.shape(total) != np.shape(z):
-            raise BiasIsLarger from None
-        return total  # b has a wider dtype
+    if type(w) is not type(a) or type(w) not in ARRAYS or w.ndim != 2 or a.ndim != 2:
+        raise NotOneLayer
+    z = w.dot(a)
+    if type(b) in ARRAYS and b.dtype is z.dtype:
+        try:
+            return np.add(z, b, z)
+        except ValueError:
+            raise NotOneLayer from None
+    total = z + b
+    if total.shape != z.shape:
+        raise NotOneLayer
+    return total
 
 
+# u and the stored factor are both arrays or both Tensors, unless one is constant where derivatives are recorded.
 _linear = general_operation(
     "linear",
     linear_forward,
-    Edge(lambda w, a, b, z: a, pull_left, "({1})ᵀ", "{u} {d}"),
-    Edge(lambda w, a, b, z: w, pull_right, "({0})ᵀ", "{d} {u}"),
-    Edge(lambda w, a, b, z: 1, lambda u, d, b, z: sum_to(u, b.shape), "1"),
+    Edge(lambda w, a, b, z: a, lambda u, a, w, z: u.dot(a.T) if type(u) is type(a) else u @ a.T, "({1})ᵀ", "{u} {d}"),
+    Edge(lambda w, a, b, z: w, lambda u, w, a, z: w.T.dot(u) if type(u) is type(w) else w.T @ u, "({0})ᵀ", "{d} {u}"),
+    Edge(lambda w, a, b, z: 1, lambda u, d, b, z: sum_to(u, b._data.shape), "1"),
     keywords=False,
 )
 
@@ -63,20 +69,30 @@ def linear(w: Any, a: Any, b: Any = None) -> Any:
         return matmul(w, a)
     try:
         return _linear(w, a, b)
-    except BiasIsLarger:
+    except NotOneLayer:
         return matmul(w, a) + b
 
 
-def half_squared_distance_forward(a: Any, y: Any) -> Any:
-    v = np.subtract(a, y).ravel()
-    return v.dot(v) * v.dtype.type(0.5)
+def half_squared_distance_together(a: Any, y: Any) -> tuple[Any, Any]:
+    """½ Σ v² and its derivative v = a − y."""
+    v = np.subtract(a, y)
+    entries = v.ravel()
+    return entries.dot(entries) / 2, v
+
+
+def times_difference(u: Any, v: Any, x: Any, out: Any) -> Any:
+    if u is not ONES[u.dtype.char]:  # else the cost is what is differentiated
+        v = u * v
+    return sum_to(v, x._data.shape)
 
 
 half_squared_distance = general_operation(
     "half_squared_distance",
-    half_squared_distance_forward,
-    Edge(lambda a, y, _: a - y, lambda u, d, x, out: sum_to(u * d, x.shape), "({0} − {1})"),
-    Edge(lambda a, y, _: y - a, lambda u, d, x, out: sum_to(u * d, x.shape), "({1} − {0})"),
+    lambda a, y: half_squared_distance_together(a, y)[0],
+    Edge(lambda a, y, _: a - y, times_difference, "({0} − {1})"),
+    Edge(lambda a, y, _: y - a, times_difference, "({1} − {0})"),
+    fresh=False,
+    together=half_squared_distance_together,
     keywords=False,
     doc="""½ Σ (a − y)² over all entries: the quadratic cost of the chapter (Eq A), as one node.
 
