@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import Any
 
 from autograd_lite.local_gradient import LocalGradient
-from autograd_lite.naming import dressed, formula, gradient_symbol, is_number, readable_names, shape_of
+from autograd_lite.naming import dressed, formula, gradient_symbol, history, is_number, readable_names, shape_of
 from autograd_lite.tensor import Tensor
 
 
@@ -55,22 +55,11 @@ class Arrow:
     side: str = ""  # left or right, if the operand stands beside the result
 
 
-def history(output: Tensor) -> list[Tensor]:
-    """`output` and all Tensors that it was computed from, oldest first."""
-    found, stack = {output}, [output]
-    while stack:
-        for x in stack.pop()._operands:
-            if isinstance(x, Tensor) and x not in found:
-                found.add(x)
-                stack.append(x)
-    return sorted(found, key=lambda t: t._order)
-
-
 def collect(output: Tensor, *, fuse: bool = False, constants: bool = False) -> tuple[list[Box], list[Arrow]]:
     """The boxes and arrows of the history of `output`, in the order of creation."""
     tensors = history(output)
     absorbed = absorbed_products(tensors) if fuse else set()
-    names = readable_names([x for t in tensors for x in (*t._operands, t)], output)
+    names = readable_names(output)
     boxes: dict[str, Box] = {}
     known: dict[int, Box] = {}
     arrows: list[Arrow] = []

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.boxes import Arrow, Box, collect, folded, history
+from autograd_lite.boxes import Arrow, Box, collect, folded
 from autograd_lite.derivatives import gradients
-from autograd_lite.naming import SUPERSCRIPTS, data_of, is_number, number, shape_of
+from autograd_lite.naming import SUPERSCRIPTS, data_of, history, is_number, number, shape_of
 from autograd_lite.stepping import Step, lowered, page, steps_of
 from autograd_lite.tensor import Tensor
 

@@ -21,28 +21,20 @@ import numpy.typing as npt
 
 from autograd_lite.backward import as_dtype, sweep
 from autograd_lite.derivatives import between
-from autograd_lite.local_gradient import LocalGradient
-from autograd_lite.naming import formula, gradient_symbol, is_number, number, readable_names, shape_of
+from autograd_lite.local_gradient import LocalGradient, settings
+from autograd_lite.naming import (
+    axes_named, formula, gradient_symbol, is_number, items, number, readable_names, reduced_axes, shape_of,
+)  # fmt: skip
 from autograd_lite.notation import (
-    MARK, ONE, ONES, ZERO, Formula, as_latex, as_text, axes_named, filled, juxtaposed, latex_name, product, read,
+    MARK, ONE, ONES, ZERO, Formula, as_latex, as_text, filled, juxtaposed, latex_name, outer, product, read,
     summed, total,
 )  # fmt: skip
-from autograd_lite.operation import broadcast_axes, kept_shape
+from autograd_lite.operation import broadcast_axes
 from autograd_lite.tensor import Array, Tensor
 
 ELEMENTWISE, LINEAR, SAME, TRANSPOSED, REPEATED = "{u} ⊙ {d}", "{d}ᵀ {u}", "{u}", "({u})ᵀ", "repeat({u}) ⊙ {d}"
-"""The forms of the table that are not simply products of matrices."""
-
-
-def history(output: Tensor) -> list[Tensor]:
-    """`output` and all Tensors that it was computed from, oldest first."""
-    found, stack = {output}, [output]
-    while stack:
-        for x in stack.pop()._operands:
-            if isinstance(x, Tensor) and x not in found:
-                found.add(x)
-                stack.append(x)
-    return sorted(found, key=lambda t: t._order)
+LEFT, RIGHT = "{u} {d}", "{d} {u}"
+"""The forms of the table that are written in a way of their own."""
 
 
 # What is written ------------------------------------------------------------------------------------------
@@ -57,12 +49,11 @@ class Symbols:
 
     def __init__(self, output: Tensor, seed: Tensor | None) -> None:
         self.output = id(output)
-        operands = [x for t in history(output) for x in (*t._operands, t)]
-        self.items: dict[int, Any] = {id(x): x for x in operands}
+        self.items: dict[int, Any] = {id(x): x for x in items(output)}
         self.adjoints: dict[int, Array] = {}
         self.names: dict[int, str] = {}
         self.taken: set[str] = set()
-        for key, name in readable_names(operands, output).items():
+        for key, name in readable_names(output).items():
             x = self.items[key]
             self.names[key] = exact(x) if is_number(x) else self.unused(quoted(name))
         self.of = self.names[id(output)]
@@ -248,7 +239,7 @@ class Derivation(Sequence[Step]):
 
 def folded(line: Written) -> str:
     """A line in 80 columns if it can be, broken in front of operators."""
-    text = re.sub(" (?![+−⊙] )", "\xa0", line.text)
+    text = re.sub(" (?![+−⊙⊗] )", "\xa0", line.text)
     lines = wrap(text, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines).replace("\xa0", " ")
 
@@ -276,8 +267,9 @@ def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]
 def term(g: LocalGradient, u: Formula, symbols: Symbols) -> Formula:
     """The adjoint `u` of a result, multiplied into a local gradient of it."""
     out, x = g.output, g.parent
-    form = out._operation.edge(g._index).form
-    d = read(gradient_symbol(out, g._index, symbols.mark).replace("′", "'"))
+    form = out._operation.edge(g._index).form.replace("{at}", settings(out, symbols.mark, g._index))
+    symbol = gradient_symbol(out, g._index, symbols.mark).replace("′", "'")
+    d = read(symbol)
     dimensions = [out.ndim, *(np.ndim(operand) for operand in out._operands)]
     if form in (ELEMENTWISE, SAME):
         result = entrywise(u, ONE if form == SAME else d, g)
@@ -286,16 +278,25 @@ def term(g: LocalGradient, u: Formula, symbols: Symbols) -> Formula:
     elif form == TRANSPOSED and max(dimensions) <= 2:
         same = u in (ONE, ONES) or out._static["axes"] in ((), (0,), (0, 1))
         result = u if same else product(form, u=u)
+    elif form in (LEFT, RIGHT) and getattr(g.value, "ndim", 2) == 1 and max(dimensions) <= 2:
+        d = read(symbol.removesuffix("ᵀ"))  # a vector, which as row or column would be written the same
+        if out.ndim == 0:
+            result = juxtaposed(u, d)
+        else:
+            result = outer(u, d) if form == LEFT else outer(d, u)
     elif form == LINEAR or "({u})" in form and form != TRANSPOSED:
         result = product(form, u=u, d=d)
     elif form != TRANSPOSED and (out.ndim == max(dimensions) and min(dimensions) >= 2 or max(dimensions) <= 2):
         if u == ONE:
             form = form.replace("{u} ", "").replace(" {u}", "")
+        written, transposed, _ = form.partition(" ({out})ᵀ") if out.ndim == 1 else (form, "", "")
+        result = product(written, u=u, d=d, out=Formula(symbols.mark(out)))
+        if transposed:
+            result = outer(result, Formula(symbols.mark(out)))
         shape = out.shape[:-2] + x.shape[-2:]
-        axes = broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else ()
-        result = summed(product(form, u=u, d=d, out=Formula(symbols.mark(out))), axes, len(shape))
+        result = summed(result, broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else (), len(shape))
     else:  # stacks of vectors and permuted axes: no product of two matrices says it
-        result = product(LINEAR, u=u, d=read(f"∂{symbols.mark(out)}/∂{symbols.mark(x)}"))
+        result = product(LINEAR, u=u, d=read(g.label_with(symbols.mark, f"∂{{out}}/∂{{{g._index}}}")))
     if out.dtype.kind == "c" and x.dtype.kind != "c":
         result = product("Re({u})", u=result)
     return result
@@ -322,7 +323,7 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
 def repeated(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     """A reduction: u, repeated along the reduced axes, ⊙ d."""
     out, x = g.output, g.parent
-    axes = [i for i, n in enumerate(kept_shape((0,) * x.ndim, out._static["axis"])) if n == 1]
+    axes = reduced_axes(out)
     if u == ONES:
         u = ONE
     elif len(axes) < x.ndim:
@@ -356,8 +357,9 @@ def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.Arr
     -------
     Derivation
         Its lines are formulas for arrays. ⊙ multiplies entry by entry; side by side stand the factors of a product
-        of matrices, or a number and what it multiplies. ᵀ is the transpose of a matrix (a vector is a column, or a
-        row where a product needs one) or of a linear map such as an index. Σ_batch adds up the columns of a matrix,
+        of matrices, or a number and what it multiplies. a ⊗ b holds the products of an entry of one vector with an
+        entry of the other. ᵀ is the transpose of a matrix, or of a linear map: index[0, 1:] takes entries as NumPy
+        does, and other functions bear in brackets what they were told too. Σ_batch adds up the columns of a matrix,
         which are samples, Σ_axis0 adds up along another axis, Σ all entries; repeat_axis0 repeats along an axis. 𝟏 is
         an array of ones. [a > b] is 1 where that holds and 0 elsewhere, in equal shares among several maxima.
 

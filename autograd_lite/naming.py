@@ -8,15 +8,16 @@ else is kept letter by letter.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.local_gradient import SMALL, SUBSCRIPTS, LocalGradient, settings
+from autograd_lite.operation import kept_shape
 from autograd_lite.tensor import Array, Tensor
 
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LETTERS = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau "
@@ -37,10 +38,34 @@ FORMULAS = {
     "negative": "−{0}",
     "abs": "|{0}|",
     "square": "{0}²",
-    "transpose": "{0}ᵀ",
-    "sum": "Σ {0}",
-    "prod": "∏ {0}",
 }
+
+
+def history(output: Tensor) -> list[Tensor]:
+    """`output` and all Tensors that it was computed from, oldest first."""
+    found, stack = {output}, [output]
+    while stack:
+        for x in stack.pop()._operands:
+            if isinstance(x, Tensor) and x not in found:
+                found.add(x)
+                stack.append(x)
+    return sorted(found, key=lambda t: t._order)
+
+
+def items(output: Tensor) -> Iterator[Any]:
+    """All that has a name in the history of `output`: operands, large arrays of indices, results."""
+    for t in history(output):
+        yield from t._operands
+        yield from large_arrays(t._static)
+        yield t
+
+
+def large_arrays(settings: Any) -> Iterator[Array]:
+    if isinstance(settings, np.ndarray) and settings.size > SMALL:
+        yield settings
+    elif isinstance(settings, (tuple, list, dict)):
+        for x in settings.values() if isinstance(settings, dict) else settings:
+            yield from large_arrays(x)
 
 
 def dressed(name: str) -> str:
@@ -68,13 +93,11 @@ def is_number(x: Any) -> bool:
     return not (isinstance(x, Tensor) and (x.requires_grad or x.name)) and data_of(x).size == 1
 
 
-def readable_names(items: Iterable[Any], output: Tensor) -> dict[int, str]:
-    """A name for every operand and result of a graph, by ``id``.
+def readable_names(output: Tensor) -> dict[int, str]:
+    """A name for all that occurs in the history of a Tensor, by ``id``.
 
     Parameters
     ----------
-    items : iterable of Tensor, ndarray or number
-        In the order of creation.
     output : Tensor
         Called C, for cost, if it is a single number without a name and nothing else is called so.
 
@@ -84,11 +107,11 @@ def readable_names(items: Iterable[Any], output: Tensor) -> dict[int, str]:
         A Tensor without a name is called t1, t2, ... if it was computed, p1, ... if it is a parameter, c1, ...
         if it is constant; a number is called by its value.
     """
-    items = list(items)
-    taken = {x.name for x in items if getattr(x, "name", None)}
+    found = list(items(output))
+    taken = {x.name for x in found if getattr(x, "name", None)}
     counts = {"t": count(1), "p": count(1), "c": count(1)}
     names: dict[int, str] = {}
-    for x in items:
+    for x in found:
         if id(x) in names:
             continue
         name = getattr(x, "name", None)
@@ -103,6 +126,20 @@ def readable_names(items: Iterable[Any], output: Tensor) -> dict[int, str]:
             name = next(new for new in (f"{letter}{i}" for i in counts[letter]) if new not in taken)
         names[id(x)] = name
     return names
+
+
+def over(axes: Sequence[int], ndim: int) -> str:
+    """What a sum runs over, ``_axis0``: nothing for all axes, the batch for the second one of a matrix."""
+    return "" if len(axes) == ndim else "_batch" if (*axes, ndim) == (1, 2) else axes_named(axes)
+
+
+def axes_named(axes: Sequence[int]) -> str:
+    return ("_axis" if len(axes) == 1 else "_axes") + ",".join(map(str, axes))
+
+
+def reduced_axes(t: Tensor) -> list[int]:
+    """The axes that a reduction has summed over, or the like."""
+    return [i for i, n in enumerate(kept_shape((0,) * np.ndim(t._operands[0]), t._static["axis"])) if n == 1]
 
 
 def shape_of(x: Any) -> str:
@@ -134,13 +171,20 @@ def formula(t: Tensor, name: Callable[[Any], str]) -> str:
         return raised(enclosed(names[0]), names[1])
     if len(names) == 2:
         names = [*map(enclosed, names)]
-    if operation.name == "multiply" and min(data_of(x).size for x in operands) == 1:
+    if operation.name == "matmul" and t.ndim == 0 or operation.name == "multiply" and min(data_of(x).size for x in operands) == 1:
         return f"{names[0]} · {names[1]}"
     if operation.name in FORMULAS:
         return FORMULAS[operation.name].format(*names)
+    if operation.name in ("sum", "prod"):
+        return f"{operation.symbol}{over(reduced_axes(t), np.ndim(operands[0]))} {names[0]}"
+    told = settings(t, name)
+    if operation.name == "index":
+        return names[0] + told
+    if operation.name == "transpose" and not told:
+        return f"{names[0]}ᵀ"
     if len(names) > 4:
         names = [*names[:2], "…", names[-1]]
-    return f"{operation.symbol or operation.name}({', '.join(names)})"
+    return f"{operation.symbol or operation.name}{told}({', '.join(names)})"
 
 
 def gradient_symbol(t: Tensor, index: int, name: Callable[[Any], str]) -> str:
@@ -150,7 +194,11 @@ def gradient_symbol(t: Tensor, index: int, name: Callable[[Any], str]) -> str:
         factor = name(t._operands[0]) if exponent == 2 else raised(name(t._operands[0]), number(exponent - 1))
         return f"{number(exponent)} {factor}"
     # names are filled in after the apostrophes of the label have become primes, so that theirs stay
-    places = {f"\ue000{i}\ue001": name(x) for i, x in enumerate((*t._operands, t))}
-    *operands, out = places
-    label = t._operation.label(index, operands, out).replace("'", "′")
-    return re.sub("\ue000[0-9]+\ue001", lambda match: places[match.group()], label)
+    names: list[str] = []
+
+    def place(x: Any) -> str:
+        names.append(name(x))
+        return f"\ue000{len(names) - 1}\ue001"
+
+    label = LocalGradient(t, index).label_with(place).replace("'", "′")
+    return re.sub("\ue000([0-9]+)\ue001", lambda match: names[int(match[1])], label)

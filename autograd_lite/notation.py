@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from autograd_lite.naming import GREEK
+from autograd_lite.naming import GREEK, over
 
 SUM, SIGN, ENTRYWISE, MAP, PRODUCT, ATOM = range(6)
-"""How tightly operators bind: a + b, Σ a, a ⊙ b, mapᵀ a, a b or a/b, and what needs no parentheses."""
+"""How tightly operators bind: a + b, Σ a and a ⊗ b, a ⊙ b, mapᵀ a, a b or a/b, and what needs no parentheses."""
 
 MARK = re.compile("([\ue000\ue001])([0-9]+)\ue002")  # of a name, or of the adjoint of what bears it
 OPEN, CLOSE = "\ue003", "\ue004"  # parentheses around what may be tall
@@ -97,6 +97,11 @@ def juxtaposed(a: Formula, b: Formula) -> Formula:
     return product("{a} · {b}" if dot else "{a} {b}", a=a, b=b)
 
 
+def outer(a: Formula, b: Formula) -> Formula:
+    """The products of an entry of one vector with an entry of the other."""
+    return Formula(f"{a.within(PRODUCT)} ⊗ {b.within(PRODUCT)}", SIGN, a.negative != b.negative)
+
+
 def total(terms: Sequence[Formula]) -> Formula:
     first, *others = terms
     signs = [f" {'−' if x.negative else '+'} {x.within(SIGN)}" for x in others]
@@ -107,12 +112,7 @@ def summed(term: Formula, axes: Sequence[int], ndim: int) -> Formula:
     """Σ of `term` over some of its axes; over the second one of a matrix it is the sum over the batch."""
     if not axes:
         return term
-    over = "" if len(axes) == ndim else "_batch" if (*axes, ndim) == (1, 2) else axes_named(axes)
-    return Formula(f"Σ{over} {term.within(ENTRYWISE)}", SIGN, term.negative)
-
-
-def axes_named(axes: Sequence[int]) -> str:
-    return ("_axis" if len(axes) == 1 else "_axes") + ",".join(map(str, axes))
+    return Formula(f"Σ{over(axes, ndim)} {term.within(ENTRYWISE)}", SIGN, term.negative)
 
 
 def filled(marked: str, name: Callable[[int], str], adjoint: Callable[[int], str]) -> str:
@@ -129,25 +129,26 @@ def as_text(marked: str) -> str:
 # Only commands that LaTeX with amsmath, MathJax and KaTeX have in common, and nearly all of which matplotlib has.
 
 SYMBOLS = {
-    " ": r"\,", "⊙": r"\odot ", "·": r"\cdot ", "−": "-", "½": r"\frac{1}{2}", "∂": r"\partial ", "Σ": r"\sum ",
-    "∏": r"\prod ", "√": r"\surd ", "𝟏": r"\mathbf{1}", "∞": r"\infty ", "≤": r"\leq ", "≥": r"\geq ", "‖": r"\|",
+    " ": r"\,", "⊙": r"\odot ", "⊗": r"\otimes ", "·": r"\cdot ", "−": "-", "½": r"\frac{1}{2}", "→": r"\to ",
+    ":": "{:}", "∂": r"\partial ", "Σ": r"\sum ", "∏": r"\prod ", "√": r"\surd ", "𝟏": r"\mathbf{1}", "∞": r"\infty ", "≤": r"\leq ", "≥": r"\geq ", "‖": r"\|",
     "×": r"\times ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "…": r"\ldots ", OPEN: r"\left(", CLOSE: r"\right)",
     **{letter: rf"\{name} " for name, letter in GREEK.items()}, "ο": "o",
 }  # fmt: skip
 ESCAPES = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge ", " ": r"\ ", '"': r'\text{"}', "`": r"\text{`}"}
 ESCAPES |= {c: f"\\{c}" for c in "{}_%#&$"}
-DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
+DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−₀₁₂₃₄₅₆₇₈₉", "0123456789--0123456789")
 TOKENS = re.compile(
     r"""(?P<mark>[\ue000\ue001][0-9]+\ue002)
     |(?<![\w'])[(\ue003](?P<alone>\ue000[0-9]+\ue002)[)\ue004](?=⁻?ᵀ)
     |(?P<transpose>⁻?)ᵀ
+    |(?P<lowered>[₀-₉]+)
     |(?P<raised>⁻?[⁰¹²³⁴-⁹]+)
     |\^(?P<power>\([^()]*\)|−?[\w.]+|\ue000[0-9]+\ue002)
     |√\((?P<root>[^()]*)\)
     |(?P<scale>(?<=[0-9])e[+−]?[0-9]+)
     |_(?P<over>batch|axis[0-9]+|axes[0-9,]+)
     |(?P<word>[A-Za-z](?:[A-Za-z0-9]|_(?!ax[ie]s[0-9]))+)
-    |[ ](?P<operator>[−+=⊙·<>≤≥])[ ]
+    |[ ](?P<operator>[−+=⊙⊗·<>≤≥])[ ]
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
@@ -163,6 +164,7 @@ LATEX: dict[str, Callable[[str], str]] = {
     "mark": str,
     "alone": str,
     "transpose": lambda inverse: rf"^{{{inverse and '-'}\mathsf{{T}}}}",
+    "lowered": lambda digits: f"_{{{digits.translate(DIGITS)}}}",
     "raised": lambda digits: f"^{{{digits.translate(DIGITS)}}}",
     "power": lambda power: f"^{{{as_latex(power.strip('()'))}}}",
     "root": lambda x: rf"\sqrt{{{as_latex(x)}}}",

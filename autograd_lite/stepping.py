@@ -14,9 +14,9 @@ from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from autograd_lite.boxes import Arrow, Box, history
+from autograd_lite.boxes import Arrow, Box
 from autograd_lite.explaining import chain_rule
-from autograd_lite.naming import dressed
+from autograd_lite.naming import dressed, history
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:

@@ -97,7 +97,7 @@ _einsum = general_operation(
     Edge(
         lambda i, *operands, subscripts: (i, operands[:i] + operands[i + 1 : -1]),
         einsum_pull,
-        "∂einsum/∂{0}",
+        "∂{out}/∂{0}",
         "{d}ᵀ {u}",
     ),
     variadic=True,

@@ -33,7 +33,7 @@ def reduction_operation(
         return rule(x, out.reshape(kept_shape(x.shape, axis)), axis, **keywords)
 
     if label is None:
-        label = f"{symbol or name}'({{0}})"
+        label = f"{symbol or name}{{at}}'({{0}})"
     edge = Edge(local_gradient if callable(rule) else lambda *_, **__: rule, spread, label, "repeat({u}) ⊙ {d}")
     operation = Operation(name, forward, [edge], symbol=symbol)
     apply = applied(operation)
@@ -98,9 +98,9 @@ def logsumexp_forward(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 sum_ = reduction_operation("sum", np.add.reduce, 1, numpy=[np.sum], label="1", symbol="Σ")
 mean = reduction_operation("mean", np.mean, lambda x, r, axis: share(x, r), numpy=[np.mean], label="1/n")
-reduction_operation("prod", np.prod, product_of_others, numpy=[np.prod], label="prod'({0})", symbol="∏")
-max_ = reduction_operation("max", np.max, among_ties, numpy=[np.max, np.amax], label="[{0} = max]")
-min_ = reduction_operation("min", np.min, among_ties, numpy=[np.min, np.amin], label="[{0} = min]")
+reduction_operation("prod", np.prod, product_of_others, numpy=[np.prod], label="prod{at}'({0})", symbol="∏")
+max_ = reduction_operation("max", np.max, among_ties, numpy=[np.max, np.amax], label="[{0} = max{at}]")
+min_ = reduction_operation("min", np.min, among_ties, numpy=[np.min, np.amin], label="[{0} = min{at}]")
 reduction_operation(
     "var",
     lambda x, axis, keepdims, ddof=0: np.var(x, axis=axis, keepdims=keepdims, ddof=ddof),
@@ -119,13 +119,13 @@ euclidean_norm = reduction_operation(
     if axis is None
     else np.sqrt(np.sum(np.abs(x) ** 2, axis=axis, keepdims=keepdims)),
     lambda x, r, axis: unless_zero(conjugate(x), r),
-    label="{0}/‖{0}‖",
+    label="{0}/‖{0}‖{at}",
 )  # fmt: skip
 logsumexp = reduction_operation(
     "logsumexp",
     logsumexp_forward,
     quiet(lambda x, r, axis: np.exp(x - r)),
-    label="softmax({0})",
+    label="softmax{at}({0})",
     doc="""log Σ eˣ over `axis`, which overflows for no x.
 
     Parameters
@@ -182,7 +182,7 @@ softmax = along_axis(
     Edge(
         lambda x, s, axis: s,
         lambda u, s, x, out: s * (u - np.sum(u * s, axis=out._static["axis"], keepdims=True)),
-        "softmax'({0})",
+        "softmax{at}'({0})",
         "{d}ᵀ {u}",
     ),
     axis=-1,
@@ -201,7 +201,7 @@ log_softmax = along_axis(
     Edge(
         lambda x, r, axis: np.exp(r),
         lambda u, s, x, out: u - s * np.sum(u, axis=out._static["axis"], keepdims=True),
-        "log_softmax'({0})",
+        "log_softmax{at}'({0})",
         "{d}ᵀ {u}",
     ),
     axis=-1,
@@ -244,9 +244,9 @@ def cumprod_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
 
 
 along_axis(
-    "cumsum", np.cumsum, Edge(lambda x, _, axis: 1, cumsum_pull, "cumsum", "{d}ᵀ {u}"), numpy=[np.cumsum], axis=None
+    "cumsum", np.cumsum, Edge(lambda x, _, axis: 1, cumsum_pull, "cumsum{at}", "{d}ᵀ {u}"), numpy=[np.cumsum], axis=None
 )
 along_axis(
-    "cumprod", np.cumprod, Edge(lambda x, _, axis: x, cumprod_pull, "cumprod'({0})", "{d}ᵀ {u}"),
+    "cumprod", np.cumprod, Edge(lambda x, _, axis: x, cumprod_pull, "cumprod{at}'({0})", "{d}ᵀ {u}"),
     numpy=[np.cumprod], axis=None,
 )  # fmt: skip

@@ -105,7 +105,7 @@ _transpose = general_operation(
     Edge(
         lambda *_, axes: axes,
         lambda u, axes, x, out: u.transpose(tuple(sorted(range(len(axes)), key=axes.__getitem__))),
-        "transpose",
+        "transpose{at}",
         "({u})ᵀ",
     ),
 )
@@ -177,12 +177,12 @@ def place(u: Any, key: Any, shape: tuple[int, ...]) -> Any:
 _index = general_operation(
     "index",
     lambda x, key: x[key],
-    Edge(lambda *_, key: (key,), lambda u, d, x, out: _place(u, key=d[0], shape=x.shape), "index", LINEAR),
+    Edge(lambda *_, key: (key,), lambda u, d, x, out: _place(u, key=d[0], shape=x.shape), "index{at}", LINEAR),
 )
 _place: Callable[..., Any] = general_operation(
     "place",
     place,
-    Edge(lambda *_, key, shape: (key,), lambda u, d, x, out: u[d[0]], "place", LINEAR),
+    Edge(lambda *_, key, shape: (key,), lambda u, d, x, out: u[d[0]], "index{at}ᵀ", "({u}){at}"),
 )
 
 
@@ -224,12 +224,12 @@ def scatter(u: Any, where: Any, shape: tuple[int, ...]) -> Any:
 _gather = general_operation(
     "gather",
     gather,
-    Edge(lambda *_, where: where, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), "gather", LINEAR),
+    Edge(lambda *_, where: where, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), "gather{at}", LINEAR),
 )
 _scatter: Callable[..., Any] = general_operation(
     "scatter",
     scatter,
-    Edge(lambda *_, where, shape: where, lambda u, d, x, out: _gather(u, where=d), "scatter", LINEAR),
+    Edge(lambda *_, where, shape: where, lambda u, d, x, out: _gather(u, where=d), "gather{at}ᵀ", "gather{at}({u})"),
 )
 
 
@@ -244,7 +244,7 @@ def moving(function: Callable[..., Any], name: str | None = None, numbered: Call
     operation = Operation(
         name,
         lambda x, args, keywords: function(x, *args, **keywords),
-        [Edge(rule, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), name, LINEAR)],
+        [Edge(rule, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), f"{name}{{at}}", LINEAR)],
     )
     apply = applied(operation)
 
@@ -304,7 +304,7 @@ def part(i: int, *arrays: Any, axis: int) -> Any:
 _concatenate = general_operation(
     "concatenate",
     lambda *arrays, axis: np.concatenate(arrays, axis),
-    Edge(part, lambda u, d, x, out: u[d], "part", "part({u})"),
+    Edge(part, lambda u, d, x, out: u[d], "index{at}ᵀ", "({u}){at}"),
     variadic=True,
 )
 
