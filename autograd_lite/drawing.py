@@ -184,21 +184,40 @@ def summary(array: Any, options: Options) -> str:
 
 
 def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
-    """How the entries of one array are written: a common factor ``×10⁻⁴``, and a function for each."""
-    if array.dtype.kind not in "fc":
-        return "", lambda x: number(x, f".{decimals}f" if isinstance(x, np.floating) else "")
+    """How the entries of one array are written: a common factor ``×10⁻⁴``, and a function for each.
+
+    None but a zero looks like one: where the entries differ too much for a common factor, each has its own.
+    """
     if array.dtype.kind == "c":
-        return "", lambda x: number(complex(x), f".{decimals}f")
-    sizes = np.abs(array[np.isfinite(array)])
-    largest = float(sizes.max(initial=0))
+        return "", lambda x: number(complex(x), f".{decimals + 1}g")
+    if array.dtype.kind != "f":
+        return "", lambda x: number(x, "")
+    sizes = np.abs(array[np.isfinite(array) & (array != 0)].astype(float))
+    smallest, largest = sizes.min(initial=np.inf), sizes.max(initial=0) or 1.0
     if largest < 1e5 and array.size <= 64 and bool((sizes == np.floor(sizes)).all()):
         return "", lambda x: number(float(x), ".15g")
-    exponent = int(np.floor(np.log10(largest))) if largest else 0
-    if min(-1, 1 - decimals) <= exponent < 5:
+
+    def tells(exponent: int) -> bool:
+        return smallest >= 0.5 * 10.0 ** max(exponent - decimals, -324)
+
+    exponent = int(np.floor(np.log10(largest)))
+    if min(-1, 1 - decimals) <= exponent < 5 and (tells(0) or exponent > -2 or not tells(exponent)):
         exponent = 0
-    scale = f" ×10{number(exponent).translate(SUPERSCRIPTS)}" if exponent else ""
+    common = tells(exponent)
     half = exponent // 2  # 10³²⁰ is no number, though 10⁻³²⁰ is one
-    return scale, lambda x: number(float(x) / 10.0**half / 10.0 ** (exponent - half), f".{decimals}f")
+
+    def show(x: Any) -> str:
+        x = float(x)
+        if common or x == 0 or not np.isfinite(x) or 0.5 * 10.0**-decimals <= abs(x) < 1e5:
+            return number(x / 10.0**half / 10.0 ** (exponent - half) if common else x, f".{decimals}f")
+        mantissa, power = f"{x:.{max(decimals - 2, 0)}e}".split("e")
+        return number(mantissa, "") + times_ten_to(int(power))
+
+    return f" {times_ten_to(exponent)}" if exponent and common else "", show
+
+
+def times_ten_to(exponent: int) -> str:
+    return f"×10{number(exponent, 'd').translate(SUPERSCRIPTS)}"
 
 
 # The dot source -----------------------------------------------------------------------------------------
@@ -259,7 +278,7 @@ class Picture:
             for depth in range(len(box.scope) + 1):
                 first.setdefault(box.scope[:depth], len(first))
         for arrow in self.arrows:
-            if arrow.side == "right" and arrow.target in beside:  # or both would end up on the left
+            if arrow.side == "right" and (arrow.target in beside or arrow.source.kind == "scope"):  # or it stands left
                 drawing.hints.append(f'"{arrow.target.key}" -> "{arrow.source.key}" [style=invis]\n')
             if arrow.side:
                 beside.setdefault(arrow.target, []).append(arrow.source)
@@ -278,8 +297,9 @@ class Picture:
                     f'color="{theme.faint}" fillcolor="{fill}" penwidth=0.6]\n',
                 ]
             is_open = box.scope
-            rank = [box, *beside.get(box, [])]
+            rank = [box]
             for each in rank:
+                rank += beside.get(each, [])
                 drawing.node(each.key, **self.box_attributes(each, theme, step))
             if len(rank) > 1:
                 keys = " ".join(f'"{each.key}"' for each in rank)
@@ -289,8 +309,11 @@ class Picture:
     def box_attributes(self, box: Box, theme: Theme, step: Step | None) -> dict[str, str]:
         if box.kind == "number":
             return {"label": f"<{font(text(f'{NBSP}{box.name}{NBSP}'), theme.faint, 11)}>", "shape": "plain"}
-        border, fill = getattr(theme, "intermediate" if box.kind == "scope" else box.kind)
-        attributes = {"color": border, "fillcolor": fill, **LINES[box.kind]}
+        kind = box.kind
+        if kind == "scope" and any(inner.kind == "output" for inner in box.item):
+            kind = "output"
+        border, fill = getattr(theme, "intermediate" if kind == "scope" else kind)
+        attributes = {"color": border, "fillcolor": fill, **LINES[kind]}
         adjoint = theme.gradient
         if step is not None:
             if box not in step.known:
@@ -304,7 +327,7 @@ class Picture:
         """What a box says: name, formula and shape above, value and adjoint below."""
         item, options = box.item, self.options
         if box.kind == "scope":
-            return contents(box, theme)
+            return self.contents(box, theme)
         head = font(text(f"{box.name} = {box.formula}" if box.formula else box.name), theme.ink, 14, "I")
         data = data_of(item)
         words = ["" if box.formula else box.kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
@@ -324,6 +347,20 @@ class Picture:
                 lines = [row("", value), row(symbol, adjoint)]
         rows += [f'<TR><TD COLSPAN="11">{table(*lines, padding=2)}</TD></TR>'] if lines else []
         return table(*rows)
+
+    def contents(self, scope: Box, theme: Theme) -> str:
+        """What the box of a folded scope says; that with the output in it says what the output is."""
+        results = [box for box in scope.item if box.formula]
+        parameters = [box.item for box in scope.item if box.kind == "parameter"]
+        caption = f"{len(results)} operation{'s' * (len(results) != 1)}"
+        if parameters:
+            caption += f", {sum(x.size for x in parameters):,} parameters"
+        lines = [font(text(scope.name), theme.ink, 14), font(caption, theme.faint, 10)]
+        for output in (box for box in results if box.kind == "output"):
+            name = font(text(f"{output.name} ="), theme.ink, 14, "I")
+            value = numbers(output.item.data, self.options, theme.ink) if self.options.values else "…"
+            lines.append(table(f"<TR><TD>{name}</TD><TD>{value}</TD></TR>"))
+        return table(*(f"<TR><TD>{line}</TD></TR>" for line in lines))
 
     def arrow_attributes(self, arrow: Arrow, theme: Theme, step: Step | None) -> dict[str, str]:
         # An arrow without weight may run to the left, as that from an operand on the right must
@@ -345,17 +382,6 @@ class Picture:
                 label = table(row(font(NBSP, color, 10), table(row(label), row(numbers(value, self.options, color)))))
             attributes["label"] = f"<{label}>"
         return attributes
-
-
-def contents(scope: Box, theme: Theme) -> str:
-    """What the box of a folded scope says."""
-    results = [box for box in scope.item if box.formula]
-    parameters = [box.item for box in scope.item if box.kind == "parameter"]
-    caption = f"{len(results)} operation{'s' * (len(results) != 1)}"
-    if parameters:
-        caption += f", {sum(x.size for x in parameters):,} parameters"
-    lines = [font(text(scope.name), theme.ink, 14), font(caption, theme.faint, 10)]
-    return table(*(f"<TR><TD>{line}</TD></TR>" for line in lines))
 
 
 # What one calls -----------------------------------------------------------------------------------------

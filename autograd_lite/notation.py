@@ -130,8 +130,9 @@ def as_text(marked: str) -> str:
 
 SYMBOLS = {
     " ": r"\,", "⊙": r"\odot ", "⊗": r"\otimes ", "·": r"\cdot ", "−": "-", "½": r"\frac{1}{2}", "→": r"\to ",
-    ":": "{:}", "∂": r"\partial ", "Σ": r"\sum ", "∏": r"\prod ", "√": r"\surd ", "𝟏": r"\mathbf{1}", "∞": r"\infty ", "≤": r"\leq ", "≥": r"\geq ", "‖": r"\|",
-    "×": r"\times ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "…": r"\ldots ", OPEN: r"\left(", CLOSE: r"\right)",
+    ":": "{:}", "∂": r"\partial ", "Σ": r"\sum ", "∏": r"\prod ", "√": r"\surd ", "𝟏": r"\mathbf{1}",
+    "∞": r"\infty ", "≤": r"\leq ", "≥": r"\geq ", "‖": r"\|", "×": r"\times ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
+    "…": r"\ldots ", OPEN: r"\left(", CLOSE: r"\right)",
     **{letter: rf"\{name} " for name, letter in GREEK.items()}, "ο": "o",
 }  # fmt: skip
 ESCAPES = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge ", " ": r"\ ", '"': r'\text{"}', "`": r"\text{`}"}

@@ -175,8 +175,9 @@ def test_each_box_says_name_formula_shape_value_and_adjoint() -> None:
         expected += [f" {x:.0f} " for x in np.ravel(value)] if key == "a0" else written(value)
         if adjoint is not None:
             expected.append(f"∂C/∂{head.split(' ')[0]}")
-            scaled = np.abs(adjoint).max() < 0.01
-            expected += written(adjoint, 1e-3 if scaled else 1) + [" ×10⁻³"] * bool(scaled)
+            sizes = np.abs(adjoint)
+            power = -3 if sizes.max() < 0.01 else -2 if sizes.max() < 0.1 and sizes.min() < 0.0005 else 0
+            expected += written(adjoint, 10.0**power) + [{0: "", -2: " ×10⁻²", -3: " ×10⁻³"}[power]] * (power < 0)
         assert Counter(found) == Counter(expected), key
     assert texts(svg["node", "C"]) == ["C = ½ ‖a₂ − y‖²", " ", f"{np.sum(d2**2) / 2:.3f}", "  ", "∂C/∂C", "1"]
 
@@ -303,9 +304,64 @@ def test_summary_of_fifty_layers_has_fifty_boxes() -> None:
     picture = ag.draw(cost, summary=True, max_nodes=100)
     graph = parsed(picture.source)
     boxes = [words(item["label"]) for item in graph["objects"] if item["name"].startswith("scope_")]
-    assert boxes == [f"layer {layer}2 operations, 4 parameters" for layer in range(50)]
+    assert sorted(boxes) == sorted(f"layer {layer}2 operations, 4 parameters" for layer in range(50))
     assert arrows(picture.source)["scope_0", "scope_1", "a₁   2 × 1"] == 1
     assert b"layer 49" in picture.pipe("svg")
+
+
+def residual(layers: int) -> Tensor:
+    """A chain of scopes that each take the Tensor before the last one too."""
+    t = before = Tensor(np.ones((2, 2)), requires_grad=True, name="x")
+    for layer in range(layers):
+        with ag.name_scope(f"block {layer}"):
+            t, before = np.tanh(t) + before, t
+    return t.sum()
+
+
+def test_summary_fits_a_page() -> None:
+    t = Tensor(np.ones((2, 1)), requires_grad=True, name="a0")
+    for layer in range(50):
+        with ag.name_scope(f"layer {layer + 1}"):
+            t = ag.sigmoid(t)
+    graph = parsed(rendering_source(ag.draw(t, summary=True)))
+    width, height = (float(x) / 72 for x in graph["bb"].split(",")[2:])
+    assert width < 11 and height < 15  # inches
+    places = {item["name"]: [float(x) for x in item["pos"].split(",")] for item in graph["objects"] if "pos" in item}
+    rows: dict[float, list[float]] = {}
+    for i in range(50):  # to the right and back to the left, with an arrow down at the end
+        x, y = places[f"scope_{i}"]
+        rows.setdefault(y, []).append(x)
+    assert len(rows) == 13 and list(rows) == sorted(rows, reverse=True)
+    assert all(xs == sorted(xs, reverse=bool(row % 2)) for row, xs in enumerate(rows.values()))
+    assert {(tail, head) for tail, head, _ in arrows(ag.draw(t, summary=True).source)} == {
+        (f"scope_{i}", f"scope_{i + 1}") for i in range(49)
+    }  # fmt: skip
+
+
+def rendering_source(picture: Any) -> str:
+    """The dot source that is laid out: with the arrows that are not seen."""
+    return str(picture.source.rstrip()[:-1] + "".join(picture.hints) + "}")
+
+
+def test_summary_of_what_is_no_chain() -> None:
+    assert len(parsed(ag.draw(residual(20), summary=True).source)["objects"]) == 22
+    x = Tensor(0.5, requires_grad=True, name="x")
+    for i in range(20):  # scopes that are entered again
+        with ag.name_scope(f"scope {i % 2}"):
+            x = x.sin()
+    assert sum(arrows(ag.draw(x, summary=True).source).values()) == 19
+
+
+@pytest.mark.parametrize("values", [True, False])
+def test_summary_says_what_the_output_is(values: bool) -> None:
+    cost = network()
+    scope = svg_groups(ag.draw(cost, summary=True, values=values).pipe("svg"))["node", "scope_2"]
+    assert texts(scope) == ["cost", "1 operation", "C =", f"{cost.item():.3f}" if values else "…"]
+    other = svg_groups(ag.draw(cost, summary=True).pipe("svg"))["node", "scope_1"]
+    assert scope[1].get("stroke") == "#c77700" != other[1].get("stroke")  # set like an output
+    with ag.name_scope("one"):
+        vector = Tensor([1.5, 2.5], requires_grad=True, name="x") * 2
+    assert texts(svg_groups(ag.draw(vector, summary=True).pipe("svg"))["node", "scope_0"])[2:] == ["t₁ =", " 3 ", " 5 "]
 
 
 @pytest.mark.parametrize(
@@ -339,12 +395,19 @@ def test_only_tensors_are_drawn() -> None:
         (1234567.0, ["1.235 ×10⁶"]),
         (-0.00002345, ["−2.345 ×10⁻⁵"]),
         (5e-324, ["4.941 ×10⁻³²⁴"]),
-        ([0.0001, -1.5], [" 0.000 ", " −1.500 "]),
-        ([-0.0001, 1.5], [" 0.000 ", " 1.500 "]),
+        ([0.0001, -1.5], [" 1.0×10⁻⁴ ", " −1.500 "]),
+        ([-0.0001, 1.5], [" −1.0×10⁻⁴ ", " 1.500 "]),
+        ([1e-6, 1.0, 3.5], [" 1.0×10⁻⁶ ", " 1.000 ", " 3.500 "]),
+        ([-3e-320, 2e300, 0.0, 0.25], [" −3.0×10⁻³²⁰ ", " 2.0×10³⁰⁰ ", " 0.000 ", " 0.250 "]),
+        ([1e-6, 2.5e7, float("nan")], [" 1.0×10⁻⁶ ", " 2.5×10⁷ ", " nan "]),
+        ([0.0006, 2.0], [" 0.001 ", " 2.000 "]),
+        ([0.03, 0.0004], [" 3.000 ", " 0.040 ", " ×10⁻²"]),
+        ([1e-9 + 2j], [" 1e−09+2j "]),
+        (np.array([0.0] * 9999 + [1.0]), ["0.00 █▁▁▁▁▁▁▂ 1.00, mean 1×10⁻⁴"]),
         ([float("inf"), float("-inf"), float("nan"), 0.5], [" ∞ ", " −∞ ", " nan ", " 0.500 "]),
         ([[1, -2]], [" 1 ", " −2 "]),
         ([True, False], [" True ", " False "]),
-        ([1 + 2j], [" 1.000+2.000j "]),
+        ([1 + 2j], [" 1+2j "]),
         (np.zeros((0, 3)), ["empty"]),
         (np.full((4, 5), 0.25), ["0.250 everywhere"]),
         (np.zeros(100), ["0 everywhere"]),
