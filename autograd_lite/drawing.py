@@ -20,7 +20,7 @@ import numpy as np
 
 from autograd_lite.boxes import Arrow, Box, collect, folded
 from autograd_lite.derivatives import gradients
-from autograd_lite.naming import SUPERSCRIPTS, data_of, history, is_number, number, shape_of
+from autograd_lite.naming import SUPERSCRIPTS, check_is_tensor, data_of, history, is_number, number, shape_of
 from autograd_lite.stepping import Step, lowered, page, steps_of
 from autograd_lite.tensor import Tensor
 
@@ -104,6 +104,10 @@ class Options:
         ):  # fmt: skip
             if option in options and options[option] not in choices:
                 raise ValueError(f"{option} is one of {', '.join(map(repr, choices))}, not {options[option]!r}")
+        for option, least in (("decimals", 0), ("entries", 0), ("max_nodes", 1)):
+            value = options.get(option, least)
+            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+                raise ValueError(f"{option} is a whole number of at least {least}, not {value!r}")
         return cls(**options)
 
 
@@ -192,7 +196,9 @@ def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
         return "", lambda x: number(complex(x), f".{decimals + 1}g")
     if array.dtype.kind != "f":
         return "", lambda x: number(x, "")
-    sizes = np.abs(array[np.isfinite(array) & (array != 0)].astype(float))
+    with np.errstate(over="ignore"):  # of a long double
+        array = array.astype(float)
+    sizes = np.abs(array[np.isfinite(array) & (array != 0)])
     smallest, largest = sizes.min(initial=np.inf), sizes.max(initial=0) or 1.0
     if largest < 1e5 and array.size <= 64 and bool((sizes == np.floor(sizes)).all()):
         return "", lambda x: number(float(x), ".15g")
@@ -518,6 +524,10 @@ def render(
     >>> ag.render((x * x).sum(), "graph.svg", theme="dark").name
     'graph.svg'
     """
+    if not hasattr(output, "pipe"):  # of a finished drawing
+        check_is_tensor(output, "a picture")
+    if not isinstance(resolution, (int, float, np.number)) or not 0 < resolution < np.inf:
+        raise ValueError(f"resolution is a positive number of pixels per inch, not {resolution!r}")
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -542,17 +552,16 @@ def render(
     return path
 
 
-def pictured(output: Tensor, options: Options) -> Picture:
-    if not isinstance(output, Tensor):
-        raise TypeError(f"a picture is drawn of a Tensor and its history, not of {type(output).__name__}")
+def pictured(output: Tensor, options: Options, *, in_steps: bool = False) -> Picture:
+    check_is_tensor(output, "a picture")
     if not (options.summary or options.fuse):  # no box is made of a million that are too many
-        check_size(len({id(x) for t in history(output) for x in (*t._operands, t) if not is_number(x)}), options)
+        check_size(len({id(x) for t in history(output) for x in (*t._operands, t) if not is_number(x)}), output, options, in_steps)
     boxes, arrows = collect(output, fuse=options.fuse, constants=options.constants)
     # An adjoint to start from is that of a cost further on
     of = "C" if options.gradient is not None else next(box.name for box in boxes if box.item is output)
     if options.summary:
         boxes, arrows = folded(boxes, arrows)
-    check_size(len(boxes), options)
+    check_size(len(boxes), output, options, in_steps)
     wanted = [box.item for box in boxes if isinstance(box.item, Tensor) and box.item.requires_grad]
     adjoints: dict[Tensor, Any] = {}
     if options.adjoints and output.requires_grad and (output.size == 1 or options.gradient is not None):
@@ -560,11 +569,16 @@ def pictured(output: Tensor, options: Options) -> Picture:
     return Picture(boxes, arrows, adjoints, of, options)
 
 
-def check_size(boxes: int, options: Options) -> None:
+def check_size(boxes: int, output: Tensor, options: Options, in_steps: bool) -> None:
     if boxes > options.max_nodes:
+        fold = "pass summary=True to fold each name_scope into one box, or "
+        if options.summary or in_steps:
+            fold = ""
+        elif not any(t.scope for t in history(output)):
+            fold = "compute it in parts `with name_scope(...)` and pass summary=True to fold each into one box, or "
         raise ValueError(
-            f"the graph has {boxes:,} boxes, more than max_nodes={options.max_nodes}; pass max_nodes={boxes} "
-            "to draw them all, or summary=True to fold each name_scope into one box"
+            f"the graph has {boxes:,} boxes, more than max_nodes={options.max_nodes}; "
+            f"{fold}pass max_nodes={boxes} to draw them all"
         )
 
 
@@ -573,7 +587,7 @@ def stepped(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[S
     checked = Options.checked(options)
     if checked.summary or checked.fuse or not checked.adjoints:
         raise ValueError("a step finds the adjoint of one Tensor: leave out summary=True, fuse=True and adjoints=False")
-    picture = pictured(output, checked)
+    picture = pictured(output, checked, in_steps=True)
     if not output.requires_grad:
         raise ValueError(f"there is no backward pass from {output.describe()}: it depends on nothing with a gradient")
     return picture, steps_of(output, picture.boxes, picture.arrows, checked.gradient)

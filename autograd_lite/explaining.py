@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import chain, count
 from textwrap import wrap
@@ -23,7 +23,7 @@ from autograd_lite.backward import as_dtype, sweep
 from autograd_lite.derivatives import between
 from autograd_lite.local_gradient import LocalGradient, settings
 from autograd_lite.naming import (
-    axes_named, formula, gradient_symbol, is_number, items, number, readable_names, reduced_axes, shape_of,
+    axes_named, check_is_tensor, formula, gradient_symbol, is_number, items, number, readable_names, reduced_axes, shape_of,
 )  # fmt: skip
 from autograd_lite.notation import (
     MARK, ONE, ONES, ZERO, Formula, as_latex, as_text, filled, juxtaposed, latex_name, outer, product, read,
@@ -391,8 +391,7 @@ def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.Arr
     >>> ag.chain_rule(C, w).equations
     (∂C/∂w = ((a − y) ⊙ σ'(t1)) (x)ᵀ,)
     """
-    wanted = list(dict.fromkeys([wrt] if isinstance(wrt, Tensor) else wrt))
-    check(output, wanted)
+    wanted = checked(output, wrt)
     region = between(output, wanted)
     start = output._seed(gradient)
     adjoints, _ = sweep(output, np.asarray(start), keep=region, only=region)
@@ -418,9 +417,13 @@ def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.Arr
     return Derivation(steps, partial(equations, output, wanted, first, symbols), symbols)
 
 
-def check(output: Any, wanted: Sequence[Any]) -> None:
-    if not isinstance(output, Tensor):
-        raise TypeError(f"the chain rule is derived for a Tensor and its history, not for {type(output).__name__}")
+def checked(output: Any, wrt: Any) -> list[Tensor]:
+    """The Tensors of `wrt`, each once."""
+    check_is_tensor(output, "the chain rule")
+    if isinstance(wrt, (dict, str)) or not isinstance(wrt, (Tensor, Iterable)):
+        instead = "; write wrt.values()" if isinstance(wrt, dict) else ""
+        raise TypeError(f"wrt is a Tensor or a sequence of Tensors, not {type(wrt).__name__}{instead}")
+    wanted = [wrt] if isinstance(wrt, Tensor) else [*wrt]
     if not wanted:
         raise ValueError("wrt is empty: name the Tensors to differentiate with respect to")
     for x in wanted:
@@ -431,6 +434,7 @@ def check(output: Any, wanted: Sequence[Any]) -> None:
                 f"{x.describe()} does not require a gradient, so nothing was recorded about it; make it with "
                 "Tensor(..., requires_grad=True) before computing the output"
             )
+    return list(dict.fromkeys(wanted))
 
 
 def edges(region: set[Tensor]) -> Iterator[LocalGradient]:

@@ -60,6 +60,18 @@ def items(output: Tensor) -> Iterator[Any]:
         yield t
 
 
+def check_is_tensor(x: Any, what: str) -> None:
+    """Refuse what is no Tensor, with a word on where to find one."""
+    if not isinstance(x, Tensor):
+        if isinstance(x, (list, tuple, dict)):
+            instead = "pass one of the Tensors in it"
+        elif callable(x):
+            instead = "call it first, and pass the Tensor that it returns, as in net.cost(x, y)"
+        else:
+            instead = "pass a Tensor that was computed from others"
+        raise TypeError(f"{what} needs a Tensor and its history, not {type(x).__name__}; {instead}")
+
+
 def large_arrays(settings: Any) -> Iterator[Array]:
     if isinstance(settings, np.ndarray) and settings.size > SMALL:
         yield settings

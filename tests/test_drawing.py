@@ -371,7 +371,12 @@ def test_summary_says_what_the_output_is(values: bool) -> None:
         ({"theme": "pink"}, ValueError, "theme is one of 'light', 'dark', 'print'"),
         ({"direction": "north"}, ValueError, "direction is one of 'down'"),
         ({"local_gradients": "all"}, ValueError, "local_gradients is one of"),
-        ({"max_nodes": 9}, ValueError, "11 boxes, more than max_nodes=9; pass max_nodes=11"),
+        ({"max_nodes": 9}, ValueError, "11 boxes, more than max_nodes=9; pass summary=True.*, or pass max_nodes=11"),
+        ({"max_nodes": 2, "summary": True}, ValueError, "4 boxes, more than max_nodes=2; pass max_nodes=4"),
+        ({"max_nodes": None}, ValueError, "max_nodes is a whole number of at least 1, not None"),
+        ({"decimals": -1}, ValueError, "decimals is a whole number of at least 0, not -1"),
+        ({"decimals": True}, ValueError, "decimals is a whole number of at least 0, not True"),
+        ({"entries": "all"}, ValueError, "entries is a whole number of at least 0, not 'all'"),
     ],
 )
 def test_options_that_cannot_be(options: dict[str, Any], error: type[Exception], says: str) -> None:
@@ -380,8 +385,26 @@ def test_options_that_cannot_be(options: dict[str, Any], error: type[Exception],
 
 
 def test_only_tensors_are_drawn() -> None:
-    with pytest.raises(TypeError, match="drawn of a Tensor.*not of ndarray"):
-        ag.draw(np.ones(3))  # type: ignore[arg-type]
+    draw: Any = ag.draw
+    for call in (draw, ag.draw_steps, lambda x: ag.render(x, "a.svg"), lambda x: ag.render(x, "a.html")):
+        for wrong, says in (
+            (np.ones(3), "not ndarray; pass a Tensor that was computed"),
+            ("a.svg", "not str"),
+            (network, "not function; call it first"),
+            ([network()], "not list; pass one of the Tensors in it"),
+        ):
+            with pytest.raises(TypeError, match=f"a picture needs a Tensor and its history, {says}"):
+                call(wrong)
+    for resolution in (0, -5, "high", float("nan")):
+        with pytest.raises(ValueError, match="resolution is a positive number of pixels per inch, not"):
+            ag.render(network(), "a.png", resolution=resolution)  # type: ignore[arg-type]
+
+
+def test_what_to_do_with_too_many_boxes() -> None:
+    with pytest.raises(ValueError, match=r"1,001 boxes.*; compute it in parts `with name_scope\(...\)` and"):
+        ag.draw(chain(1000))
+    with pytest.raises(ValueError, match="max_nodes=300; pass max_nodes=1001 to draw them all"):
+        ag.draw_steps(chain(1000))  # which cannot be folded
 
 
 # Numbers and names ----------------------------------------------------------------------------------------
@@ -403,6 +426,7 @@ def test_only_tensors_are_drawn() -> None:
         ([0.0006, 2.0], [" 0.001 ", " 2.000 "]),
         ([0.03, 0.0004], [" 3.000 ", " 0.040 ", " ×10⁻²"]),
         ([1e-9 + 2j], [" 1e−09+2j "]),
+        (np.longdouble("1e400"), ["∞"]),  # as for Python
         (np.array([0.0] * 9999 + [1.0]), ["0.00 █▁▁▁▁▁▁▂ 1.00, mean 1×10⁻⁴"]),
         ([float("inf"), float("-inf"), float("nan"), 0.5], [" ∞ ", " −∞ ", " nan ", " 0.500 "]),
         ([[1, -2]], [" 1 ", " −2 "]),

@@ -855,11 +855,18 @@ def test_errors_name_the_offender() -> None:
     constant = Tensor([1.0], name="k")
     with pytest.raises(TypeError, match=r"k of shape \(1,\) does not require a gradient.*requires_grad=True"):
         ag.chain_rule(cost, constant)
-    with pytest.raises(TypeError, match="wrt holds str 'w1'"):
+    with pytest.raises(TypeError, match="not dict; write wrt.values()"):
         ag.chain_rule(cost, net.parameters())  # type: ignore[arg-type]
+    for wrong in ("w1", 1, None, net):
+        with pytest.raises(TypeError, match=f"a Tensor or a sequence of Tensors, not {type(wrong).__name__}"):
+            ag.chain_rule(cost, wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="wrt holds float64"):
+        ag.chain_rule(cost, [np.float64(1.0)])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="needs a Tensor and its history, not TwoLayerNet; call it first"):
+        ag.chain_rule(net, net.w1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="wrt is empty"):
         ag.chain_rule(cost, [])
-    with pytest.raises(TypeError, match="not for float"):
+    with pytest.raises(TypeError, match="history, not float"):
         ag.chain_rule(1.0, net.w1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="pass gradient="):
         ag.chain_rule(net(np.ones((3, 2))), net.w1)
