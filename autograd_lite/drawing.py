@@ -334,7 +334,8 @@ class Picture:
         item, options = box.item, self.options
         if box.kind == "scope":
             return self.contents(box, theme)
-        head = font(text(f"{box.name} = {box.formula}" if box.formula else box.name), theme.ink, 14, "I")
+        head = text(f"{box.name} = {box.formula}" if box.formula else box.name)
+        head = font(lowered(head, SUBSCRIPT) if box.formula else head, theme.ink, 14, "I")
         data = data_of(item)
         words = ["" if box.formula else box.kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
         rows = [row(head, right=font("  ".join(filter(None, words)) or " ", theme.faint, 9))]

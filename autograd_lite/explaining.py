@@ -329,7 +329,6 @@ def repeated(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     elif len(axes) < x.ndim:
         u = product(f"repeat{axes_named(axes)}({{u}})", u=u) if axes else u
     if np.shape(g.value) == ():  # sum and mean
-        d = d._replace(body=re.sub(r"\bn\b", str(x.size // max(out.size, 1)), d.body))
         u, d = juxtaposed(d, u), ONES
         if len(axes) < x.ndim and u != ONE or x.ndim == 0:
             return u

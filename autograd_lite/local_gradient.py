@@ -123,7 +123,12 @@ class LocalGradient:
             label = re.sub(r"^∂(.*)/∂\{[0-9]+\}$", rf"∂{str(index + 1).translate(SUBSCRIPTS)}\1", label)
         if operation.variadic and not template:  # {0} is the operand in question
             operands = operands[index : index + 1]
-        return label.format(*map(name, operands), out=name(output), at=settings(output, name, index))
+        return label.format(
+            *map(name, operands),
+            out=name(output),
+            at=settings(output, name, index),
+            n=self.parent.size // max(output.size, 1),
+        )
 
     def pull(self, adjoint: Any) -> Any:
         """Multiply the adjoint of the output into this local gradient.

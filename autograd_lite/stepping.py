@@ -60,9 +60,9 @@ def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], grad
     return steps
 
 
-def lowered(equation: str, sub: str) -> str:
-    """An equation with what its sums run over, ``Σ_batch``, in the markup for subscripts."""
-    return re.sub("(?<=Σ|t)_(batch|axis[0-9]+|axes[0-9,]+)", lambda over: sub.format(over[1]), equation)
+def lowered(formula: str, sub: str) -> str:
+    """A formula with what its sums run over, ``Σ_batch``, in the markup for subscripts."""
+    return re.sub("(?:(?<=Σ)|(?<=∏)|(?<=repeat))_(batch|axis[0-9]+|axes[0-9,]+)", lambda over: sub.format(over[1]), formula)
 
 
 def page(svg: str, steps: Sequence[Step], theme: Theme) -> str:

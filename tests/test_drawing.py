@@ -453,6 +453,19 @@ def test_how_values_are_written(data: Any, says: list[str]) -> None:
     assert found[2:] == says
 
 
+def test_what_operations_were_told() -> None:
+    x = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True, name="x")
+    svg = svg_groups(ag.draw(x[0, 1:].sum() + np.sum(x, 0).mean() + np.prod(x, axis=1).sum()).pipe("svg"))
+    heads = [texts(g) for (kind, title), g in svg.items() if kind == "node" and title != "x"]
+    assert {"t₁ = x[0, 1:]", "t₂ = Σ t₁", "t₄ = mean(t₃)"} <= {head[0] for head in heads}
+    assert ["t₃ = Σ", "axis0", " x"] in [head[:3] for head in heads]
+    assert ["t₆ = ∏", "batch", " x"] in [head[:3] for head in heads]
+    symbols = {title: texts(g)[0].strip() for (kind, title), g in svg.items() if kind == "edge"}
+    assert symbols["x->t1"] == "index[0, 1:]" and symbols["t3->t4"] == "1/3" and symbols["x->t6"] == "prod[axis=1]′(x)"
+    named = Tensor(np.ones((2, 2)), requires_grad=True, name="repeat_axis0")
+    assert "repeat_axis0" in texts(svg_groups(ag.draw(named).pipe("svg"))["node", "repeat_axis0"])  # as it is
+
+
 def test_names_in_mathematical_dress() -> None:
     names = {"a1": "a₁", "w12": "w₁₂", "delta2": "δ₂", "theta": "θ", "C": "C", "σ1": "σ₁", "w_old": "w_old", "2x": "2x"}
     total = np.sum(np.stack([Tensor(1.0, requires_grad=True, name=name) for name in names]))

@@ -97,7 +97,7 @@ def logsumexp_forward(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 sum_ = reduction_operation("sum", np.add.reduce, 1, numpy=[np.sum], label="1", symbol="Σ")
-mean = reduction_operation("mean", np.mean, lambda x, r, axis: share(x, r), numpy=[np.mean], label="1/n")
+mean = reduction_operation("mean", np.mean, lambda x, r, axis: share(x, r), numpy=[np.mean], label="1/{n}")
 reduction_operation("prod", np.prod, product_of_others, numpy=[np.prod], label="prod{at}'({0})", symbol="∏")
 max_ = reduction_operation("max", np.max, among_ties, numpy=[np.max, np.amax], label="[{0} = max{at}]")
 min_ = reduction_operation("min", np.min, among_ties, numpy=[np.min, np.amin], label="[{0} = min{at}]")
