@@ -28,7 +28,8 @@ class Edge(NamedTuple):
 
     ``rule(*operands, out)`` gives the compact local gradient and ``pull(adjoint, value, operand, out)``
     the operand's share of the adjoint. `label` and `form` say the same in symbols: ``{0}``, ``{1}`` are
-    the operands, ``{out}`` the result, ``{u}`` its adjoint and ``{d}`` the label.
+    the operands, ``{out}`` the result, ``{u}`` its adjoint, ``{d}`` the label and ``{at}`` what else the
+    operation was told, such as the axis.
     """
 
     rule: Rule
@@ -97,12 +98,6 @@ class Operation:
     def rules_for(self, operands: int) -> Sequence[Rule]:
         """The rules of that many operands."""
         return [partial(self.rules[0], i) for i in range(operands)] if self.variadic else self.rules
-
-    def label(self, index: int, operands: Sequence[str], out: str) -> str:
-        """The local gradient with respect to operand `index`, in the given names."""
-        if self.variadic:  # in an operation of any number of operands, {0} is the one in question
-            operands = [operands[index]]
-        return self.edge(index).label.format(*operands, out=out)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
