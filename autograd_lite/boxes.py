@@ -164,13 +164,14 @@ def folded(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box], li
         if source is not target:
             symbol = f"{arrow.source.name}   {shape_of(arrow.source.item)}" if source.kind == "scope" else ""
             passing[source, target, arrow.source] = Arrow(source, target, symbol, None)
-    boxes, arrows = list(dict.fromkeys(around.values())), list(passing.values())
-    wind(boxes, arrows)
-    return boxes, arrows
+    return list(dict.fromkeys(around.values())), list(passing.values())
 
 
-def wind(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> None:
-    """Lay a long chain of boxes in rows, to the right and back to the left, so that it fits a page."""
+def wind(boxes: Sequence[Box], arrows: Sequence[Arrow], upright: bool) -> None:
+    """Lay a long chain of boxes in rows, to the right and back to the left, so that it fits a page.
+
+    The rows are `upright` where the data flows to the side. Then more boxes, which are wide, make up one.
+    """
     following = {arrow.source: arrow.target for arrow in arrows}
     pairs = {(arrow.source, arrow.target) for arrow in arrows}
     chain = [box for box in boxes if box not in following.values()][:1]
@@ -178,9 +179,9 @@ def wind(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> None:
         chain.append(following[chain[-1]])
     if not len(boxes) == len(chain) == len(pairs) + 1 > 12:
         return
-    columns = round((len(chain) / 3.5) ** 0.5)
+    in_row = round((len(chain) * (2 if upright else 0.28)) ** 0.5)
     place = {box: i for i, box in enumerate(chain)}
     for arrow in arrows:
-        row, column = divmod(place[arrow.source], columns)
-        if column < columns - 1:
+        row, column = divmod(place[arrow.source], in_row)
+        if column < in_row - 1:
             arrow.side = "right" if row % 2 else "left"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.boxes import Arrow, Box, collect, folded
+from autograd_lite.boxes import Arrow, Box, collect, folded, wind
 from autograd_lite.derivatives import gradients
 from autograd_lite.naming import SUPERSCRIPTS, check_is_tensor, data_of, history, is_number, number, shape_of
 from autograd_lite.stepping import Step, lowered, page, steps_of
@@ -421,7 +421,7 @@ def draw(output: Tensor, **options: Any) -> Drawing:
     fuse : bool, default False
         Draw w a + b as one node where the product has no name.
     summary : bool, default False
-        Fold each outermost `name_scope` into one box.
+        Fold each outermost `name_scope` into one box. A long chain of them winds to and fro in rows.
     max_nodes : int, default 300
         Refuse to draw more boxes than this. Beyond 300 the layout is a quick one, of straight arrows without
         symbols.
@@ -562,6 +562,7 @@ def pictured(output: Tensor, options: Options, *, in_steps: bool = False) -> Pic
     of = "C" if options.gradient is not None else next(box.name for box in boxes if box.item is output)
     if options.summary:
         boxes, arrows = folded(boxes, arrows)
+        wind(boxes, arrows, upright=DIRECTIONS[options.direction] in ("LR", "RL"))
     check_size(len(boxes), output, options, in_steps)
     wanted = [box.item for box in boxes if isinstance(box.item, Tensor) and box.item.requires_grad]
     adjoints: dict[Tensor, Any] = {}

@@ -318,20 +318,21 @@ def residual(layers: int) -> Tensor:
     return t.sum()
 
 
-def test_summary_fits_a_page() -> None:
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_summary_fits_a_page(direction: str) -> None:
     t = Tensor(np.ones((2, 1)), requires_grad=True, name="a0")
     for layer in range(50):
         with ag.name_scope(f"layer {layer + 1}"):
             t = ag.sigmoid(t)
-    graph = parsed(rendering_source(ag.draw(t, summary=True)))
+    graph = parsed(rendering_source(ag.draw(t, summary=True, direction=direction)))
     width, height = (float(x) / 72 for x in graph["bb"].split(",")[2:])
-    assert width < 11 and height < 15  # inches
+    assert min(width, height) < 11 and max(width, height) < 15  # inches
     places = {item["name"]: [float(x) for x in item["pos"].split(",")] for item in graph["objects"] if "pos" in item}
     rows: dict[float, list[float]] = {}
-    for i in range(50):  # to the right and back to the left, with an arrow down at the end
-        x, y = places[f"scope_{i}"]
+    for i in range(50):  # there and back again, with an arrow to the next row at the end
+        x, y = places[f"scope_{i}"] if direction == "down" else [-p for p in places[f"scope_{i}"][::-1]]
         rows.setdefault(y, []).append(x)
-    assert len(rows) == 13 and list(rows) == sorted(rows, reverse=True)
+    assert len(rows) == (13 if direction == "down" else 5) and list(rows) == sorted(rows, reverse=True)
     assert all(xs == sorted(xs, reverse=bool(row % 2)) for row, xs in enumerate(rows.values()))
     assert {(tail, head) for tail, head, _ in arrows(ag.draw(t, summary=True).source)} == {
         (f"scope_{i}", f"scope_{i + 1}") for i in range(49)
