@@ -174,9 +174,11 @@ class Traced(NDArrayOperatorsMixin):
         For an array from outside, the values that it had when the step first used it.
     owner : Tensor or None
         The Tensor that it is the data of.
+    place : (Traced, int) or None
+        The flat array that it is a part of, and where it begins in there; given by `fusing`.
     """
 
-    __slots__ = ("tape", "array", "base", "position", "initial", "owner", "index")
+    __slots__ = ("tape", "array", "base", "position", "initial", "owner", "place", "index")
 
     def __init__(
         self,
@@ -194,6 +196,7 @@ class Traced(NDArrayOperatorsMixin):
         self.position = position
         self.initial = initial
         self.owner = owner
+        self.place: tuple[Traced, int] | None = None
         self.index = len(tape.traced)
         tape.traced.append(self)
 
@@ -203,7 +206,7 @@ class Traced(NDArrayOperatorsMixin):
         x = self
         while x.base is not None:
             x = x.base
-        return x
+        return x if x.place is None else x.place[0]
 
     shape = property(lambda self: self.array.shape)
     ndim = property(lambda self: self.array.ndim)

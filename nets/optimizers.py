@@ -44,8 +44,9 @@ class Optimizer:
                     f"parameter {i} ({p.describe()}) is not one that can be learned: parameters are made with "
                     "Tensor(..., requires_grad=True), not computed"
                 )
-        # one array a parameter: of its dtype, and in memory that a compiled step reads anew each time
-        self._rates = [np.empty((), p.dtype) for p in self.parameters]
+        # an array for each dtype, in memory that a compiled step reads anew each time
+        by_dtype = {p.dtype: np.empty((), p.dtype) for p in self.parameters}
+        self._rates = [by_dtype[p.dtype] for p in self.parameters]
         self.learning_rate = learning_rate
 
     @property
@@ -225,6 +226,7 @@ class Adam(Optimizer):
         beta1, beta2 = self.beta1, self.beta2
         self._powers.data *= np.array([beta1, beta2])
         corrections = 1 - self._powers.data
+        of_dtype = {p.dtype: tuple(corrections.astype(p.dtype)) for p in self.parameters}
         for p, rate, m, v in zip(self.parameters, self._rates, self._means, self._squares):
             gradient = p.grad
             if gradient is not None:
@@ -232,5 +234,5 @@ class Adam(Optimizer):
                 m.data += (1 - beta1) * gradient
                 v.data *= beta2
                 v.data += (1 - beta2) * gradient * gradient
-                of_mean, of_square = corrections.astype(p.dtype)
+                of_mean, of_square = of_dtype[p.dtype]
                 p.data -= rate * (m.data / of_mean) / (np.sqrt(v.data / of_square) + self.epsilon)

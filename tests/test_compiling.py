@@ -87,7 +87,7 @@ def test_the_replay_is_a_flat_list_of_numpy_calls() -> None:
     [(x, y)] = batches(1)
     step(x, y), step(x, y)
     lines = [line.strip() for line in step.source.splitlines()]
-    assert sum(".dot(" in line for line in lines) == 8  # five products of matrices, ½ vᵀv, two biases
+    assert sum(".dot(" in line for line in lines) == 10  # five products of matrices, ½ vᵀv, two biases both ways
     assert not any("Tensor(" in line or "backward" in line for line in lines)
     assert sum(line.startswith("exp(") for line in lines) == 2  # σ and σ' from one pass
 
