@@ -8,7 +8,6 @@ what no result depends on is left out. Before it is trusted, the replay must giv
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from functools import partial, update_wrapper
@@ -201,7 +200,8 @@ class Recording:
             movable = first.movable()
             captured = list(first.tape.captured.values())
             inputs = [
-                x if any(np.may_share_memory(data_of(x), y.array) for y in captured) else copied(x) for x in arrays
+                x if any(np.may_share_memory(data_of(x), memory_now(y)) for y in captured) else copied(x)
+                for x in arrays
             ]
             before = [(y, memory_now(y).copy()) for y in captured if memory_now(y).flags.writeable]
         known = [] if first is None else [t for t, _ in first.tensors]
@@ -210,7 +210,7 @@ class Recording:
         try:
             run = Run(self.step, args, keywords, arrays)
             if first is None:
-                self.first = run
+                self.first = run.without_values()
                 return run.result
             same_calls(first, run)
             if self.program is None:
@@ -312,18 +312,18 @@ class Run:
 
     def movable(self) -> set[int]:
         """The Tensors, by ``id``, whose data nobody else refers to: it may be given another place in memory."""
-        views = Counter(id(x.array.base) for x in self.tape.traced)
-        return {
-            id(t)
-            for t, x in self.tensors  # references: of the Tensor, of x, of its views, of this very call
-            if x.array is t._data and x.array.base is None and getrefcount(x.array) <= 3 + views[id(x.array)]
-        }
+        return {id(t) for t, _ in self.tensors if t._data.base is None and getrefcount(t._data) <= 2}
 
-    def without_values(self, temporary: set[int]) -> Run:
-        """What another run is compared with, without the memory of arrays that this one computed or found."""
+    def without_values(self, temporary: set[int] | None = None) -> Run:
+        """What another run is compared with, without the memory of arrays that this one computed or found.
+
+        Arrays from outside keep the values that they began with; later on only those that are made anew each time.
+        """
         tape, light = Tape(), copy(self)
+        if temporary is None:
+            temporary = {x.index for x in self.tape.traced if x.initial is not None}
         for x in self.tape.traced:
-            kept = x.index in temporary or x.initial is not None and x.owner is None
+            kept = x.initial is not None and (x.owner is None or x.index in temporary and x.array is not x.owner._data)
             y = Traced(tape, x.array if kept else np.broadcast_to(np.empty((), x.dtype), x.shape))
             y.position, y.owner = x.position, x.owner
             y.initial = x.initial if x.initial is None or x.index in temporary else np.empty(0)
@@ -335,6 +335,7 @@ class Run:
         tape.captured = {key: tape.traced[x.index] for key, x in self.tape.captured.items()}
         tape.close()
         light.tape, light.results = tape, lighter(self.results)
+        light.tensors = [(t, lighter(x)) for t, x in self.tensors]
         light.inputs, light.result, light.returned, light.grads = [], None, None, []
         return light
 
@@ -555,6 +556,7 @@ class Program:
         """Where an array lies, and with it the arrays that are its parts."""
         self.arrays[x.index] = memory
         for part in self.parts.get(x.index, ()):
+            assert part.place is not None
             start = part.place[1]
             self.arrays[part.index] = memory[start : start + part.size].reshape(part.shape)
 
@@ -831,12 +833,13 @@ def flat_part(array: Array) -> bool:
 
 def side_by_side(arrays: Sequence[Array]) -> Array | None:
     """The flat array that consists of just these parts of another one, in this order, if they lie so already."""
-    whole = arrays[0].base
+    whole: Any = arrays[0].base
     if not all(flat_part(array) and array.base is whole for array in arrays):
         return None
     starts = [(address(array) - address(whole)) // whole.itemsize for array in arrays]
     ends = [start + array.size for start, array in zip(starts, arrays)]
-    return whole[starts[0] : ends[-1]] if starts[1:] == ends[:-1] else None
+    part: Array = whole[starts[0] : ends[-1]]
+    return part if starts[1:] == ends[:-1] else None
 
 
 def address(array: Array) -> int:

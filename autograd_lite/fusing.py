@@ -8,8 +8,8 @@ places next to each other, and each of the calls is made once, on all of them as
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from heapq import heapify, heappop, heappush
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -156,7 +156,8 @@ def joinable(column: list[Traced]) -> bool:
     """Whether no array has a place yet, or all have theirs next to each other and are all that is there."""
     if all(x.place is None for x in column):
         return len({x.index for x in column}) == len(column)
-    whole, end = column[0].place[0] if column[0].place else None, 0
+    whole: Any = column[0].place[0] if column[0].place else None
+    end = 0
     for x in column:
         if x.place != (whole, end):
             return False

@@ -1,0 +1,217 @@
+"""Calls that a compiled step makes on arrays side by side give what they gave one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import random
+
+import autograd_lite as ag
+import nets
+from autograd_lite import Tensor
+
+Array = np.ndarray[Any, Any]
+X, Y = random((3, 6), -1, 1, 1), random((2, 6), 0, 1, 2)
+OPTIMIZERS: list[Callable[[Any], nets.Optimizer]] = [
+    lambda p: nets.GradientDescent(p, 0.5),
+    lambda p: nets.Momentum(p, 0.5, momentum=0.75),
+    lambda p: nets.Adam(p, 0.125),
+]
+
+
+def descending(net: Any, optimizer: nets.Optimizer) -> Callable[..., Any]:
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        cost = net.cost(x, y)
+        cost.backward()
+        optimizer.step()
+        return cost
+
+    return step
+
+
+def lines(compiled: Any) -> list[str]:
+    """The lines of the newest replay."""
+    source = compiled.source.split("def replay")[-1].split("def accepts")[0]
+    return [line.strip() for line in source.splitlines()[1:]]
+
+
+def assert_same(net: Any, other: Any) -> None:
+    for p, q in zip(net.parameters().values(), other.parameters().values()):
+        np.testing.assert_array_equal(p.data, q.data)
+        np.testing.assert_array_equal(p.grad, q.grad)
+        assert q.grad.base is None or not np.shares_memory(q.grad, q.data)
+
+
+# Optimizers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+@pytest.mark.parametrize("sizes", [[3, 4, 2], [3, 5, 4, 3, 2]])
+def test_every_optimizer_updates_all_parameters_at_once(make: Any, sizes: list[int]) -> None:
+    a, b = nets.MLP(sizes, seed=0), nets.MLP(sizes, seed=0)
+    eager = descending(a, make(a.parameters()))
+    compiled = ag.compile(descending(b, make(b.parameters())))
+    for _ in range(40):
+        assert compiled(X, Y).item() == eager(X, Y).item()
+        assert_same(a, b)
+    assert sum(line.startswith("subtract(w") for line in lines(compiled)) == 1
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_parameters_of_two_dtypes(make: Any) -> None:
+    def parts() -> dict[str, Tensor]:
+        return {
+            name: Tensor(random((2, 3), -1, 1, i), requires_grad=True, dtype=dtype)
+            for i, (name, dtype) in enumerate([("a", "f4"), ("b", "f8"), ("c", "f4"), ("d", "f8")])
+        }
+
+    def step_of(p: dict[str, Tensor]) -> Callable[[], Any]:
+        optimizer = make(p)
+
+        def step() -> Any:
+            optimizer.zero_grad()
+            cost = sum(np.sum((t - i) ** 2) for i, t in enumerate(p.values()))
+            cost.backward()
+            optimizer.step()
+            return cost
+
+        return step
+
+    a, b = parts(), parts()
+    eager, compiled = step_of(a), ag.compile(step_of(b))
+    for _ in range(20):
+        assert compiled().item() == pytest.approx(eager().item(), rel=1e-6)
+        for p, q in zip(a.values(), b.values()):
+            assert p.dtype == q.dtype
+            np.testing.assert_allclose(q.data, p.data, rtol=1e-6 if p.dtype == "f4" else 1e-13)
+
+
+# Whose memory it is ---------------------------------------------------------------------------------------
+
+
+def test_data_that_somebody_holds_stays_where_it_is() -> None:
+    net = nets.TwoLayerNet(3, 4, 2, seed=0)
+    held, row, values = net.w1.data, net.w2.data[0], net.b1.numpy()
+    step = ag.compile(descending(net, nets.GradientDescent(net.parameters(), 0.5)))
+    for _ in range(5):
+        step(X, Y)
+    assert held is net.w1.data and row.base is net.w2.data
+    np.testing.assert_array_equal(row, net.w2.data[0])
+    np.testing.assert_array_equal(values, net.b1.data)
+    assert sum(line.startswith("subtract(w") for line in lines(step)) > 1  # hence one by one
+
+
+def test_data_that_is_replaced_or_held_later_is_followed() -> None:
+    a, b = nets.TwoLayerNet(3, 4, 2, seed=0), nets.TwoLayerNet(3, 4, 2, seed=0)
+    eager = descending(a, nets.GradientDescent(a.parameters(), 0.5))
+    compiled = ag.compile(descending(b, nets.GradientDescent(b.parameters(), 0.5)))
+    for i in range(8):
+        if i in (1, 3, 5):
+            for net in (a, b):
+                net.w2.data = np.full((2, 4), 0.125 * i)
+        if i == 6:
+            held = b.w1.data
+        eager(X, Y), compiled(X, Y)
+        assert_same(a, b)
+    assert held is b.w1.data
+
+
+def test_recordings_of_several_shapes_share_the_memory() -> None:
+    a, b = nets.TwoLayerNet(3, 4, 2, seed=0), nets.TwoLayerNet(3, 4, 2, seed=0)
+    eager = descending(a, nets.Adam(a.parameters(), 0.125))
+    compiled = ag.compile(descending(b, nets.Adam(b.parameters(), 0.125)))
+    memory = None
+    for i in range(24):
+        n = 6 - i % 3
+        assert compiled(X[:, :n], Y[:, :n]).item() == eager(X[:, :n], Y[:, :n]).item()
+        assert_same(a, b)
+        if i >= 12:
+            memory = memory or [p.data.ctypes.data for p in b.parameters().values()]
+            assert memory == [p.data.ctypes.data for p in b.parameters().values()]
+    for replay in compiled.source.split("def replay")[1:]:
+        assert replay.count("subtract(w") == 1
+
+
+def test_steps_on_parts_of_the_parameters_alternate() -> None:
+    a, b = nets.TwoLayerNet(3, 4, 2, seed=0), nets.TwoLayerNet(3, 4, 2, seed=0)
+
+    def steps(net: Any, compile: Callable[..., Any]) -> list[Callable[..., Any]]:
+        p = net.parameters()
+        some = [p, {"b2": p["b2"], "w1": p["w1"]}, {"w2": p["w2"], "b2": p["b2"]}]
+        return [compile(descending(net, nets.GradientDescent(each, 0.25))) for each in some]
+
+    pairs = list(zip(steps(a, lambda step: step), steps(b, ag.compile)))
+    for _ in range(8):
+        for eager, compiled in pairs:
+            for p in (*a.parameters().values(), *b.parameters().values()):
+                p.zero_grad()
+            assert compiled(X, Y).item() == eager(X, Y).item()
+            for p, q in zip(a.parameters().values(), b.parameters().values()):
+                np.testing.assert_array_equal(p.data, q.data)
+
+
+def test_large_arrays_keep_a_call_of_their_own() -> None:
+    net = nets.TwoLayerNet(300, 200, 2, seed=0)
+    step = ag.compile(descending(net, nets.GradientDescent(net.parameters(), 0.5)))
+    for _ in range(3):
+        step(np.ones((300, 4)), np.ones((2, 4)))
+    assert sum(line.startswith("subtract(w") for line in lines(step)) == 2  # w1; b1, w2 and b2
+
+
+# Any order of any calls -----------------------------------------------------------------------------------
+
+UNARY: list[Any] = [np.negative, np.tanh, np.abs, lambda x: 0.5 * x, lambda x: np.minimum(x, 0.25)]
+BINARY: list[Any] = [np.add, np.subtract, np.multiply, np.maximum]
+SHAPES = [(2, 2), (2, 2), (2, 2), (3,), (3,), (1,)]
+
+
+@st.composite
+def programs(draw: Any) -> list[tuple[Any, ...]]:
+    """Instructions on six pieces of state and on what was computed before, most of them on parts of the same shape."""
+    program = []
+    for _ in range(draw(st.integers(3, 14))):
+        kind = draw(st.sampled_from(["unary", "binary", "in place", "product", "across"]))
+        i, j = draw(st.integers(0, 5)), draw(st.integers(0, 5))
+        program.append((kind, i, j, draw(st.integers(0, 4)), draw(st.integers(0, 2))))
+    return program
+
+
+def run(program: list[tuple[Any, ...]], state: list[Tensor], x: Any) -> Any:
+    latest: list[Any] = [t.data for t in state]
+    for kind, i, j, operation, back in program:
+        same = [k for k in range(6) if SHAPES[k] == SHAPES[i]]
+        k = same[j % len(same)]
+        source = latest[k] if back else state[k].data
+        if kind == "unary":
+            latest[i] = UNARY[operation](source)
+        elif kind == "binary":
+            latest[i] = BINARY[operation % 4](latest[i], source)
+        elif kind == "in place":
+            state[i].data -= 0.125 * source
+        elif kind == "across":  # the same calls on all of them
+            for t in state:
+                t.data -= 0.25 * np.tanh(t.data)
+        elif SHAPES[i] == (2, 2):
+            latest[i] = source.dot(np.minimum(x, 1.0))
+        else:
+            latest[i] = source * np.sum(x)
+    return [np.multiply(a, 1.0) for a in latest]
+
+
+@settings(deadline=None, max_examples=300)
+@given(program=programs())
+def test_random_programs(program: list[tuple[Any, ...]]) -> None:
+    a, b = ([Tensor(random(shape, -1, 1, i)) for i, shape in enumerate(SHAPES)] for _ in range(2))
+    compiled = ag.compile(lambda x: run(program, b, x))
+    for seed in range(5):
+        x = random((2, 2), -1, 1, seed)
+        for expected, got in zip(run(program, a, x), compiled(x)):
+            np.testing.assert_array_equal(got, expected)
+        for t, u in zip(a, b):
+            np.testing.assert_array_equal(u.data, t.data)
