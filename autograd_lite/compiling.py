@@ -2,8 +2,8 @@
 
 The first two calls run the step as it is and record it. Where the two recordings agree, every further call
 replays them as a straight function without the step, the graph or the sweep: each NumPy call writes into
-a buffer allocated beforehand, buffers are used again as soon as their content is no longer needed, and
-what no result depends on is left out. Before it is trusted, the replay must give what the step itself gave.
+a buffer allocated beforehand, buffers are used again as soon as their content is no longer needed, calls of
+the same kind are made as one (see `fusing`), and what no result depends on is left out. Before it is trusted, the replay must give what the step itself gave.
 """
 
 from __future__ import annotations
@@ -103,8 +103,9 @@ def compile(step: Callable[..., Any]) -> Compiled:
     Compiled
         Called like the step. It returns what the step returns, Tensors without their history, and leaves in
         `data` and `grad` of the Tensors what the step leaves there; the memory of `grad` is used again at the
-        next call. The first two calls for each combination of shapes and dtypes run the step itself, and so do the 4th,
-        8th, 16th, ..., to see whether it still does the same; `source` shows the replay.
+        next call. Small parameters move to memory where they lie side by side, unless something else refers to
+        their data. The first two calls for each combination of shapes and dtypes run the step itself, and so do
+        the 4th, 8th, 16th, ..., to see whether it still does the same; `source` shows the replay.
 
     Raises
     ------
