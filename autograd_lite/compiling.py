@@ -3,7 +3,8 @@
 The first two calls run the step as it is and record it. Where the two recordings agree, every further call
 replays them as a straight function without the step, the graph or the sweep: each NumPy call writes into
 a buffer allocated beforehand, buffers are used again as soon as their content is no longer needed, calls of
-the same kind are made as one (see `fusing`), and what no result depends on is left out. Before it is trusted, the replay must give what the step itself gave.
+the same kind are made as one (see `fusing`), and what no result depends on is left out. Before it is trusted,
+the replay must give what the step itself gave.
 """
 
 from __future__ import annotations
