@@ -161,21 +161,25 @@ def signature(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, lis
     arrays: list[Any] = []
     for x in leaves((args, keywords)) if keywords else args:
         if type(x) is np.ndarray:
-            key += (x.shape, x.dtype.char)
+            key += (place_of(x, arrays), x.shape, x.dtype.char)
             arrays.append(x)
         elif isinstance(x, (tuple, list, dict)):
             key, arrays = signature(tuple(leaves((args, keywords))), {})
             return (*key, repr(rebuilt((args, keywords), lambda x: 0))), arrays
         elif isinstance(x, Tensor):
-            first = next((i for i, known in enumerate(arrays) if known is x), None)
-            key += (first, x._requires_grad, x._data.shape, x._data.dtype.char)
+            key += (place_of(x, arrays), x._requires_grad, x._data.shape, x._data.dtype.char)
             arrays.append(x)
         elif isinstance(x, np.ndarray):
-            key += (x.shape, x.dtype.char)
+            key += (place_of(x, arrays), x.shape, x.dtype.char)
             arrays.append(x)
         else:
             key += (type(x), x)
     return tuple([*key, *keywords]), arrays
+
+
+def place_of(x: Any, arrays: Sequence[Any]) -> int | None:
+    """Where the same array stands already: handed over twice, it is one array to the step."""
+    return next((i for i, known in enumerate(arrays) if known is x), None)
 
 
 class Recording:
@@ -500,9 +504,10 @@ class Program:
         self.source = self._source(run, calls, results, lines, held)
         exec(self.source, self.names)
         del self.tape, self.parts  # which hold arrays of the run
-        self.replay: Callable[..., Any] = self.names["replay"]
-        self.accepts: Callable[[tuple[Any, ...]], bool] = self.names["accepts"]
-        self.holds: Callable[[], bool] = self.names["holds"]
+        # out of the names that they refer to: no cycle keeps the memory of a step that is dropped
+        self.replay: Callable[..., Any] = self.names.pop("replay")
+        self.accepts: Callable[[tuple[Any, ...]], bool] = self.names.pop("accepts")
+        self.holds: Callable[[], bool] = self.names.pop("holds")
 
     # What is computed, and where ----------------------------------------------------------------------------
 
@@ -733,6 +738,10 @@ class Program:
                 accepted.append(f"x{i}._data.shape == {x.shape} and x{i}._data.dtype is {dtype}")
             else:
                 accepted.append(f"type(x{i}) is ndarray and x{i}.shape == {x.shape} and x{i}.dtype is {dtype}")
+        for i, x in enumerate(run.inputs):  # an array handed over twice is another recording
+            for j, y in enumerate(run.inputs[:i]):
+                if (x.shape, x.dtype) == (y.shape, y.dtype) and i not in tensors and j not in tensors:
+                    accepted.append(f"x{i} {'is' if x.array is y.array else 'is not'} x{j}")
         holds = []
         for thing, name, value in held:
             where = self._constant(thing)

@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from autograd_lite.tracing import Call, Traced, traced_in
 
@@ -102,22 +103,39 @@ def written_to(call: Call) -> Traced:
 
 
 def dependencies(calls: Sequence[Call]) -> tuple[list[set[int]], list[int]]:
-    """The calls that must come after each, and for each the number of those that must come before."""
+    """The calls that must come after each, and for each the number of those that must come before.
+
+    Arrays from outside may share memory, as those of a Tensor and of a detached one do. An input may share it with any of
+    them, at some call if not at this one.
+    """
     after: list[set[int]] = [set() for _ in calls]
     made: dict[int, int] = {}  # where an array is computed, or made as a view
     writer: dict[int, int] = {}  # who has written to memory last, and who has read from it since
     readers: dict[int, list[int]] = defaultdict(list)
+    input_readers: list[int] = []
+    outside_writers: list[int] = []
+    memory = shared_memory(calls)
     for i, call in enumerate(calls):
         before: set[int] = set()
         for x in traced_in((call.args, call.keywords)):
-            before.update(made[y] for y in (x.index, x.root.index) if y in made)
-            before.update(writer[y] for y in [x.root.index] if y in writer)
-            readers[x.root.index].append(i)
+            root = x.root
+            where = memory.get(root.index, root.index)
+            before.update(made[y] for y in (x.index, root.index) if y in made)
+            before.update(writer[y] for y in [where] if y in writer)
+            readers[where].append(i)
+            if root.position is not None:
+                before.update(outside_writers)
+                input_readers.append(i)
         out = written_to(call)
         made.setdefault(out.index, i)
         if out.base is None or call.target is not None:
-            before.update(readers.pop(out.root.index, []), [writer.get(out.root.index, i)])
-            writer[out.root.index] = i
+            root = out.root
+            where = memory.get(root.index, root.index)
+            before.update(readers.pop(where, []), [writer.get(where, i)])
+            writer[where] = i
+            if root.position is not None or root.initial is not None:
+                before.update(input_readers)
+                outside_writers.append(i)
         for j in before - {i}:
             after[j].add(i)
     waits_for = [0] * len(calls)
@@ -125,6 +143,21 @@ def dependencies(calls: Sequence[Call]) -> tuple[list[set[int]], list[int]]:
         for j in later:
             waits_for[j] += 1
     return after, waits_for
+
+
+def shared_memory(calls: Sequence[Call]) -> dict[int, int]:
+    """For arrays from outside that overlap others, the index of one of these, the same for all of them."""
+    found = {x.root.index: x.root for call in calls for x in traced_in((call.args, call.keywords))}
+    outside = [x for x in found.values() if x.initial is not None]
+    spans = sorted((*byte_bounds(x.array), x.index) for x in outside if x.size)
+    memory: dict[int, int] = {}
+    reached, first = -1, -1
+    for low, high, index in spans:
+        if low >= reached:
+            first = index
+        memory[index] = first
+        reached = max(reached, high)
+    return memory
 
 
 def together(calls: list[Call], movable: Callable[[Traced], bool], join: Callable[[list[Traced]], Traced | None]) -> list[Call]:

@@ -85,6 +85,8 @@ def linear(w: Any, a: Any, b: Any = None) -> Any:
 def half_squared_distance_together(a: Any, y: Any) -> tuple[Any, Any]:
     """½ Σ v² and its derivative v = a − y."""
     v = np.subtract(a, y)
+    if v.dtype.kind in "iu":  # whose difference and squares may be too large for them
+        v = np.subtract(a, y, dtype=float)
     entries = v.ravel()
     return entries.dot(entries) / 2, v
 
