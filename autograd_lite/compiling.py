@@ -56,7 +56,7 @@ class Compiled:
             latest = self._latest
             if latest is not None and not keywords and latest.accepts(args):
                 latest.calls += 1
-                if latest.calls != latest.check:
+                if latest.calls < latest.check:
                     return latest.replay(*args)  # most calls; the key below would take 1 µs more
                 return latest.record(args, keywords, list(args))
             key, arrays = signature(args, keywords)
@@ -69,7 +69,7 @@ class Compiled:
             if known.refused is not None:
                 raise NotReplayable(known.refused)
             self._latest = known
-            if known.program is not None and known.calls != known.check:
+            if known.program is not None and known.calls < known.check:
                 return known.program.replay(*arrays)
             return known.record(args, keywords, arrays)
         finally:
@@ -173,8 +173,24 @@ def signature(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, lis
             key += (place_of(x, arrays), x.shape, x.dtype.char)
             arrays.append(x)
         else:
-            key += (type(x), x)
+            key += (type(x), repr(x) if type(x) in BY_VALUE else Same(x))
     return tuple([*key, *keywords]), arrays
+
+
+BY_VALUE = {bool, int, float, complex, str, bytes, type(None)}
+
+
+class Same:
+    """Any other object in a key: it is equal to nothing but itself, whatever it says of that."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
 
 
 def place_of(x: Any, arrays: Sequence[Any]) -> int | None:
@@ -282,6 +298,12 @@ class Run:
     """One run of a step with its tape: results, and what it left in the Tensors."""
 
     def __init__(self, step: Callable[..., Any], args: Any, keywords: Any, arrays: list[Any]) -> None:
+        for x in arrays:
+            if isinstance(x, Tensor) and x._operation is not None:
+                raise NotReplayable(
+                    f"its argument {x.describe()} has a history, which a replay would not follow: pass t.detach(), or "
+                    "compute it in the step"
+                )
         self.tape = tape = Tape()
         self.returned: Any = None
         self.inputs = [tape.input(data_of(x), i) for i, x in enumerate(arrays)]
@@ -307,8 +329,15 @@ class Run:
                 raise NotReplayable(
                     f"it adds to the gradient that {t.describe()} has already; call zero_grad() in the step"
                 )
+        for x in leaves(self.returned):
+            if type(x) is not Traced and type(x) not in BY_VALUE:
+                raise NotReplayable(
+                    f"it returns {type(x).__name__}, and only arrays, Tensors, numbers and texts can be returned, or tuples, "
+                    "lists and dicts of them"
+                )
         self.results: list[Traced] = [x for x in leaves(self.returned) if type(x) is Traced]
         self.results += [grad for _, grad in self.grads]
+        self.plain = [repr(x) for x in leaves(self.returned) if type(x) is not Traced]
         self.kinds = [isinstance(x, Tensor) for x in leaves(returned) if isinstance(x, Tensor) or type(x) in ARRAYS]
         kinds = iter(self.kinds)
         self.result = rebuilt(
@@ -381,6 +410,8 @@ def same_calls(first: Run, second: Run) -> None:
             f"one of two calls does more than the other, beginning with {extra.name}. If gradients accumulate, call "
             f"zero_grad() in the step; {ADVICE}"
         )
+    if first.plain != second.plain:
+        raise NotReplayable(f"it returned {first.plain} in the first call and {second.plain} in the second: {ADVICE}")
     if [x.index for x in first.results] != [x.index for x in second.results]:
         raise NotReplayable(f"it returns other results, or leaves other gradients, in the second call: {ADVICE}")
     second.temporary = {
@@ -469,6 +500,7 @@ def guards(
 
     held = [(thing, name, value) for thing, name, value in variables if now(thing, name) is value]
     held += [(t, "_requires_grad", t._requires_grad) for t, x in run.tensors if x.position is None]
+    held += [(t, "_grad", None) for t, x in run.tensors if x.position is None and t._grad is None]
     return held + [(t, "_grad", None) for t, _ in run.grads if id(t) in without_grad]
 
 
@@ -613,11 +645,12 @@ class Program:
         x, function = call.result, call.function
         args = [self._text(a) for a in numbers_as_arrays(call)]
         before = []
-        column = call.args[-1]
-        if function is np.add and is_small_column(column, x if call.target is None else call.target):
+        column: Any = call.args[-1] if call.args else None
+        out: Any = x if call.target is None else call.target
+        if function is np.add and is_small_column(column, out):
             # a bias: spread by a product and added entry by entry it takes 0.7 µs, with the broadcasting of add 1 µs
-            spread = self._constant(np.empty((len(column.array), call.args[0].shape[1]), column.dtype))
-            ones = self._constant(np.ones((1, call.args[0].shape[1]), column.dtype))
+            spread = self._constant(np.empty(out.shape, column.dtype))
+            ones = self._constant(np.ones((1, out.shape[1]), column.dtype))
             before = [f"{args[-1]}.dot({ones}, {spread})"]
             args[-1] = spread
         named = dict(call.keywords)
@@ -637,12 +670,12 @@ class Program:
             lines = [f"{self._array(x)}.fill({FILLED_WITH[function]})"]
         elif function in COPIES:
             lines = [f"np.copyto({self._array(x)}, {args[0]})"]
-        elif function is np.where:
+        elif function is np.where and getattr(call.args[0], "dtype", None) == bool:
             into = self._array(x)
             lines = [f"np.copyto({into}, {args[2]})", f"np.copyto({into}, {args[1]}, where={args[0]})"]
         elif by_position:
             lines = [f"{name}({', '.join([*args, self._array(x), *keywords])})"]
-        elif function in (np.dot, np.ndarray.dot):  # the method takes 0.1 µs less than the function
+        elif function in (np.dot, np.ndarray.dot) and type(call.args[0]) is Traced:  # the method takes 0.1 µs less
             lines = [f"{args[0]}.dot({args[1]}, {self._array(x)})"]
         elif function in TAKES_OUT or isinstance(getattr(function, "__self__", function), np.ufunc):
             lines = [f"{name}({', '.join([*args, *keywords, f'out={self._array(x)}'])})"]
@@ -716,9 +749,12 @@ class Program:
             body.append(" = ".join(f"{name}._changed" for name in changed) + " = changed()")
         returned = len(run.kinds)
         values = []
+        handed_out: set[int] = set()  # equal results are computed once, but are arrays of their own
         for i, x in enumerate(results):
-            ours = x.base is None and (self.kind[x.index] == FRESH or i >= returned and self.kind[x.index] == BUFFER)
+            kind = self.kind[x.index]
+            ours = x.base is None and (kind == FRESH or i >= returned and kind == BUFFER) and x.index not in handed_out
             values.append(self._array(x) + ("" if ours else ".copy()"))
+            handed_out.add(x.index)
         body += [f"{names[id(t)]}._grad = {value}" for (t, _), value in zip(run.grads, values[returned:])]
         self.names.update(tensor=computed)
         values = [f"tensor({value})" if kind else value for value, kind in zip(values, run.kinds)]
@@ -735,6 +771,7 @@ class Program:
             dtype = self._constant(x.dtype)
             if i in tensors:
                 accepted.append(f"type(x{i}) is Tensor and x{i}._requires_grad is {tensors[i]._requires_grad}")
+                accepted.append(f"x{i}._operation is None")
                 accepted.append(f"x{i}._data.shape == {x.shape} and x{i}._data.dtype is {dtype}")
             else:
                 accepted.append(f"type(x{i}) is ndarray and x{i}.shape == {x.shape} and x{i}.dtype is {dtype}")
@@ -802,7 +839,7 @@ def simplified(calls: Sequence[Call], results: Sequence[Traced]) -> tuple[list[C
                 instead[x.index] = factor
                 continue
             operands = [
-                (y.index, version.get(y.root.index, 0)) if type(y) is Traced else (type(y), y) for y in call.args
+                (y.index, version.get(y.root.index, 0)) if type(y) is Traced else (type(y), repr(y)) for y in call.args
             ]
             same = known.setdefault((call.function, tuple(operands)), x)
             if same is not x and x.index not in viewed:
@@ -829,6 +866,8 @@ def numbers_as_arrays(call: Call) -> Sequence[Any]:
 
     As 0-d arrays they cost 0.15 µs less.
     """
+    if call.function is np.ldexp:  # whose exponent stays an integer
+        return call.args
     dtypes = {x.dtype for x in call.args if type(x) is Traced}
     x = call.result if call.target is None else call.target
     if not isinstance(call.function, np.ufunc) or x is None or x.dtype.kind != "f" or dtypes != {x.dtype}:

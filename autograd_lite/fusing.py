@@ -84,7 +84,7 @@ def kinds_of(calls: Sequence[Call], movable: Callable[[Traced], bool]) -> list[A
                 form = tuple(
                     ("array", x.dtype, made_by.get(x.index)) if type(x) is Traced and x.ndim
                     else x.index if type(x) is Traced
-                    else (type(x), x)
+                    else (type(x), repr(x))
                     for x in call.args
                 )  # fmt: skip
                 kind = (call.function, form, out.dtype, call.target is None, call.quiet)
@@ -192,7 +192,7 @@ def joinable(column: list[Traced]) -> bool:
     whole: Any = column[0].place[0] if column[0].place else None
     end = 0
     for x in column:
-        if x.place != (whole, end):
+        if x.place is None or x.place[0] is not whole or x.place[1] != end:
             return False
         end += x.size
     return end == whole.size

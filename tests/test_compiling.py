@@ -600,3 +600,130 @@ def test_a_compiled_step_follows_the_learning_rate() -> None:
             costs.append(wrapped(x, y).item())
         runs.append(costs)
     assert runs[0] == runs[1]
+
+
+def test_the_same_array_twice_is_another_recording() -> None:
+    step = ag.compile(lambda a, b: a - 2 * b)
+    x, y = np.ones(3), np.full(3, 5.0)
+    for _ in range(4):
+        np.testing.assert_array_equal(step(x, x), -x)
+    for _ in range(4):
+        np.testing.assert_array_equal(step(x, y), x - 2 * y)
+        np.testing.assert_array_equal(step(y, y), -y)
+
+
+def test_equal_gradients_and_results_are_arrays_of_their_own() -> None:
+    a, b = (Tensor([1.0, 2.0], requires_grad=True) for _ in "ab")
+
+    def step(x: Any) -> Any:
+        a.zero_grad(), b.zero_grad()
+        (2 * x * a + 2 * x * b).sum().backward()
+        return x * 2, x * 2
+
+    compiled = ag.compile(step)
+    for _ in range(3):
+        one, other = compiled(np.ones(2))
+    assert not np.shares_memory(a.grad, b.grad) and not np.shares_memory(one, other)
+
+
+def test_a_gradient_that_the_step_would_add_to_is_noticed() -> None:
+    def step_of(w: Tensor) -> Callable[..., Any]:
+        def step(x: Any) -> None:
+            ((w * x) ** 2).sum().backward()
+            w.data -= 0.125 * w.grad
+            w.zero_grad()
+
+        return step
+
+    a, b = (Tensor([1.0, 2.0], requires_grad=True) for _ in "ab")
+    eager, compiled = step_of(a), ag.compile(step_of(b))
+    for i in range(8):
+        if i == 7:
+            (a * a).sum().backward()
+            (b * b).sum().backward()
+        eager(np.ones(2)), compiled(np.ones(2))
+        np.testing.assert_array_equal(b.data, a.data)
+        assert b.grad is None
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x + np.zeros((3, 1)), lambda x: np.sum(a=x), lambda x: x + [1.0, 2.0], lambda x: np.where(x, x, 2.0),
+        lambda x: np.dot(2, x), lambda x: np.dot([[1.0, 2.0], [3.0, 4.0]], x), lambda x: np.ldexp(x, 2),
+    ],
+)  # fmt: skip
+def test_unusual_calls(function: Any) -> None:
+    compiled, x = ag.compile(function), np.array([0.5, 0.0])
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(x), function(x))
+
+
+def test_numbers_and_objects_among_the_arguments_are_told_apart() -> None:
+    step = ag.compile(lambda x, k: np.copysign(x, k))
+    for _ in range(3):
+        assert step(np.ones(1), 0.0) == 1
+        assert step(np.ones(1), -0.0) == -1
+
+    class Equal:
+        def __init__(self, w: float) -> None:
+            self.w = w
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    scaled = ag.compile(lambda x, holder: x * holder.w)
+    for _ in range(4):
+        assert [float(scaled(np.ones(1), h)[0]) for h in map(Equal, (2.0, 3.0))] == [2.0, 3.0]
+
+
+def test_what_cannot_be_returned_or_followed_is_refused() -> None:
+    with pytest.raises(NotReplayable, match="it returns generator"):
+        ag.compile(lambda x: (i for i in x))(np.ones(2))
+    counted = iter(range(9))
+    step = ag.compile(lambda x: (x, next(counted)))
+    step(np.ones(2))
+    with pytest.raises(NotReplayable, match="returned .*0.* in the first call and .*1.* in the second"):
+        step(np.ones(2))
+    w = Tensor([1.0], requires_grad=True)
+    with pytest.raises(NotReplayable, match="has a history"):
+        ag.compile(lambda t: t * 2)(w * 2)
+
+
+def test_the_check_of_a_step_that_raises_is_made_up_for() -> None:
+    scale, fails = [2.0], [False]
+
+    def step(x: Any) -> Any:
+        if fails[0]:
+            raise KeyError("not now")
+        return x * scale[0]
+
+    compiled = ag.compile(step)
+    for _ in range(3):
+        compiled(np.ones(1))
+    fails[0] = True
+    with pytest.raises(KeyError):
+        compiled(np.ones(1))
+    fails[0], scale[0] = False, 3.0
+    with pytest.raises(NotReplayable):
+        for _ in range(20):
+            compiled(np.ones(1))
+
+
+def test_a_dropped_step_leaves_no_cycle() -> None:
+    import gc
+
+    gc.collect()
+    gc.disable()
+    try:
+        net = network()
+        step = ag.compile(net.step)
+        [(x, y)] = batches(1)
+        for _ in range(5):
+            step(x, y)
+        before = len(gc.get_objects())
+        del step
+        freed = before - len(gc.get_objects())
+    finally:
+        gc.enable()
+    assert freed > 20  # the recording and its replay

@@ -164,6 +164,35 @@ def test_large_arrays_keep_a_call_of_their_own() -> None:
     assert sum(line.startswith("subtract(w") for line in lines(step)) == 2  # w1; b1, w2 and b2
 
 
+def test_arrays_that_share_memory_keep_their_order() -> None:
+    w, v = Tensor([[1.0, 2.0]]), Tensor([3.0, 4.0])
+
+    def step(x: Any) -> Any:
+        for t in (w, v):
+            t.data -= 0.5 * np.ones_like(t.data)
+        return x.dot(np.ones(2))
+
+    compiled = ag.compile(step)
+    for _ in range(4):
+        compiled(np.ones((1, 2)))
+    np.testing.assert_array_equal(compiled(w.data), [-2.0])  # the argument is changed before it is read
+
+
+def test_a_detached_tensor_sees_the_update_before_it() -> None:
+    w, v = (Tensor(np.ones((2, 2)), requires_grad=True) for _ in "ab")
+    watched, optimizer = w.detach(), nets.Momentum([w, v], 0.125)
+
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        np.sum(ag.relu(v @ ag.relu(w @ x))).backward()
+        optimizer.step()
+        return np.sum(watched**2)
+
+    compiled = ag.compile(step)
+    for x in (np.zeros((2, 3)), np.zeros((2, 3)), np.ones((2, 3)), np.ones((2, 3)), np.ones((2, 3))):
+        assert compiled(x).item() == pytest.approx(np.sum(w.data**2), rel=1e-14)
+
+
 # Any order of any calls -----------------------------------------------------------------------------------
 
 UNARY: list[Any] = [np.negative, np.tanh, np.abs, lambda x: 0.5 * x, lambda x: np.minimum(x, 0.25)]
