@@ -230,6 +230,12 @@ class Recording:
         without_grad = {id(t) for t in known if t._grad is None}
         variables = variables_of(self.step)
         try:
+            for x in arrays:
+                if isinstance(x, Tensor) and any(value is x for _, _, value in variables):
+                    raise NotReplayable(
+                        f"{x.describe()} is an argument and a variable of the step too: for a replay, what it does with one "
+                        "and what with the other cannot be told apart. Pass the argument as t.detach()"
+                    )
             run = Run(self.step, args, keywords, arrays)
             if first is None:
                 self.first = run.without_values()
@@ -317,6 +323,11 @@ class Run:
             with recording_on(tape):
                 returned = step(*args, **keywords)
                 self.returned = rebuilt(returned, lambda x: as_traced(tape, x))
+                for t, x in list(tape.tensors.values()):  # data that was replaced: a replay writes to the same memory
+                    memory: Any = x
+                    if t._data is not memory:
+                        np.copyto(memory, t._data)
+                        t._data = x.array
         finally:  # what is left in a grad outlives the step
             self.tensors = list(tape.tensors.values())
             grads: list[tuple[Tensor, Any]] = [(t, t._grad) for t, _ in self.tensors]

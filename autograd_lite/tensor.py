@@ -181,8 +181,10 @@ class Tensor:
                 f"{self.dtype} can hold, not by shape {array.shape}, {array.dtype}; "
                 "for other data make another Tensor"
             )
-        if type(array) is not np.ndarray:  # a step is being recorded: its replay writes to the same memory
-            np.copyto(self._data, array)
+        if type(self._data) is not np.ndarray:  # a step is being recorded
+            fresh = np.zeros_like(self._data)
+            np.copyto(fresh, array, casting="same_kind")
+            self._data = fresh
         elif self._operation is None:
             self._data = array.astype(self.dtype)
 

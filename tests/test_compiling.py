@@ -727,3 +727,52 @@ def test_a_dropped_step_leaves_no_cycle() -> None:
     finally:
         gc.enable()
     assert freed > 20  # the recording and its replay
+
+
+def replaced_and_remembered() -> tuple[Callable[..., Any], list[Tensor]]:
+    w = Tensor([1.0, 2.0])
+
+    def step(g: Any) -> Any:
+        old = w.data
+        w.data = w.data - 0.5 * g
+        return w.data - old
+
+    return step, [w]
+
+
+def swapped() -> tuple[Callable[..., Any], list[Tensor]]:
+    a, b = Tensor([1.0, 1.0]), Tensor([2.0, 2.0])
+
+    def step(g: Any) -> None:
+        a.data, b.data = b.data, a.data
+
+    return step, [a, b]
+
+
+def replaced_by_a_constant() -> tuple[Callable[..., Any], list[Tensor]]:
+    w = Tensor([1.0, 2.0])
+
+    def step(g: Any) -> Any:
+        w.data = np.zeros(2)
+        w.data -= g
+        w.data = w.data * 2
+        return w.data + 1
+
+    return step, [w]
+
+
+@pytest.mark.parametrize("make", [replaced_and_remembered, swapped, replaced_by_a_constant])
+def test_replacing_data_leaves_the_old_array_alone(make: Any) -> None:
+    (eager, state), (step, other) = make(), make()
+    compiled = ag.compile(step)
+    for _ in range(7):
+        expected, got = eager(np.ones(2)), compiled(np.ones(2))
+        assert expected is None or np.array_equal(got, expected)
+        for t, u in zip(state, other):
+            np.testing.assert_array_equal(u.data, t.data)
+
+
+def test_an_argument_that_is_a_variable_too_is_refused() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    with pytest.raises(NotReplayable, match="w of shape .* is an argument and a variable of the step"):
+        ag.compile(lambda v: (w * v).sum())(w)
