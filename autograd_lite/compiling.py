@@ -829,6 +829,7 @@ def simplified(calls: Sequence[Call], results: Sequence[Traced]) -> tuple[list[C
     written = {call.target.root.index for call in calls if call.target is not None}
     viewed = {call.result.base.index for call in calls if call.result is not None and call.result.base is not None}
     version: dict[int, int] = {}
+    written_outside = 0  # inputs and arrays from outside may share memory
     instead: dict[int, Traced] = {}
     ones: set[int] = set()
     known: dict[Any, Traced] = {}
@@ -842,6 +843,7 @@ def simplified(calls: Sequence[Call], results: Sequence[Traced]) -> tuple[list[C
         x = call.result
         if call.target is not None:
             version[call.target.root.index] = version.get(call.target.root.index, 0) + 1
+            written_outside += from_outside(call.target)
         elif x is not None and call.function is np.ones_like and x.index not in written:
             ones.add(x.index)
         elif x is not None and isinstance(call.function, np.ufunc) and not call.keywords and x.index not in written:
@@ -850,14 +852,21 @@ def simplified(calls: Sequence[Call], results: Sequence[Traced]) -> tuple[list[C
                 instead[x.index] = factor
                 continue
             operands = [
-                (y.index, version.get(y.root.index, 0)) if type(y) is Traced else (type(y), repr(y)) for y in call.args
-            ]
+                (type(y), repr(y)) if type(y) is not Traced
+                else (y.index, written_outside if from_outside(y) else version.get(y.root.index, 0))
+                for y in call.args
+            ]  # fmt: skip
             same = known.setdefault((call.function, tuple(operands)), x)
             if same is not x and x.index not in viewed:
                 instead[x.index] = same
                 continue
         kept.append(call)
     return kept, current(list(results))
+
+
+def from_outside(x: Traced) -> bool:
+    """Whether an array lies in memory that the step did not allocate."""
+    return x.root.position is not None or x.root.initial is not None
 
 
 def times_one(call: Call, ones: set[int]) -> Traced | None:

@@ -776,3 +776,17 @@ def test_an_argument_that_is_a_variable_too_is_refused() -> None:
     w = Tensor([1.0, 2.0], requires_grad=True, name="w")
     with pytest.raises(NotReplayable, match="w of shape .* is an argument and a variable of the step"):
         ag.compile(lambda v: (w * v).sum())(w)
+
+
+def test_an_argument_that_is_the_data_of_a_tensor_changes_with_it() -> None:
+    w = Tensor([1.0, 2.0])
+
+    def step(x: Any) -> Any:
+        before = x * 2
+        w.data -= 0.5
+        return x * 2 - before
+
+    compiled = ag.compile(step)
+    for _ in range(4):
+        np.testing.assert_array_equal(compiled(np.ones(2)), [0.0, 0.0])
+    np.testing.assert_array_equal(compiled(w.data), [-1.0, -1.0])
