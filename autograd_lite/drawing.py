@@ -184,7 +184,8 @@ def summary(array: Any, options: Options) -> str:
     mean = relative.mean(dtype=float) * largest
     scale, show = notation(np.array([low, high, mean], dtype=float), max(1, options.decimals - 1))
     bars = "".join("▁▂▃▄▅▆▇█"[int(np.ceil(7 * n / counts.max()))] for n in counts)
-    return f"{show(low)} {bars} {show(high)}, mean {show(mean)}{scale}"
+    words = f"{show(low)} {bars} {show(high)}, mean {show(mean)}"
+    return f"({words}){scale}" if scale else words
 
 
 def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
@@ -206,7 +207,7 @@ def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
     def tells(exponent: int) -> bool:
         return smallest >= 0.5 * 10.0 ** max(exponent - decimals, -324)
 
-    exponent = int(np.floor(np.log10(largest)))
+    exponent = int(f"{largest:.{decimals}e}".split("e")[1])  # after rounding: of 9.9999 it is 1
     if min(-1, 1 - decimals) <= exponent < 5 and (tells(0) or exponent > -2 or not tells(exponent)):
         exponent = 0
     common = tells(exponent)
