@@ -14,7 +14,9 @@ from itertools import takewhile
 from typing import Any
 
 from autograd_lite.local_gradient import LocalGradient
-from autograd_lite.naming import dressed, formula, gradient_symbol, history, is_number, readable_names, shape_of
+from autograd_lite.naming import (
+    dressed, formula, gradient_symbol, history, is_number, readable_names, shape_of, times_ten_to,
+)  # fmt: skip
 from autograd_lite.tensor import Tensor
 
 
@@ -65,6 +67,8 @@ def collect(output: Tensor, *, fuse: bool = False, constants: bool = False) -> t
     arrows: list[Arrow] = []
 
     def name(x: Any) -> str:
+        if is_number(x):
+            return re.sub("e([+−][0-9]+)$", lambda power: times_ten_to(int(power[1].replace("−", "-"))), names[id(x)])
         return formula(x, name) if isinstance(x, Tensor) and x in absorbed else dressed(names[id(x)])
 
     def box(x: Any) -> Box:

@@ -20,7 +20,7 @@ import numpy as np
 
 from autograd_lite.boxes import Arrow, Box, collect, folded, wind
 from autograd_lite.derivatives import gradients
-from autograd_lite.naming import SUPERSCRIPTS, check_is_tensor, data_of, history, is_number, number, shape_of
+from autograd_lite.naming import check_is_tensor, data_of, history, is_number, number, shape_of, times_ten_to
 from autograd_lite.stepping import Step, lowered, page, steps_of
 from autograd_lite.tensor import Tensor
 
@@ -146,7 +146,7 @@ def row(*cells: str, right: str = "") -> str:
 
 
 # Graphviz shares out what a table is too wide by among its columns. Here nearly all of it goes.
-FILLER = '<TD COLSPAN="9"></TD>'
+FILLER = '<TD COLSPAN="38"></TD>'
 
 
 def numbers(array: Any, options: Options, color: str) -> str:
@@ -221,10 +221,6 @@ def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
         return number(mantissa, "") + times_ten_to(int(power))
 
     return f" {times_ten_to(exponent)}" if exponent and common else "", show
-
-
-def times_ten_to(exponent: int) -> str:
-    return f"×10{number(exponent, 'd').translate(SUPERSCRIPTS)}"
 
 
 # The dot source -----------------------------------------------------------------------------------------
@@ -353,7 +349,7 @@ class Picture:
                 lines += [row(symbol), row(adjoint)]
             else:
                 lines = [row("", value), row(symbol, adjoint)]
-        rows += [f'<TR><TD COLSPAN="11">{table(*lines, padding=2)}</TD></TR>'] if lines else []
+        rows += [f'<TR><TD COLSPAN="40">{table(*lines, padding=2)}</TD></TR>'] if lines else []
         return table(*rows)
 
     def contents(self, scope: Box, theme: Theme) -> str:

@@ -165,9 +165,15 @@ def number(x: Any, spec: str = ".6g") -> str:
     return re.sub("^-(?=[0.]*$)", "", written).replace("-", "−").replace("inf", "∞")
 
 
+def times_ten_to(exponent: int) -> str:
+    return f"×10{number(exponent, 'd').translate(SUPERSCRIPTS)}"
+
+
 def raised(base: str, exponent: str) -> str:
     """A power: x² where there are raised characters for the exponent, x^k otherwise."""
-    return base + exponent.translate(SUPERSCRIPTS) if re.fullmatch("−?[0-9]+", exponent) else f"{base}^{exponent}"
+    if re.fullmatch("−?[0-9]+", exponent):
+        return base + exponent.translate(SUPERSCRIPTS)
+    return f"{base}^({exponent})" if "×" in exponent else f"{base}^{exponent}"
 
 
 def enclosed(name: str) -> str:

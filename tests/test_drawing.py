@@ -541,6 +541,9 @@ def test_two_tensors_of_one_name_are_two_boxes() -> None:
 
 # Shapes of graphs -------------------------------------------------------------------------------------------
 
+        (lambda x: 1e-8 * x, "C = 1×10⁻⁸ · x", "1×10⁻⁸"),
+        (lambda x: x - 2.5e10, "C = x − 2.5×10¹⁰", "1"),
+        (lambda x: x**1e-7, "C = x^(1×10⁻⁷)", None),
 
 def test_a_graph_of_one_leaf() -> None:
     graph = parsed(ag.draw(Tensor([1.0, 2.0], requires_grad=True, name="w")).source)
