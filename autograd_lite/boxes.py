@@ -143,6 +143,8 @@ def place_leaves(arrows: Sequence[Arrow]) -> None:
         alone = [arrow for arrow in found if not arrow.source.formula and len(uses[arrow.source]) == 1]
         through = [arrow for arrow in found if arrow not in alone]
         through = through or [arrow for arrow in alone if arrow.source.kind == "input"]
+        if any(arrow.source.kind == "number" for arrow in alone):
+            through = through or [arrow for arrow in alone if arrow.source.kind == "parameter"]
         if through:
             middle = found.index(through[0])
             for side, candidates in (("left", found[:middle]), ("right", found[middle + 1 :])):

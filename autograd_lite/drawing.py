@@ -305,8 +305,11 @@ class Picture:
                 rank += beside.get(each, [])
                 drawing.node(each.key, **self.box_attributes(each, theme, step))
             if len(rank) > 1:
-                keys = " ".join(f'"{each.key}"' for each in rank)
-                drawing.body.append(f"{{rank=same {keys}}}\n")
+                together = "{rank=same " + " ".join(f'"{each.key}"' for each in rank) + "}"
+                if any(each.kind == "number" for each in rank):  # which nothing else keeps close by
+                    look = 'label="" style=invis margin=0'
+                    together = f"subgraph cluster_beside_{box.key} {{graph [{look}] {together}}}"
+                drawing.body.append(f"{together}\n")
         drawing.body += ["}\n"] * len(is_open)
 
     def box_attributes(self, box: Box, theme: Theme, step: Step | None) -> dict[str, str]:
