@@ -135,8 +135,9 @@ def font(markup: str, color: str, size: float, style: str = "") -> str:
     return f'<FONT COLOR="{color}" POINT-SIZE="{size:g}">{markup}</FONT>'
 
 
-def table(*rows: str, padding: int = 1) -> str:
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}">{"".join(rows)}</TABLE>'
+def table(*rows: str, padding: int = 1, fill: str = "") -> str:
+    look = f'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}"' + f' BGCOLOR="{fill}"' * bool(fill)
+    return f"<TABLE {look}>{''.join(rows)}</TABLE>"
 
 
 def row(*cells: str, right: str = "") -> str:
@@ -378,17 +379,30 @@ class Picture:
             attributes.update(color=theme.gradient, penwidth="2")
         if arrow.symbol and self.options.local_gradients and not self.is_large:
             color = theme.gradient if arrow.gradient else theme.faint
+            rankdir = DIRECTIONS[self.options.direction] if arrow.side else ""
             # Graphviz sets the middle of a label, not its end, beside an arrow that runs along a vertical rank
-            upright = arrow.side and DIRECTIONS[self.options.direction] in ("LR", "RL")
-            after = NBSP * (len(arrow.symbol) + 2 if upright else 1)
-            label = font(text(f"{NBSP}{arrow.symbol}{after}"), color, 11, "I")
+            before, after = (NBSP * (len(arrow.symbol) + 2 if rankdir == long else 1) for long in ("RL", "LR"))
             value = arrow.gradient.value if arrow.gradient else None
             if self.options.local_gradients == "values" and isinstance(value, np.ndarray) and value.dtype.kind in "fb":
                 if arrow.symbol.endswith(")ᵀ"):  # what is stored is the factor as it is
                     value = value.T if value.ndim < 3 else value.swapaxes(-1, -2)
-                label = table(row(font(NBSP, color, 10), table(row(label), row(numbers(value, self.options, color)))))
+                symbol = font(text(f"{NBSP}{arrow.symbol}{NBSP}"), color, 11, "I")
+                label = self.on_arrow(arrow, f"<TD>{symbol}</TD><TD>{numbers(value, self.options, color)}</TD>", theme)
+            else:
+                label = font(text(before + arrow.symbol + after), color, 11, "I")
             attributes["label"] = f"<{label}>"
         return attributes
+
+    def on_arrow(self, arrow: Arrow, cells: str, theme: Theme) -> str:
+        """A label with a matrix; across an arrow along a vertical rank, which it leaves half its height to the left."""
+        rankdir = DIRECTIONS[self.options.direction]
+        if not arrow.side or rankdir not in ("LR", "RL"):
+            return table(f"<TR>{cells}</TR>")
+        depth = len(arrow.target.scope)
+        fill = theme.scopes[(depth - 1) % len(theme.scopes)] if depth else theme.paper
+        label = f"<TD>{table(f'<TR>{cells}</TR>', fill=fill)}</TD>"
+        height = f'<TD WIDTH="{13 * max(cells.count("<TR>"), 1) + 4}"></TD>'
+        return table(f"<TR>{height}{label}</TR>" if rankdir == "LR" else f"<TR>{label}{height}</TR>")
 
 
 # What one calls -----------------------------------------------------------------------------------------

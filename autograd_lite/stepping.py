@@ -105,7 +105,7 @@ PAGE = Template("""<!DOCTYPE html>
   .used > title + * { stroke: $gradient; }
   .found > title + * { stroke: $gradient; stroke-width: 3; }
   .edge.used path { stroke: $gradient; stroke-width: 2; }
-  .edge.used polygon { stroke: $gradient; fill: $gradient; }
+  .edge.used path + polygon { stroke: $gradient; fill: $gradient; }
 </style>
 <body>
 $svg

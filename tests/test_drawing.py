@@ -266,7 +266,66 @@ def test_values_of_local_gradients_are_those_of_the_symbol() -> None:
     a = Tensor([[0.25, 0.5], [0.75, 1.25], [2.25, 4.25]], name="a")
     picture = ag.draw((w @ a).sum(), local_gradients="values")
     found = texts(svg_groups(picture.pipe("svg"))["edge", "w->t1"])
-    assert found[1:] == [" (a)ᵀ ", *written([[0.25, 0.75, 2.25], [0.5, 1.25, 4.25]])]  # row by row
+    assert found == [" (a)ᵀ ", *written([[0.25, 0.75, 2.25], [0.5, 1.25, 4.25]])]  # row by row
+
+
+def extent(element: Any) -> tuple[float, float, float, float]:
+    """Left, right, top and bottom of all that an element of an svg consists of."""
+    points = []
+    for part in element.iter():
+        if part.tag.endswith("}text"):
+            left = float(part.get("x")), float(part.get("y"))
+            points += [left, (left[0] + float(part.get("textLength") or 0), left[1])]
+        found = re.findall(r"-?[0-9.]+", part.get("points") or part.get("d") or "")
+        points += list(zip(map(float, found[::2]), map(float, found[1::2])))
+    xs, ys = zip(*points)
+    return min(xs), max(xs), min(ys), max(ys)
+
+
+@pytest.mark.parametrize("direction", ["down", "right", "up", "left"])
+def test_values_of_local_gradients_stay_in_their_scope_and_clear_of_arrows(direction: str) -> None:
+    svg = svg_groups(ag.draw(network(), local_gradients="values", direction=direction).pipe("svg"))
+    scopes = [extent(g) for (kind, _), g in svg.items() if kind == "cluster"]
+    for layer in "12":
+        left, right, top, bottom = extent(svg["edge", f"w{layer}->z{layer}"])
+        assert any(x0 < left and right < x1 and y0 < top and bottom < y1 for x0, x1, y0, y1 in scopes)
+    if direction in ("right", "left"):  # the arrow passes below the label
+        path, head, label = list(svg["edge", "w2->z2"])[1:4]
+        (x, _, top, bottom), (left, right, above, below) = extent(path), extent(label)
+        assert left < x < right and abs(x - (left + right) / 2) < 6 and top < above < below < bottom
+        assert label.get("fill") == "#f6f8fa"
+
+
+@pytest.mark.parametrize("direction", ["right", "left"])
+def test_symbols_stand_beside_their_arrows(direction: str) -> None:
+    svg = svg_groups(ag.draw(network(), direction=direction).pipe("svg"))
+    for key in ("w1->z1", "w2->z2", "b1->z1", "b2->z2"):
+        _, path, _, label = svg["edge", key]
+        (x, _, _, _), (left, right, _, _) = extent(path), extent(label)
+        said = str(label.text)
+        space = (right - left) / len(said)
+        assert right - space * (len(said) - len(said.rstrip())) < x or x < left + space * (len(said) - len(said.lstrip()))
+
+
+def test_brackets_are_narrow_also_below_a_long_name() -> None:
+    t = Tensor([[1.5], [2.5]], requires_grad=True, name="a_name_that_is_much_wider_than_its_matrix")
+    box = svg_groups(ag.draw(t.sum()).pipe("svg"))["node", t.name or ""]
+    lines = [extent(part) for part in box if part.tag.endswith("}polyline")]
+    assert len(lines) == 4 and all(right - left < 10 for left, right, _, _ in lines)
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_numbers_stand_beside_what_is_computed_from_them(direction: str) -> None:
+    x, w = (Tensor([1.0, 2.0], requires_grad=True, name=name) for name in "xw")
+    with ag.name_scope("some"):
+        t = 2 * x + 3
+    picture = ag.draw((t * w**2 - 5 * w / 7).sum(), constants=True, direction=direction)
+    svg = svg_groups(picture.pipe("svg"))
+    numbers = [(key, g) for (kind, key), g in svg.items() if kind == "edge" and key.startswith("_")]
+    assert len(numbers) == 5
+    for _, g in numbers:
+        left, right, top, bottom = extent(g[1])
+        assert max(right - left, bottom - top) < 60 and min(right - left, bottom - top) < 1
 
 
 def test_numbers_among_the_operands_are_drawn_on_request() -> None:
@@ -419,6 +478,7 @@ def test_what_to_do_with_too_many_boxes() -> None:
         (1234567.0, ["1.235 ×10⁶"]),
         (-0.00002345, ["−2.345 ×10⁻⁵"]),
         (5e-324, ["4.941 ×10⁻³²⁴"]),
+        (9.99999e-8, ["1.000 ×10⁻⁷"]),
         ([0.0001, -1.5], [" 1.0×10⁻⁴ ", " −1.500 "]),
         ([-0.0001, 1.5], [" −1.0×10⁻⁴ ", " 1.500 "]),
         ([1e-6, 1.0, 3.5], [" 1.0×10⁻⁶ ", " 1.000 ", " 3.500 "]),
@@ -478,10 +538,12 @@ def test_names_in_mathematical_dress() -> None:
     ("make", "head", "symbol"),
     [
         (lambda x: x**2, "C = x²", "2 x"),
-        (9.99999e-8, ["1.000 ×10⁻⁷"]),
         (lambda x: x**-1.0, "C = x⁻¹", None),
         (lambda x: x**0.5, "C = x^0.5", None),
         (lambda x: 3 * x, "C = 3 · x", "3"),
+        (lambda x: 1e-8 * x, "C = 1×10⁻⁸ · x", "1×10⁻⁸"),
+        (lambda x: x - 2.5e10, "C = x − 2.5×10¹⁰", "1"),
+        (lambda x: x**1e-7, "C = x^(1×10⁻⁷)", None),
         (lambda x: x - (-2), "C = x − (−2)", "1"),
         (lambda x: -x, "C = −x", "−1"),
         (lambda x: np.maximum(x, 1.0), "C = maximum(x, 1)", None),
@@ -541,9 +603,6 @@ def test_two_tensors_of_one_name_are_two_boxes() -> None:
 
 # Shapes of graphs -------------------------------------------------------------------------------------------
 
-        (lambda x: 1e-8 * x, "C = 1×10⁻⁸ · x", "1×10⁻⁸"),
-        (lambda x: x - 2.5e10, "C = x − 2.5×10¹⁰", "1"),
-        (lambda x: x**1e-7, "C = x^(1×10⁻⁷)", None),
 
 def test_a_graph_of_one_leaf() -> None:
     graph = parsed(ag.draw(Tensor([1.0, 2.0], requires_grad=True, name="w")).source)
@@ -823,6 +882,8 @@ PROBE = """
     step: document.querySelector("output").textContent,
     found: [...document.querySelectorAll(".node.found title")].map(t => t.textContent),
     used: [...document.querySelectorAll(".used title")].map(t => t.textContent).sort(),
+    red: [...document.querySelectorAll(".edge.used polygon")]
+      .filter(p => getComputedStyle(p).fill === "rgb(179, 38, 30)").length,
     hidden: [...document.querySelectorAll(".node text")]
       .filter(t => t.textContent.includes("∂") && getComputedStyle(t).visibility === "hidden").length,
   });
@@ -841,7 +902,7 @@ PROBE = """
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_the_page_in_a_browser(tmp_path: Path) -> None:
-    page = ag.render(network(), tmp_path / "backprop.html")
+    page = ag.render(network(), tmp_path / "backprop.html", local_gradients="values")
     page.write_text(page.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
     run = subprocess.run(
         [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
@@ -856,6 +917,7 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
     seen = result["seen"]
     assert [look["step"] for look in seen] == [f"{n} of 9" for n in (0, 1, 2, 3, 2, 9, 0, 0, 4)]
     assert [look["hidden"] for look in seen] == [9, 8, 7, 6, 7, 0, 9, 9, 5]
+    assert [look["red"] for look in seen] == [len([key for key in look["used"] if "->" in key]) for look in seen]
     assert seen[3]["equation"] == "∂C/∂z₂ = ∂C/∂a₂ ⊙ σ′(z₂)"
     assert seen[5]["equation"] == "∂C/∂b₁ = Σbatch ∂C/∂z₁"
     assert seen[3]["found"] == ["z2"] and seen[3]["used"] == ["a2", "z2->a2"]
