@@ -32,7 +32,7 @@ DIRECTIONS = {"down": "TB", "right": "LR", "up": "BT", "left": "RL"}
 DIRECTIONS |= {rankdir: rankdir for rankdir in DIRECTIONS.values()}
 WORD_JOINER = "\u2060"  # keeps Graphviz from taking \N for the name of the node; it has no escape for that
 SUBSCRIPT = '<SUB><FONT POINT-SIZE="9">{}</FONT></SUB>'
-NBSP = "\xa0"  # Graphviz leaves common spaces out of account at the end of a line
+NBSP = "\xa0"  # common spaces at the ends of a line are left out of account: in a label, and in the svg of an older version
 SUFFIXES = (".svg", ".png", ".pdf", ".html", ".gv", ".dot")
 
 
@@ -147,7 +147,7 @@ def row(*cells: str, right: str = "") -> str:
 
 
 # Graphviz shares out what a table is too wide by among its columns. Here nearly all of it goes.
-FILLER = '<TD COLSPAN="38"></TD>'
+FILLER = '<TD COLSPAN="9"></TD>'
 
 
 def numbers(array: Any, options: Options, color: str) -> str:
@@ -163,7 +163,7 @@ def numbers(array: Any, options: Options, color: str) -> str:
         return font(show(array[()]) + scale, color, 10)
     height = f'ROWSPAN="{len(matrix)}"' if len(matrix) > 1 else ""
     bracket = f'<TD {height} BORDER="1" COLOR="{color}" WIDTH="4" SIDES="{{}}"></TD>'.format
-    lines = [[f'<TD ALIGN="RIGHT">{font(f" {show(x)} ", color, 10)}</TD>' for x in line] for line in matrix]
+    lines = [[f'<TD ALIGN="RIGHT">{font(f"{NBSP}{show(x)}{NBSP}", color, 10)}</TD>' for x in line] for line in matrix]
     after = f"<TD>{font(scale, color, 10)}</TD>" if scale else ""
     lines[0] = [bracket("LTB"), *lines[0], bracket("RTB"), after, FILLER]
     return table(*(f"<TR>{''.join(line)}</TR>" for line in lines))
@@ -221,7 +221,7 @@ def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
         mantissa, power = f"{x:.{max(decimals - 2, 0)}e}".split("e")
         return number(mantissa, "") + times_ten_to(int(power))
 
-    return f" {times_ten_to(exponent)}" if exponent and common else "", show
+    return f"{NBSP}{times_ten_to(exponent)}" if exponent and common else "", show
 
 
 # The dot source -----------------------------------------------------------------------------------------
@@ -350,10 +350,10 @@ class Picture:
             elif item.ndim == 0:  # all in one line
                 lines = [row(value, font(NBSP * 2, theme.ink, 10) + symbol, adjoint)]
             elif adjoint.startswith("<TABLE") and item.size > 1:  # two matrices, and what the second one is in between
-                lines += [row(symbol), row(adjoint)]
+                lines += [f'<TR><TD ALIGN="LEFT" COLSPAN="11">{symbol}</TD></TR>', row(adjoint)]
             else:
                 lines = [row("", value), row(symbol, adjoint)]
-        rows += [f'<TR><TD COLSPAN="40">{table(*lines, padding=2)}</TD></TR>'] if lines else []
+        rows += [f'<TR><TD COLSPAN="11">{table(*lines, padding=2)}</TD></TR>'] if lines else []
         return table(*rows)
 
     def contents(self, scope: Box, theme: Theme) -> str:
