@@ -229,7 +229,7 @@ class Derivation(Sequence[Step]):
 
     def latex(self) -> str:
         """All lines in an ``aligned`` environment, for mathematics mode. LaTeX needs the package amsmath for it."""
-        groups = [[x.latex.replace(" = ", " &= ", 1) for x in lines] for _, lines in self._sections()]
+        groups = [[re.sub(" ?(= |{:})", r" &\1", x.latex, count=1) for x in lines] for _, lines in self._sections()]
         text = " \\\\[2ex]\n".join(" \\\\[0.5ex]\n".join(lines) for lines in groups)
         return f"\\begin{{aligned}}\n{text}\n\\end{{aligned}}"
 
@@ -255,7 +255,7 @@ def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]
             text = f"{symbols.mark(x)} = {formula(x, symbols.mark)}"
         else:
             kind = "parameter" if getattr(x, "requires_grad", False) else "constant"
-            text = f"{symbols.mark(x)}: {kind} of shape {shape_of(x)}"
+            text = f"{symbols.mark(x)}: {kind}{' of shape ' * bool(np.shape(x))}{shape_of(x)}"
         seen.update(int(key) for _, key in MARK.findall(text))
         found.append(Written(text, symbols))
     return reversed(found)
@@ -276,7 +276,7 @@ def term(g: LocalGradient, u: Formula, symbols: Symbols) -> Formula:
     elif form == REPEATED:
         result = repeated(u, d, g)
     elif form == TRANSPOSED and max(dimensions) <= 2:
-        same = u in (ONE, ONES) or out._static["axes"] in ((), (0,), (0, 1))
+        same = u.body in ("1", ONES.body) or out._static["axes"] in ((), (0,), (0, 1))
         result = u if same else product(form, u=u)
     elif form in (LEFT, RIGHT) and getattr(g.value, "ndim", 2) == 1 and max(dimensions) <= 2:
         d = read(symbol.removesuffix("ᵀ"))  # a vector, which as row or column would be written the same
@@ -309,8 +309,8 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     shape = np.broadcast_shapes(out.shape, d_shape)
     if isinstance(g.value, (int, float)) and g.value == 0 or u == ZERO:
         return ZERO
-    if u == ONES and d_shape == shape:
-        u = ONE
+    if u.body == ONES.body and d_shape == shape:
+        u = ONE._replace(negative=u.negative)
     if "1" in (u.body, d.body) or out.ndim == 0:
         result = juxtaposed(d, u) if d.is_numeral() else juxtaposed(u, d)
     elif u.body.endswith(f" {ONES.body}") and d_shape == shape:
@@ -324,8 +324,8 @@ def repeated(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     """A reduction: u, repeated along the reduced axes, ⊙ d."""
     out, x = g.output, g.parent
     axes = reduced_axes(out)
-    if u == ONES:
-        u = ONE
+    if u.body == ONES.body:
+        u = ONE._replace(negative=u.negative)
     elif len(axes) < x.ndim:
         u = product(f"repeat{axes_named(axes)}({{u}})", u=u) if axes else u
     if np.shape(g.value) == ():  # sum and mean

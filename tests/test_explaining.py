@@ -875,3 +875,20 @@ def test_errors_name_the_offender() -> None:
     net.w2.data = net.w2.data * 2
     with pytest.raises(RuntimeError, match="w2 .* was replaced"):
         ag.chain_rule(cost, net.w1)
+
+
+def test_ones_disappear_from_products_also_behind_a_minus() -> None:
+    M, v = (Tensor(np.ones(shape), requires_grad=True, name=name) for shape, name in (((2, 3), "M"), ((2, 3), "v")))
+    [of_M, of_v] = ag.chain_rule(-np.sum(np.log(M) * v), [M, v]).equations
+    assert str(of_M) == "∂C/∂M = −v ⊙ 1/M" and str(of_v) == "∂C/∂v = −t1"
+    assert str(ag.chain_rule(-np.sum(np.max(M, axis=1)), M).equations[0]) == "∂C/∂M = −[M = max[axis=1]]"
+    assert str(ag.chain_rule(-np.sum(M.T), M).equations[0]) == "∂C/∂M = −𝟏"
+
+
+def test_latex_of_tensors_without_a_name_is_aligned_too() -> None:
+    p, s = Tensor([1.0, 2.0], requires_grad=True), Tensor(2.0, requires_grad=True)
+    derivation = ag.chain_rule(np.sum(p * s * np.ones(2)), [p, s])
+    assert [str(x) for x in derivation.definitions][:2] == ["p1: parameter of shape 2", "p2: parameter"]
+    lines = derivation.latex().splitlines()[1:-1]
+    assert all(line.count("&") == 1 for line in lines)
+    assert lines[-5].startswith(r"p_{2} &{:}\,\operatorname{parameter}")
