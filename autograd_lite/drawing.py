@@ -102,12 +102,16 @@ class Options:
         for option, choices in (
             ("theme", [*THEMES]), ("direction", [*DIRECTIONS]), ("local_gradients", ["symbols", "values", None])
         ):  # fmt: skip
-            if option in options and options[option] not in choices:
-                raise ValueError(f"{option} is one of {', '.join(map(repr, choices))}, not {options[option]!r}")
+            value = options.get(option, choices[0])
+            if not isinstance(value, (str, type(None))) or value not in choices:
+                raise ValueError(f"{option} is one of {', '.join(map(repr, choices))}, not {value!r}")
         for option, least in (("decimals", 0), ("entries", 0), ("max_nodes", 1)):
             value = options.get(option, least)
             if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{option} is a whole number of at least {least}, not {value!r}")
+        for field in fields(cls):
+            if isinstance(field.default, bool) and not isinstance(options.get(field.name, True), (bool, np.bool_)):
+                raise ValueError(f"{field.name} is True or False, not {options[field.name]!r}")
         return cls(**options)
 
 
@@ -541,7 +545,7 @@ def render(
     """
     if not hasattr(output, "pipe"):  # of a finished drawing
         check_is_tensor(output, "a picture")
-    if not isinstance(resolution, (int, float, np.number)) or not 0 < resolution < np.inf:
+    if isinstance(resolution, bool) or not isinstance(resolution, (int, float, np.number)) or not 0 < resolution < np.inf:
         raise ValueError(f"resolution is a positive number of pixels per inch, not {resolution!r}")
     path = Path(path)
     suffix = path.suffix.lower()

@@ -436,6 +436,9 @@ def test_summary_says_what_the_output_is(values: bool) -> None:
         ({"max_nodes": None}, ValueError, "max_nodes is a whole number of at least 1, not None"),
         ({"decimals": -1}, ValueError, "decimals is a whole number of at least 0, not -1"),
         ({"decimals": True}, ValueError, "decimals is a whole number of at least 0, not True"),
+        ({"values": "none"}, ValueError, "values is True or False, not 'none'"),
+        ({"summary": None}, ValueError, "summary is True or False, not None"),
+        ({"local_gradients": np.ones(2)}, ValueError, "local_gradients is one of 'symbols', 'values', None, not array"),
         ({"entries": "all"}, ValueError, "entries is a whole number of at least 0, not 'all'"),
     ],
 )
@@ -455,7 +458,7 @@ def test_only_tensors_are_drawn() -> None:
         ):
             with pytest.raises(TypeError, match=f"a picture needs a Tensor and its history, {says}"):
                 call(wrong)
-    for resolution in (0, -5, "high", float("nan")):
+    for resolution in (0, -5, "high", float("nan"), True):
         with pytest.raises(ValueError, match="resolution is a positive number of pixels per inch, not"):
             ag.render(network(), "a.png", resolution=resolution)  # type: ignore[arg-type]
 
