@@ -103,13 +103,7 @@ def _recorded_adjoints(
 def between(output: Tensor, inputs: Sequence[Tensor]) -> set[Tensor]:
     """The Tensors on paths from `output` to `inputs`: the sweep needs no others."""
     oldest = min((x._order for x in inputs), default=0)
-    reached, stack = {output}, [output]
-    while stack:
-        node = stack.pop()
-        for x, _, value in node._arrows():
-            if value is not None and x not in reached and x._order >= oldest:
-                reached.add(x)
-                stack.append(x)
+    reached = _history(output, oldest)
     needed = set(inputs)
     for node in sorted(reached, key=lambda t: t._order):
         if any(value is not None and x in needed for x, _, value in node._arrows()):
@@ -180,13 +174,13 @@ def _evaluate(f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]
     return _Evaluated(output, variables, differentiable)
 
 
-def _history(output: Tensor) -> set[Tensor]:
-    """`output` and all Tensors with a gradient that it was computed from."""
+def _history(output: Tensor, oldest: int = 0) -> set[Tensor]:
+    """`output` and all Tensors with a gradient that it was computed from, back to the one created as number `oldest`."""
     reached, stack = {output}, [output]
     while stack:
         node = stack.pop()
         for x, _, value in node._arrows():
-            if value is not None and x not in reached:
+            if value is not None and x not in reached and x._order >= oldest:
                 reached.add(x)
                 stack.append(x)
     return reached

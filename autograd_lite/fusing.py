@@ -58,7 +58,7 @@ def fused(calls: Sequence[Call], movable: Callable[[Traced], bool], join: Callab
             kind = min(ready, key=lambda kind: (len(ready[kind]) < remaining[kind], ready[kind][0]))
             group = sorted(ready.pop(kind))
             remaining[kind] -= len(group)
-        done += together([calls[i] for i in group], movable, join)
+        done += together([calls[i] for i in group], join)
         for i in group:
             for j in after[i]:
                 waits_for[j] -= 1
@@ -77,7 +77,7 @@ def kinds_of(calls: Sequence[Call], movable: Callable[[Traced], bool]) -> list[A
     kinds = []
     for call in calls:
         kind = None
-        out = written_to(call)
+        out = call.out
         if isinstance(call.function, np.ufunc) and call.function.signature is None and set(call.keywords) <= {"out"}:
             operands = [x for x in call.args if type(x) is Traced and x.ndim]
             if movable(out) and all(x.shape == out.shape and movable(x) for x in operands):
@@ -94,12 +94,6 @@ def kinds_of(calls: Sequence[Call], movable: Callable[[Traced], bool]) -> list[A
             made_by[out.index] = numbers.setdefault(kind, len(numbers))
         kinds.append(kind)
     return kinds
-
-
-def written_to(call: Call) -> Traced:
-    out = call.result if call.target is None else call.target
-    assert out is not None
-    return out
 
 
 def dependencies(calls: Sequence[Call]) -> tuple[list[set[int]], list[int]]:
@@ -126,14 +120,14 @@ def dependencies(calls: Sequence[Call]) -> tuple[list[set[int]], list[int]]:
             if root.position is not None:
                 before.update(outside_writers)
                 input_readers.append(i)
-        out = written_to(call)
+        out = call.out
         made.setdefault(out.index, i)
         if out.base is None or call.target is not None:
             root = out.root
             where = memory.get(root.index, root.index)
             before.update(readers.pop(where, []), [writer.get(where, i)])
             writer[where] = i
-            if root.position is not None or root.initial is not None:
+            if out.from_outside:
                 before.update(input_readers)
                 outside_writers.append(i)
         for j in before - {i}:
@@ -160,7 +154,7 @@ def shared_memory(calls: Sequence[Call]) -> dict[int, int]:
     return memory
 
 
-def together(calls: list[Call], movable: Callable[[Traced], bool], join: Callable[[list[Traced]], Traced | None]) -> list[Call]:
+def together(calls: list[Call], join: Callable[[list[Traced]], Traced | None]) -> list[Call]:
     """Calls of one kind as one, if their arrays can be joined."""
     if len(calls) == 1:
         return calls
@@ -170,7 +164,7 @@ def together(calls: list[Call], movable: Callable[[Traced], bool], join: Callabl
     if placed is not None:  # in the order in which the arrays lie already
         i = next(i for i, x in enumerate(first.args) if x is placed)
         calls = sorted(calls, key=lambda call: call.args[i].place[1] if call.args[i].place else 0)
-    columns = [[call.args[i] for call in calls] for i in places] + [[written_to(call) for call in calls]]
+    columns = [[call.args[i] for call in calls] for i in places] + [[call.out for call in calls]]
     if not all(map(joinable, columns)) or overlap(columns):
         return calls
     whole = [join(column) for column in columns]

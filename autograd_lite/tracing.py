@@ -39,6 +39,13 @@ class Call(NamedTuple):
     quiet: bool
 
     @property
+    def out(self) -> Traced:
+        """The array that it wrote to, whether that was there before or not."""
+        out = self.result if self.target is None else self.target
+        assert out is not None
+        return out
+
+    @property
     def name(self) -> str:
         return str(getattr(self.function, "__name__", self.function))
 
@@ -207,6 +214,12 @@ class Traced(NDArrayOperatorsMixin):
         while x.base is not None:
             x = x.base
         return x if x.place is None else x.place[0]
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether it lies in memory that the step did not allocate: it is an argument, or was found."""
+        root = self.root
+        return root.position is not None or root.initial is not None
 
     shape = property(lambda self: self.array.shape)
     ndim = property(lambda self: self.array.ndim)

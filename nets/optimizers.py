@@ -226,7 +226,8 @@ class Adam(Optimizer):
         beta1, beta2 = self.beta1, self.beta2
         self._powers.data *= np.array([beta1, beta2])
         corrections = 1 - self._powers.data
-        of_dtype = {p.dtype: tuple(corrections.astype(p.dtype)) for p in self.parameters}
+        dtypes = dict.fromkeys(p.dtype for p in self.parameters)
+        of_dtype = {dtype: tuple(corrections.astype(dtype)) for dtype in dtypes}
         for p, rate, m, v in zip(self.parameters, self._rates, self._means, self._squares):
             gradient = p.grad
             if gradient is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.operation import Edge, general_operation, sum_to
-from autograd_lite.table.linear_algebra import LARGE, matmul
+from autograd_lite.table.linear_algebra import matmul, pull_left, pull_right
 from autograd_lite.tensor import ARRAYS, ONES
 
 
@@ -30,21 +30,11 @@ def linear_forward(w: Any, a: Any, b: Any) -> Any:
     return total
 
 
-def pull_weights(u: Any, a: Any, w: Any, z: Any) -> Any:
-    """∂C/∂w = u aᵀ."""
-    return u.dot(a.T) if w._data.size < LARGE and type(u) is type(a) else u @ a.T
-
-
-def pull_activations(u: Any, w: Any, a: Any, z: Any) -> Any:
-    """∂C/∂a = wᵀ u."""
-    return w.T.dot(u) if a._data.size < LARGE and type(u) is type(w) else w.T @ u
-
-
 _linear = general_operation(
     "linear",
     linear_forward,
-    Edge(lambda w, a, b, z: a, pull_weights, "({1})ᵀ", "{u} {d}"),
-    Edge(lambda w, a, b, z: w, pull_activations, "({0})ᵀ", "{d} {u}"),
+    Edge(lambda w, a, b, z: a, pull_left, "({1})ᵀ", "{u} {d}"),
+    Edge(lambda w, a, b, z: w, pull_right, "({0})ᵀ", "{d} {u}"),
     Edge(lambda w, a, b, z: 1, lambda u, d, b, z: sum_to(u, b._data.shape), "1"),
     keywords=False,
 )
