@@ -100,7 +100,7 @@ def dependencies(calls: Sequence[Call]) -> tuple[list[set[int]], list[int]]:
     """The calls that must come after each, and for each the number of those that must come before.
 
     Arrays from outside may share memory, as those of a Tensor and of a detached one do. An input may share it with any of
-    them, at some call if not at this one.
+    them, at some call if not at this one; a call that writes to an input stays where it is.
     """
     after: list[set[int]] = [set() for _ in calls]
     made: dict[int, int] = {}  # where an array is computed, or made as a view
@@ -109,8 +109,9 @@ def dependencies(calls: Sequence[Call]) -> tuple[list[set[int]], list[int]]:
     input_readers: list[int] = []
     outside_writers: list[int] = []
     memory = shared_memory(calls)
+    into_inputs: list[int] = []
     for i, call in enumerate(calls):
-        before: set[int] = set()
+        before: set[int] = set(into_inputs[-1:])
         for x in traced_in((call.args, call.keywords)):
             root = x.root
             where = memory.get(root.index, root.index)
@@ -127,7 +128,10 @@ def dependencies(calls: Sequence[Call]) -> tuple[list[set[int]], list[int]]:
             where = memory.get(root.index, root.index)
             before.update(readers.pop(where, []), [writer.get(where, i)])
             writer[where] = i
-            if out.from_outside:
+            if root.position is not None:
+                before.update(range(i))
+                into_inputs.append(i)
+            elif out.from_outside:
                 before.update(input_readers)
                 outside_writers.append(i)
         for j in before - {i}:

@@ -193,6 +193,25 @@ def test_a_detached_tensor_sees_the_update_before_it() -> None:
         assert compiled(x).item() == pytest.approx(np.sum(w.data**2), rel=1e-14)
 
 
+def test_an_argument_that_is_written_to_may_be_the_data_of_a_tensor() -> None:
+    def step_of(w: Tensor, v: Tensor) -> Callable[..., Any]:
+        def step(x: Any) -> Any:
+            slopes = np.tanh(np.tanh(w.data)), np.tanh(np.tanh(v.data))
+            product = v.data.dot(slopes[0]) + v.data.dot(slopes[1])
+            np.add(x, 1.0, out=x)  # after the products, though all that it needs is there before
+            return product
+
+        return step
+
+    (w, v), (p, q) = ([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])] for _ in "ab")
+    eager, compiled = step_of(w, v), ag.compile(step_of(p, q))
+    for _ in range(4):
+        np.testing.assert_array_equal(compiled(np.zeros(2)), eager(np.zeros(2)))
+    for _ in range(2):
+        np.testing.assert_array_equal(compiled(q.data), eager(v.data))
+        np.testing.assert_array_equal(q.data, v.data)
+
+
 # Any order of any calls -----------------------------------------------------------------------------------
 
 UNARY: list[Any] = [np.negative, np.tanh, np.abs, lambda x: 0.5 * x, lambda x: np.minimum(x, 0.25)]
