@@ -8,30 +8,30 @@ operations (`autograd_lite.table`) knows the derivatives, `backward` sweeps, and
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from autograd_lite.tensor import Tensor, as_tensor  # isort: skip
+from autograd_lite.engine.tensor import Tensor, as_tensor  # isort: skip
 from autograd_lite.table.elementwise import relu, sigmoid, softplus
 from autograd_lite.table.reductions import log_softmax, logsumexp, softmax
 from autograd_lite.table.networks import half_squared_distance, linear
-import autograd_lite.numpy_functions
-from autograd_lite.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from autograd_lite.local_gradient import LocalGradient
-from autograd_lite.own_operations import elementwise, operation
-from autograd_lite.recording import enable_grad, name_scope, no_grad
+import autograd_lite.table.numpy_functions
+from autograd_lite.engine.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd_lite.engine.local_gradient import LocalGradient
+from autograd_lite.table.own_operations import elementwise, operation
+from autograd_lite.engine.recording import enable_grad, name_scope, no_grad
 
 if TYPE_CHECKING:
-    from autograd_lite.comparing import Comparison, GradientMismatch, check_gradients, compare, numerical_gradient
-    from autograd_lite.compiling import Compiled, compile
-    from autograd_lite.drawing import draw, draw_steps, render
-    from autograd_lite.explaining import chain_rule
-    from autograd_lite.tracing import NotReplayable
+    from autograd_lite.comparing.comparison import Comparison, GradientMismatch, check_gradients, compare, numerical_gradient
+    from autograd_lite.compiling.compiled import Compiled, compile
+    from autograd_lite.drawing.picture import draw, draw_steps, render
+    from autograd_lite.writing.derivation import chain_rule
+    from autograd_lite.compiling.tracing import NotReplayable
 
 # What is built on the engine is imported when it is first asked for: half of the time that `import autograd_lite` took.
 _LATER = {
-    "comparing": ["Comparison", "GradientMismatch", "check_gradients", "compare", "numerical_gradient"],
-    "compiling": ["Compiled", "compile"],
-    "drawing": ["draw", "draw_steps", "render"],
-    "explaining": ["chain_rule"],
-    "tracing": ["NotReplayable"],
+    "comparing.comparison": ["Comparison", "GradientMismatch", "check_gradients", "compare", "numerical_gradient"],
+    "compiling.compiled": ["Compiled", "compile"],
+    "drawing.picture": ["draw", "draw_steps", "render"],
+    "writing.derivation": ["chain_rule"],
+    "compiling.tracing": ["NotReplayable"],
 }
 
 

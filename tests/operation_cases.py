@@ -14,7 +14,7 @@ import numpy as np
 from oracles import Array, random, scattered
 
 import autograd_lite as ag
-from autograd_lite.tensor import TABLE, Tensor
+from autograd_lite.engine.tensor import TABLE, Tensor
 
 
 class Case(NamedTuple):

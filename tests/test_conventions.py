@@ -15,7 +15,7 @@ from operation_cases import CASES, Case, outputs
 from oracles import assert_close
 
 import autograd_lite as ag
-from autograd_lite.tensor import TABLE, Tensor
+from autograd_lite.engine.tensor import TABLE, Tensor
 
 inf, nan = np.inf, np.nan
 NUMPY_2 = int(np.__version__.split(".")[0]) >= 2

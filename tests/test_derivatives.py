@@ -13,8 +13,8 @@ from operation_cases import CASES, Case, outputs, seed_of
 from oracles import Array, along, assert_close, gradient, hessian, mixed_along, random
 
 import autograd_lite as ag
-import autograd_lite.derivatives
-from autograd_lite.tensor import Tensor
+import autograd_lite.engine.derivatives
+from autograd_lite.engine.tensor import Tensor
 
 # grad and value_and_grad ------------------------------------------------------------------------------------
 
@@ -339,13 +339,13 @@ def test_a_function_that_returns_an_argument_or_uses_it_twice() -> None:
 @pytest.fixture
 def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counted: list[int] = []
-    real = autograd_lite.derivatives.sweep
+    real = autograd_lite.engine.derivatives.sweep
 
     def counting(*args: Any, **keywords: Any) -> Any:
         counted.append(1)
         return real(*args, **keywords)
 
-    monkeypatch.setattr(autograd_lite.derivatives, "sweep", counting)
+    monkeypatch.setattr(autograd_lite.engine.derivatives, "sweep", counting)
     return counted
 
 
@@ -529,7 +529,7 @@ def test_an_error_in_the_function_leaves_nothing_behind() -> None:
 
     with pytest.raises(KeyError, match="mine"):
         ag.grad(lambda x: ag.grad(broken)(x))(1.0)
-    assert not autograd_lite.recording.differentiated.get()
+    assert not autograd_lite.engine.recording.differentiated.get()
     with ag.no_grad(), pytest.raises(KeyError):
         ag.grad(broken)(1.0)
     assert (Tensor(1.0, requires_grad=True) * 2).requires_grad

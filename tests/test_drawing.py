@@ -24,7 +24,7 @@ import autograd_lite as ag
 from autograd_lite import Tensor
 
 pytest.importorskip("graphviz")
-rendering = pytest.importorskip("autograd_lite.rendering")
+rendering = pytest.importorskip("autograd_lite.drawing.rendering")
 if shutil.which("dot") is None and not rendering.has_bundled_graphviz():
     pytest.skip("there is no Graphviz to draw with", allow_module_level=True)
 

@@ -13,9 +13,9 @@ from operation_cases import CASES, Case, outputs, seed_of
 from oracles import Array, along, assert_close, random
 
 import autograd_lite as ag
-from autograd_lite.explaining import Derivation, Step, Term
-from autograd_lite.notation import latex_name
-from autograd_lite.tensor import Tensor
+from autograd_lite.writing.derivation import Derivation, Step, Term
+from autograd_lite.writing.notation import latex_name
+from autograd_lite.engine.tensor import Tensor
 from nets import TwoLayerNet, closed_form
 
 # A reader of formulas ----------------------------------------------------------------------------------------

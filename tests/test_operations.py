@@ -14,7 +14,7 @@ from operation_cases import BINARY, CASES, COMPARING, Case, apart, outputs, seed
 from oracles import Array, along, assert_close, gradient, mixed_along, precise, random
 
 import autograd_lite as ag
-from autograd_lite.tensor import TABLE, Tensor
+from autograd_lite.engine.tensor import TABLE, Tensor
 
 FIRST, SECOND = 1e-9, 1e-7  # what numerical differentiation is good for
 

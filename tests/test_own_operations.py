@@ -10,7 +10,7 @@ import pytest
 from oracles import along, assert_close, gradient, hessian, random
 
 import autograd_lite as ag
-from autograd_lite.tensor import TABLE, Tensor
+from autograd_lite.engine.tensor import TABLE, Tensor
 
 X = np.array([0.5, -1.25, 2.0])
 

@@ -18,7 +18,7 @@ from operation_cases import outputs, seed_of
 from oracles import Array, along, assert_close, mixed_along, random, scattered
 
 import autograd_lite as ag
-from autograd_lite.tensor import Tensor
+from autograd_lite.engine.tensor import Tensor
 
 examples = settings(max_examples=100, deadline=None, derandomize=True)
 shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3)

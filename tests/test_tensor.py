@@ -18,7 +18,7 @@ from operation_cases import CASES, Case, outputs, seed_of
 from oracles import random
 
 import autograd_lite as ag
-from autograd_lite.tensor import TABLE, Tensor
+from autograd_lite.engine.tensor import TABLE, Tensor
 
 # Construction -----------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.operation import Edge, Rule, elementwise_operation, general_operation, masked
+from autograd_lite.engine.operation import Edge, Rule, elementwise_operation, general_operation, masked
 
 
 def quiet(rule: Rule) -> Rule:

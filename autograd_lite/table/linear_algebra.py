@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.operation import Edge, constant, general_operation, register, sum_to
+from autograd_lite.engine.operation import Edge, constant, general_operation, register, sum_to
 from autograd_lite.table.elementwise import slope_of_abs
 from autograd_lite.table.reductions import euclidean_norm, max_, min_, reduction_operation, sum_
 from autograd_lite.table.shapes import _place, data_of
-from autograd_lite.tensor import ARRAYS, Tensor
+from autograd_lite.engine.tensor import ARRAYS, Tensor
 
 Array = np.ndarray[Any, Any]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.operation import Edge, general_operation, sum_to
+from autograd_lite.engine.operation import Edge, general_operation, sum_to
 from autograd_lite.table.linear_algebra import matmul, pull_left, pull_right
-from autograd_lite.tensor import ARRAYS, ONES
+from autograd_lite.engine.tensor import ARRAYS, ONES
 
 
 class NotOneLayer(Exception):

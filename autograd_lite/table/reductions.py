@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.table.elementwise import quiet, unless_zero
-from autograd_lite.operation import Edge, Operation, applied, kept_shape, register, spread
-from autograd_lite.tensor import TABLE
+from autograd_lite.engine.operation import Edge, Operation, applied, kept_shape, register, spread
+from autograd_lite.engine.tensor import TABLE
 
 
 def reduction_operation(

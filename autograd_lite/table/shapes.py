@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.operation import (
+from autograd_lite.engine.operation import (
     Edge,
     Operation,
     applied,
@@ -21,7 +21,7 @@ from autograd_lite.operation import (
     register,
     sum_to,
 )
-from autograd_lite.tensor import TABLE, Tensor
+from autograd_lite.engine.tensor import TABLE, Tensor
 
 LINEAR = "{d}ᵀ {u}"  # how the transpose of a linear map is written
 

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import recording
-from autograd_lite.fusing import LARGEST, fused
-from autograd_lite.recording import differentiated
-from autograd_lite.tensor import ARRAYS, ONES, Array, Tensor, computed
-from autograd_lite.tracing import (
+from autograd_lite.engine import recording
+from autograd_lite.compiling.fusing import LARGEST, fused
+from autograd_lite.engine.recording import differentiated
+from autograd_lite.engine.tensor import ARRAYS, ONES, Array, Tensor, computed
+from autograd_lite.compiling.tracing import (
     ADVICE,
     Call,
     NotReplayable,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.operation import PLAIN, Edge, Operation, applied, elementwise_operation, register, with_result
-from autograd_lite.tensor import ARRAYS, TABLE, Tensor
+from autograd_lite.engine.operation import PLAIN, Edge, Operation, applied, elementwise_operation, register, with_result
+from autograd_lite.engine.tensor import ARRAYS, TABLE, Tensor
 
 
 def elementwise(

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd_lite.derivatives import jacobian
-from autograd_lite.recording import no_grad
-from autograd_lite.tensor import Array, Tensor, as_tensor
+from autograd_lite.engine.derivatives import jacobian
+from autograd_lite.engine.recording import no_grad
+from autograd_lite.engine.tensor import Array, Tensor, as_tensor
 
 Gradients = Mapping[Any, Any] | Sequence[Any] | npt.ArrayLike | Tensor
 
@@ -471,7 +471,7 @@ def check_gradients(
     >>> ag.check_gradients(wrong, 0.0)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    autograd_lite.comparing.GradientMismatch: the derivative of wrong with respect to argument 0: numerical ...
+    autograd_lite.comparing.comparison.GradientMismatch: the derivative of wrong with respect to argument 0: numerical ...
     """
     if order < 1:
         raise ValueError(f"order is 1 for the gradient, 2 for its derivative too, and so on; not {order}")

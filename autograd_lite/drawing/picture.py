@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.boxes import Arrow, Box, collect, folded, wind
-from autograd_lite.derivatives import gradients
-from autograd_lite.naming import check_is_tensor, data_of, history, is_number, number, shape_of, times_ten_to
-from autograd_lite.stepping import Step, lowered, page, steps_of
-from autograd_lite.tensor import Tensor
+from autograd_lite.drawing.boxes import Arrow, Box, collect, folded, wind
+from autograd_lite.engine.derivatives import gradients
+from autograd_lite.writing.naming import check_is_tensor, data_of, history, is_number, number, shape_of, times_ten_to
+from autograd_lite.drawing.stepping import Step, lowered, page, steps_of
+from autograd_lite.engine.tensor import Tensor
 
 if TYPE_CHECKING:
-    from autograd_lite.rendering import Drawing
+    from autograd_lite.drawing.rendering import Drawing
 
 SERIF = "STIX Two Text,Times New Roman,Liberation Serif,Times,DejaVu Serif,serif"
 DIRECTIONS = {"down": "TB", "right": "LR", "up": "BT", "left": "RL"}
@@ -248,7 +248,7 @@ class Picture:
 
     def drawing(self, step: Step | None = None, equations: Sequence[str] = ()) -> Drawing:
         """The dot source; at a step of the sweep, with the adjoints that are known by then."""
-        from autograd_lite.rendering import Drawing
+        from autograd_lite.drawing.rendering import Drawing
 
         theme = THEMES[self.options.theme]
         drawing = Drawing(

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite import recording
+from autograd_lite.engine import recording
 
 if TYPE_CHECKING:
-    from autograd_lite.tensor import Tensor
+    from autograd_lite.engine.tensor import Tensor
 
 
 def sweep(

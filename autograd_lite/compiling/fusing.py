@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from autograd_lite.tracing import Call, Traced, traced_in
+from autograd_lite.compiling.tracing import Call, Traced, traced_in
 
 LARGEST = 2**15
 """Entries up to which an array takes part. Beyond, a call of its own costs nothing to speak of, and cache is short."""

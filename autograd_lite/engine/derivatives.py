@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.backward import as_dtype, owned, sweep
-from autograd_lite.recording import differentiated, enable_grad
-from autograd_lite.tensor import TABLE, Array, Tensor, as_tensor
+from autograd_lite.engine.backward import as_dtype, owned, sweep
+from autograd_lite.engine.recording import differentiated, enable_grad
+from autograd_lite.engine.tensor import TABLE, Array, Tensor, as_tensor
 
 
 def gradients(

@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from autograd_lite import recording
-from autograd_lite.backward import owned, sweep
-from autograd_lite.local_gradient import LocalGradient
-from autograd_lite.recording import creation, differentiated
+from autograd_lite.engine import recording
+from autograd_lite.engine.backward import owned, sweep
+from autograd_lite.engine.local_gradient import LocalGradient
+from autograd_lite.engine.recording import creation, differentiated
 
 Array = np.ndarray[Any, Any]
 

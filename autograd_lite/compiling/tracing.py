@@ -20,8 +20,8 @@ from weakref import ref
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from autograd_lite.operation import PLAIN
-from autograd_lite.tensor import ARRAYS, Array, Tensor
+from autograd_lite.engine.operation import PLAIN
+from autograd_lite.engine.tensor import ARRAYS, Array, Tensor
 
 
 class NotReplayable(TypeError):

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.local_gradient import SMALL, SUBSCRIPTS, LocalGradient, settings
-from autograd_lite.operation import kept_shape
-from autograd_lite.tensor import Array, Tensor
+from autograd_lite.engine.local_gradient import SMALL, SUBSCRIPTS, LocalGradient, settings
+from autograd_lite.engine.operation import kept_shape
+from autograd_lite.engine.tensor import Array, Tensor
 
 SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LETTERS = (

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from autograd_lite.recording import state as recording_state
-from autograd_lite.tensor import ARRAYS, TABLE, Tensor, computed, refuse_tensors_in
+from autograd_lite.engine.recording import state as recording_state
+from autograd_lite.engine.tensor import ARRAYS, TABLE, Tensor, computed, refuse_tensors_in
 
 current = recording_state.get
 Rule = Callable[..., Any]

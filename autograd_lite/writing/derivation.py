@@ -19,18 +19,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd_lite.backward import as_dtype, sweep
-from autograd_lite.derivatives import between
-from autograd_lite.local_gradient import LocalGradient, settings
-from autograd_lite.naming import (
+from autograd_lite.engine.backward import as_dtype, sweep
+from autograd_lite.engine.derivatives import between
+from autograd_lite.engine.local_gradient import LocalGradient, settings
+from autograd_lite.writing.naming import (
     axes_named, check_is_tensor, formula, gradient_symbol, is_number, items, number, readable_names, reduced_axes, shape_of,
 )  # fmt: skip
-from autograd_lite.notation import (
+from autograd_lite.writing.notation import (
     MARK, ONE, ONES, ZERO, Formula, as_latex, as_text, filled, juxtaposed, latex_name, outer, product, read,
     summed, total,
 )  # fmt: skip
-from autograd_lite.operation import broadcast_axes
-from autograd_lite.tensor import Array, Tensor
+from autograd_lite.engine.operation import broadcast_axes
+from autograd_lite.engine.tensor import Array, Tensor
 
 ELEMENTWISE, LINEAR, SAME, TRANSPOSED, REPEATED = "{u} ⊙ {d}", "{d}ᵀ {u}", "{u}", "({u})ᵀ", "repeat({u}) ⊙ {d}"
 LEFT, RIGHT = "{u} {d}", "{d} {u}"

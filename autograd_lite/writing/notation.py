@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from autograd_lite.naming import GREEK, over
+from autograd_lite.writing.naming import GREEK, over
 
 SUM, SIGN, ENTRYWISE, MAP, PRODUCT, ATOM = range(6)
 """How tightly operators bind: a + b, Σ a and a ⊗ b, a ⊙ b, mapᵀ a, a b or a/b, and what needs no parentheses."""

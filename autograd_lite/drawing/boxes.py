@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from autograd_lite.local_gradient import LocalGradient
-from autograd_lite.naming import (
+from autograd_lite.engine.local_gradient import LocalGradient
+from autograd_lite.writing.naming import (
     dressed, formula, gradient_symbol, history, is_number, readable_names, shape_of, times_ten_to,
 )  # fmt: skip
-from autograd_lite.tensor import Tensor
+from autograd_lite.engine.tensor import Tensor
 
 
 @dataclass(eq=False)

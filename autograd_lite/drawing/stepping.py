@@ -14,13 +14,13 @@ from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from autograd_lite.boxes import Arrow, Box
-from autograd_lite.explaining import chain_rule
-from autograd_lite.naming import dressed, history
-from autograd_lite.tensor import Tensor
+from autograd_lite.drawing.boxes import Arrow, Box
+from autograd_lite.writing.derivation import chain_rule
+from autograd_lite.writing.naming import dressed, history
+from autograd_lite.engine.tensor import Tensor
 
 if TYPE_CHECKING:
-    from autograd_lite.drawing import Theme
+    from autograd_lite.drawing.picture import Theme
 
 
 APOSTROPHE = "\ue000"  # of a name, while those of derivatives become primes

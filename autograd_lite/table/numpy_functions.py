@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.operation import register
+from autograd_lite.engine.operation import register
 from autograd_lite.table.reductions import max_, mean, min_, sum_
 from autograd_lite.table.shapes import data_of, settings
-from autograd_lite.tensor import DISPATCH, TABLE, Tensor
+from autograd_lite.engine.tensor import DISPATCH, TABLE, Tensor
 
 # Functions whose results are booleans, integers, shapes or text, or that only look at the dtype.
 PLAIN_FUNCTIONS = {
