@@ -42,6 +42,16 @@ def on_arrays(function: Callable[..., Result]) -> Callable[..., Result]:
     return plain
 
 
+def refuse_a_batch(equation: str, **columns: Array) -> None:
+    """Some equations are the local gradients of one sample; over a batch there is one such array for each sample."""
+    for name, column in columns.items():
+        if column.ndim != 2 or column.shape[1] != 1:
+            raise ValueError(
+                f"{equation} is for one sample: {name} is a column of shape (units, 1), not an array of shape "
+                f"{column.shape}; call it for each sample i of a batch, with {name}[:, [i]]"
+            )
+
+
 # Forward ----------------------------------------------------------------------------------------------------
 
 
@@ -100,6 +110,7 @@ def eq_b_3(a1: Array) -> Array:
     -------
     array, shape (1, n1)
     """
+    refuse_a_batch("eq_b_3", a1=a1)
     return a1.T
 
 
@@ -115,6 +126,7 @@ def eq_b_4(z2: Array, a1: Array) -> Array:
     -------
     array, shape (n2, n1)
     """
+    refuse_a_batch("eq_b_4", z2=z2, a1=a1)
     return sigma_prime(z2) @ eq_b_3(a1)
 
 
@@ -174,6 +186,7 @@ def eq_4_1(z1: Array, a0: Array) -> Array:
     -------
     array, shape (n1, n0)
     """
+    refuse_a_batch("eq_4_1", z1=z1, a0=a0)
     return sigma_prime(z1) @ a0.T
 
 
@@ -195,6 +208,7 @@ def eq_4_3(w2: Array, z2: Array) -> Array:
     -------
     array, shape (n2, n1)
     """
+    refuse_a_batch("eq_4_3", z2=z2)
     return np.diag(sigma_prime(z2)[:, 0]) @ w2
 
 

@@ -486,3 +486,22 @@ def test_closed_form_refuses_what_does_not_fit() -> None:
         closed_form.gradients(case.net_, case.x_.T, case.y_)
     with pytest.raises(ValueError, match=r"y has shape \(2, 1\), expected the shape \(2, 5\)"):
         closed_form.gradients(case.net_, case.x_, case.y_[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("equation", "widths", "batched"), [("eq_b_3", "3", "a1"), ("eq_b_4", "23", "z2"), ("eq_4_1", "34", "z1")]
+)
+def test_local_gradients_of_one_sample_refuse_a_batch(equation: str, widths: str, batched: str) -> None:
+    """They answered with a sum over the batch, or with the first sample."""
+    function = getattr(closed_form, equation)
+    one = function(*(np.ones((int(n), 1)) for n in widths))
+    assert one.shape == ((1, 3) if equation == "eq_b_3" else (int(widths[0]), int(widths[1])))
+    for shape in ((5,), ()):
+        with pytest.raises(ValueError, match=rf"{equation} is for one sample: {batched} .*for each sample i"):
+            function(*(np.ones((int(n), *shape)) for n in widths))
+
+
+def test_eq_4_3_refuses_a_batch() -> None:
+    assert closed_form.eq_4_3(np.ones((2, 3)), np.ones((2, 1))).shape == (2, 3)
+    with pytest.raises(ValueError, match=r"eq_4_3 is for one sample: z2 .* not an array of shape \(2, 5\)"):
+        closed_form.eq_4_3(np.ones((2, 3)), np.ones((2, 5)))
