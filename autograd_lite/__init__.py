@@ -43,6 +43,13 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'autograd_lite' has no attribute {name!r}")
 
 
+def _write(gradient: LocalGradient, what: str) -> str:
+    return str(getattr(import_module("autograd_lite.writing.recorded"), what)(gradient))
+
+
+LocalGradient.write = _write
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 

@@ -14,7 +14,10 @@ from oracles import Array, along, assert_close, random
 
 import autograd_lite as ag
 from autograd_lite.writing.derivation import Derivation, Step, Term
-from autograd_lite.writing.notation import latex_name
+from autograd_lite.writing.formulas import ONE, Name
+from autograd_lite.writing import recorded
+from autograd_lite.writing.recorded import names_of_one_step, operand_named
+from autograd_lite.writing.styles import Dressed, Style, latex_name
 from autograd_lite.engine.tensor import Tensor
 from nets import TwoLayerNet, closed_form
 
@@ -430,13 +433,13 @@ def test_with_plain_operators_the_derivation_says_the_same() -> None:
 ∂C/∂a1 = (w2)ᵀ ∂C/∂t2
 ∂C/∂z1 = ∂C/∂a1 ⊙ σ'(z1)
 ∂C/∂t1 = ∂C/∂z1
-∂C/∂b1 = Σ_batch ∂C/∂z1
+∂C/∂b1 = Σ_axis1 ∂C/∂z1
 ∂C/∂w1 = ∂C/∂t1 (a0)ᵀ
 
 with everything substituted:
 ∂C/∂w2 = −(0.5 · 2 v ⊙ σ'(z2)) (a1)ᵀ
 ∂C/∂w1 = −((w2)ᵀ (0.5 · 2 v ⊙ σ'(z2)) ⊙ σ'(z1)) (a0)ᵀ
-∂C/∂b1 = −Σ_batch (w2)ᵀ (0.5 · 2 v ⊙ σ'(z2)) ⊙ σ'(z1)
+∂C/∂b1 = −Σ_axis1 (w2)ᵀ (0.5 · 2 v ⊙ σ'(z2)) ⊙ σ'(z1)
 
 where:
 t1 = w1 a0
@@ -520,7 +523,7 @@ def test_what_an_operation_was_told_stands_in_its_symbol() -> None:
     assert {"t1 = max[axis=0](x)", "t2 = max[axis=1](x)", "t4 = ∏_axis0 x"} <= set(lines)
     cube = Tensor(random((2, 3, 2), -1, 1, 1), requires_grad=True, name="x")
     text = str(lines_of(np.sum(np.transpose(cube, (2, 1, 0)) @ np.swapaxes(cube, 1, 2)), cube))
-    assert "transpose[0, 2, 1](x)" in text and "t1 = xᵀ" in text
+    assert "transpose[0, 2, 1](x)" in text and "t1 = (x)ᵀ" in text
 
 
 def test_the_parts_that_are_joined_are_told_apart() -> None:
@@ -765,7 +768,7 @@ def test_the_text_is_80_columns_wide() -> None:
 def test_another_dress_for_the_names_in_the_text() -> None:
     net, cost = two_layers()
     step = ag.chain_rule(cost, net.w1)[-1]
-    assert step.text_with(str.upper) == "∂C/∂W1 = ∂C/∂Z1 (A0)ᵀ"
+    assert step.printed(Dressed) == "∂C/∂w₁ = ∂C/∂z₁ a₀ᵀ"
 
 
 # LaTeX -----------------------------------------------------------------------------------------------------------
@@ -842,6 +845,36 @@ def test_every_operation_has_valid_latex() -> None:
             formulas[re.sub("[a-z]_{[0-9]+}|[0-9]+", "1", formula.latex)] = formula.latex
     for latex in formulas.values():
         MathTextParser("path").parse(f"${latex}$")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if str(case) not in CONVENTIONS], ids=str)
+def test_every_label_is_the_map_that_is_applied(case: Case) -> None:
+    xs = [Tensor(a, requires_grad=True) for a in case.arrays]
+    with np.errstate(divide="ignore"):
+        results = [y for y in outputs(case.function(*xs)) if isinstance(y, Tensor)]
+    for out in {t for y in results for t in reached(y)}:
+        for g in out.local_gradients:
+            u = random(out.shape, 0.5, 1.5, seed_of(str(case), 9)).astype(out.dtype)
+            names = names_of_one_step(out)
+            names[id(u)] = "U"
+            operands = {id(x): np.asarray(getattr(x, "data", x)) for x in (*out._operands, out, u)}
+            arrays = [x for x in [*out._static.values(), *out._static.get("args", ())] if isinstance(x, np.ndarray)]
+            values = {names[key]: value for key, value in operands.items()}
+            values.update(("indices", x) for x in arrays if x.size > 8)
+            text = Style(names.__getitem__).written(recorded.term(g, Name(id(u)), lambda x: operand_named(x, names)))
+            with np.errstate(all="ignore"):
+                value = Reader(values, g.parent.shape, Term(ONE, None, g)).read(text)  # type: ignore[arg-type]
+                assert np.shape(value) == g.parent.shape, f"{text} is of shape {np.shape(value)}"
+                pulled = g.pull(u)
+                assert_close(value, pulled if g.parent.dtype.kind == "c" else np.real(pulled), 1e-8, text)
+            assert g.map == text.replace("U", "·")
+            factor, negative = g.label.removeprefix("−"), "−" * g.label.startswith("−")
+            multiplied = [f"· ⊙ {factor}", f"· {factor}", f"{factor} ·", f"{factor}(·)", f"· ({factor})"]
+            if factor == "1":
+                multiplied = ["·"]
+            elif factor.endswith("𝟏"):
+                multiplied = [f"{factor[:-1]}· 𝟏", f"{factor[:-1]}· ⊙ 𝟏"]
+            assert g.map in [g.label, *(negative + each for each in multiplied)], (g.map, g.label)
 
 
 # Errors ----------------------------------------------------------------------------------------------------------

@@ -7,17 +7,16 @@ sweep multiplies by on its way back.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 from autograd_lite.engine.local_gradient import LocalGradient
-from autograd_lite.writing.naming import (
-    dressed, formula, gradient_symbol, history, is_number, readable_names, shape_of, times_ten_to,
-)  # fmt: skip
 from autograd_lite.engine.tensor import Tensor
+from autograd_lite.writing.formulas import Formula, Symbol
+from autograd_lite.writing.naming import dressed, history, is_number, items, readable_names, shape_of, times_ten_to
+from autograd_lite.writing.recorded import formula, label, operand_named
 
 
 @dataclass(eq=False)
@@ -32,8 +31,10 @@ class Box:
         The identifier in the dot source: the name where that can be one.
     kind : str
         parameter, input, number, intermediate, output or scope.
-    name, formula : str
-        In mathematical dress; a leaf has no formula.
+    name : str
+        In mathematical dress.
+    formula : Formula or None
+        How it was computed, if it was.
     scope : tuple of str
         The boxes around it, outermost first.
     """
@@ -42,7 +43,7 @@ class Box:
     key: str
     kind: str
     name: str
-    formula: str = ""
+    formula: Formula | None = None
     scope: tuple[str, ...] = ()
 
 
@@ -52,24 +53,25 @@ class Arrow:
 
     source: Box
     target: Box
-    symbol: str
-    gradient: LocalGradient | None  # None for an operand that no derivative is taken of
+    symbol: Formula | None  # None for an operand that no derivative is taken of
+    gradient: LocalGradient | None
     side: str = ""  # left or right, if the operand stands beside the result
 
 
-def collect(output: Tensor, *, fuse: bool = False, constants: bool = False) -> tuple[list[Box], list[Arrow]]:
-    """The boxes and arrows of the history of `output`, in the order of creation."""
-    tensors = history(output)
-    absorbed = absorbed_products(tensors) if fuse else set()
+def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list[Arrow], dict[int, str]]:
+    """The boxes and arrows of the history of `output`, in the order of creation, and the names in their formulas."""
     names = readable_names(output)
     boxes: dict[str, Box] = {}
     known: dict[int, Box] = {}
     arrows: list[Arrow] = []
 
-    def name(x: Any) -> str:
-        if is_number(x):
-            return re.sub("e([+−][0-9]+)$", lambda power: times_ten_to(int(power[1].replace("−", "-"))), names[id(x)])
-        return formula(x, name) if isinstance(x, Tensor) and x in absorbed else dressed(names[id(x)])
+    def power_of_ten(name: str) -> str:
+        return re.sub("e([+−][0-9]+)$", lambda power: times_ten_to(int(power[1].replace("−", "-"))), name)
+
+    numbers = {id(x): power_of_ten(names[id(x)]) for x in items(output) if is_number(x)}
+
+    def operand(x: Any) -> Formula:
+        return operand_named(x, numbers if id(x) in numbers else names)
 
     def box(x: Any) -> Box:
         if id(x) in known:
@@ -77,25 +79,24 @@ def collect(output: Tensor, *, fuse: bool = False, constants: bool = False) -> t
         key = names[id(x)]
         if key in boxes or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", key):
             key = f"_{len(boxes)}"
-        boxes[key] = new = Box(x, key, kind_of(x, output), name(x))
+        boxes[key] = new = Box(x, key, kind_of(x, output), numbers.get(id(x)) or dressed(names[id(x)]))
         if new.kind != "number":  # a number has a box for each use
             known[id(x)] = new
         if isinstance(x, Tensor) and x.op:
-            new.scope, new.formula = x.scope, formula(x, name)
+            new.scope, new.formula = x.scope, formula(x, operand)
         return new
 
-    for t in tensors:
-        if t in absorbed:
-            continue
+    for t in history(output):
         found = []
-        for owner, i, x in operands_of(t, absorbed):
+        for i, (x, value) in enumerate(zip(t._operands, t._values)):
             if constants or not is_number(x):
-                gradient = None if owner._values[i] is None else LocalGradient(owner, i)
-                found.append((box(x), gradient_symbol(owner, i, name) if gradient else "", gradient))
+                gradient = None if value is None else LocalGradient(t, i)
+                symbol = None if gradient is None else label(gradient, operand, with_side=True)
+                found.append((box(x), symbol, gradient))
         target = box(t)
         arrows += [Arrow(source, target, symbol, gradient) for source, symbol, gradient in found]
     place_leaves(arrows)
-    return list(boxes.values()), arrows
+    return list(boxes.values()), arrows, names
 
 
 def kind_of(x: Any, output: Tensor) -> str:
@@ -104,27 +105,6 @@ def kind_of(x: Any, output: Tensor) -> str:
     if x.op is None:
         return "parameter"
     return "output" if x is output else "intermediate"
-
-
-def absorbed_products(tensors: Sequence[Tensor]) -> set[Tensor]:
-    """The products w a without a name that go into one sum w a + b and nowhere else."""
-    uses = Counter(x for t in tensors for x in t._operands if isinstance(x, Tensor))
-    return {
-        x
-        for t in tensors
-        for x in t._operands
-        if t.op == "add" and isinstance(x, Tensor) and x.op == "matmul" and not x.name and uses[x] == 1
-        and x.shape == t.shape
-    }  # fmt: skip
-
-
-def operands_of(t: Tensor, absorbed: set[Tensor]) -> Iterator[tuple[Tensor, int, Any]]:
-    """The operands of `t`, each with the Tensor whose operand it is and its place among them."""
-    for i, x in enumerate(t._operands):
-        if isinstance(x, Tensor) and x in absorbed:
-            yield from ((x, j, y) for j, y in enumerate(x._operands))
-        else:
-            yield t, i, x
 
 
 def place_leaves(arrows: Sequence[Arrow]) -> None:
@@ -168,7 +148,8 @@ def folded(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box], li
     for arrow in arrows:
         source, target = around[arrow.source], around[arrow.target]
         if source is not target:
-            symbol = f"{arrow.source.name}   {shape_of(arrow.source.item)}" if source.kind == "scope" else ""
+            caption = f"{arrow.source.name}   {shape_of(arrow.source.item)}"
+            symbol = Symbol(caption) if source.kind == "scope" else None
             passing[source, target, arrow.source] = Arrow(source, target, symbol, None)
     return list(dict.fromkeys(around.values())), list(passing.values())
 

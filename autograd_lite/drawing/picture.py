@@ -20,9 +20,12 @@ import numpy as np
 
 from autograd_lite.drawing.boxes import Arrow, Box, collect, folded, wind
 from autograd_lite.engine.derivatives import gradients
-from autograd_lite.writing.naming import check_is_tensor, data_of, history, is_number, number, shape_of, times_ten_to
-from autograd_lite.drawing.stepping import Step, lowered, page, steps_of
+from autograd_lite.drawing.stepping import Step, page, steps_of
 from autograd_lite.engine.tensor import Tensor
+from autograd_lite.writing.formulas import Formula
+from autograd_lite.writing.naming import check_is_tensor, data_of, history, is_number, number, shape_of, times_ten_to
+from autograd_lite.writing.recorded import is_transposed
+from autograd_lite.writing.styles import Dressed, Markup
 
 if TYPE_CHECKING:
     from autograd_lite.drawing.rendering import Drawing
@@ -88,7 +91,6 @@ class Options:
     theme: str = "light"
     decimals: int = 3
     entries: int = 16
-    fuse: bool = False
     summary: bool = False
     max_nodes: int = 300
     gradient: Any = None
@@ -120,6 +122,11 @@ class Options:
 
 def text(words: str) -> str:
     """`words` as they are: nothing in them is markup to Graphviz, or an escape of dot."""
+    return toward_the_right(words) + quoted(words)
+
+
+def quoted(words: str) -> str:
+    """A part of a line as markup."""
     markup = re.sub(r"\\(?=[EGHLNT])", f"\\\\{WORD_JOINER}", escape(clean(words))).replace("]", "&#93;")
     return markup.replace("\n", '<BR ALIGN="LEFT"/>') + '<BR ALIGN="LEFT"/>' * ("\n" in markup)
 
@@ -128,9 +135,12 @@ def clean(words: str) -> str:
     """`words` without what no svg may hold: control characters, and halves of characters."""
     words = words.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     words = re.sub("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", words)
-    if any(unicodedata.bidirectional(c) in ("R", "AL") for c in words):
-        words = f"\u200e{words}"  # a formula that starts with a right-to-left name still runs to the right
     return words
+
+
+def toward_the_right(words: str) -> str:
+    """What has a line with a right-to-left name in it still run to the right."""
+    return "\u200e" if any(unicodedata.bidirectional(c) in ("R", "AL") for c in words) else ""
 
 
 def font(markup: str, color: str, size: float, style: str = "") -> str:
@@ -239,6 +249,7 @@ class Picture:
     arrows: Sequence[Arrow]
     adjoints: Mapping[Tensor, Any]
     of: str  # the name of the output
+    names: Mapping[int, str]  # those in the formulas
     options: Options
 
     @property
@@ -269,8 +280,7 @@ class Picture:
         if step is not None:
             # All equations are there in every picture of the series, so that its size stays the same
             lines = [
-                font(lowered(text(line), SUBSCRIPT), theme.ink if i <= step.number else theme.paper, 13, "I")
-                for i, line in enumerate(equations)
+                font(line, theme.ink if i <= step.number else theme.paper, 13, "I") for i, line in enumerate(equations)
             ]
             drawing.graph_attr.update(label=f"<{table(*map(row, lines))}>", labelloc="b")
         self.write_boxes(drawing, theme, step)
@@ -339,8 +349,10 @@ class Picture:
         item, options = box.item, self.options
         if box.kind == "scope":
             return self.contents(box, theme)
-        head = text(f"{box.name} = {box.formula}" if box.formula else box.name)
-        head = font(lowered(head, SUBSCRIPT) if box.formula else head, theme.ink, 14, "I")
+        head = text(box.name)
+        if box.formula:
+            head = toward_the_right(self.line(box.formula)) + head + " = " + self.markup_of(box.formula)
+        head = font(head, theme.ink, 14, "I")
         data = data_of(item)
         words = ["" if box.formula else box.kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
         rows = [row(head, right=font("  ".join(filter(None, words)) or " ", theme.faint, 9))]
@@ -359,6 +371,12 @@ class Picture:
                 lines = [row("", value), row(symbol, adjoint)]
         rows += [f'<TR><TD COLSPAN="11">{table(*lines, padding=2)}</TD></TR>'] if lines else []
         return table(*rows)
+
+    def markup_of(self, formula: Formula) -> str:
+        return Markup(self.names.__getitem__, low=SUBSCRIPT, quoted=quoted).written(formula)
+
+    def line(self, formula: Formula) -> str:
+        return Dressed(self.names.__getitem__).written(formula)
 
     def contents(self, scope: Box, theme: Theme) -> str:
         """What the box of a folded scope says; that with the output in it says what the output is."""
@@ -381,19 +399,23 @@ class Picture:
             attributes["style"] = "solid" if self.options.summary else "dashed"
         if step is not None and arrow in step.arrows:
             attributes.update(color=theme.gradient, penwidth="2")
-        if arrow.symbol and self.options.local_gradients and not self.is_large:
+        if arrow.symbol is not None and self.options.local_gradients and not self.is_large:
             color = theme.gradient if arrow.gradient else theme.faint
             rankdir = DIRECTIONS[self.options.direction] if arrow.side else ""
             # Graphviz sets the middle of a label, not its end, beside an arrow that runs along a vertical rank
-            before, after = (NBSP * (len(arrow.symbol) + 2 if rankdir == long else 1) for long in ("RL", "LR"))
-            value = arrow.gradient.value if arrow.gradient else None
-            if self.options.local_gradients == "values" and isinstance(value, np.ndarray) and value.dtype.kind in "fb":
-                if arrow.symbol.endswith(")ᵀ"):  # what is stored is the factor as it is
+            line = self.line(arrow.symbol)
+            before, after = (NBSP * (len(line) + 2 if rankdir == long else 1) for long in ("RL", "LR"))
+            written = self.markup_of(arrow.symbol)
+            before = toward_the_right(line) + before
+            value: Any = arrow.gradient.value if arrow.gradient else None
+            shows = isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fb"
+            if self.options.local_gradients == "values" and shows:
+                if is_transposed(arrow.symbol):  # what is stored is the factor as it is
                     value = value.T if value.ndim < 3 else value.swapaxes(-1, -2)
-                symbol = font(text(f"{NBSP}{arrow.symbol}{NBSP}"), color, 11, "I")
+                symbol = font(f"{NBSP}{written}{NBSP}", color, 11, "I")
                 label = self.on_arrow(arrow, f"<TD>{symbol}</TD><TD>{numbers(value, self.options, color)}</TD>", theme)
             else:
-                label = font(text(before + arrow.symbol + after), color, 11, "I")
+                label = font(before + written + after, color, 11, "I")
             attributes["label"] = f"<{label}>"
         return attributes
 
@@ -436,8 +458,6 @@ def draw(output: Tensor, **options: Any) -> Drawing:
     decimals : int, default 3
     entries : int, default 16
         The size up to which an array is shown in full, as long as no side exceeds 6.
-    fuse : bool, default False
-        Draw w a + b as one node where the product has no name.
     summary : bool, default False
         Fold each outermost `name_scope` into one box. A long chain of them winds to and fro in rows.
     max_nodes : int, default 300
@@ -500,7 +520,7 @@ def draw_steps(output: Tensor, **options: Any) -> list[Drawing]:
     4
     """
     picture, steps = stepped(output, options)
-    equations = [step.equation for step in steps]
+    equations = [step.equation(low=SUBSCRIPT, quoted=quoted) for step in steps]
     return [picture.drawing(step, equations) for step in steps]
 
 
@@ -573,9 +593,9 @@ def render(
 
 def pictured(output: Tensor, options: Options, *, in_steps: bool = False) -> Picture:
     check_is_tensor(output, "a picture")
-    if not (options.summary or options.fuse):  # no box is made of a million that are too many
+    if not options.summary:  # no box is made of a million that are too many
         check_size(len({id(x) for t in history(output) for x in (*t._operands, t) if not is_number(x)}), output, options, in_steps)
-    boxes, arrows = collect(output, fuse=options.fuse, constants=options.constants)
+    boxes, arrows, names = collect(output, constants=options.constants)
     # An adjoint to start from is that of a cost further on
     of = "C" if options.gradient is not None else next(box.name for box in boxes if box.item is output)
     if options.summary:
@@ -586,7 +606,7 @@ def pictured(output: Tensor, options: Options, *, in_steps: bool = False) -> Pic
     adjoints: dict[Tensor, Any] = {}
     if options.adjoints and output.requires_grad and (output.size == 1 or options.gradient is not None):
         adjoints = dict(zip(wanted, gradients(output, wanted, options.gradient)))
-    return Picture(boxes, arrows, adjoints, of, options)
+    return Picture(boxes, arrows, adjoints, of, names, options)
 
 
 def check_size(boxes: int, output: Tensor, options: Options, in_steps: bool) -> None:
@@ -605,8 +625,8 @@ def check_size(boxes: int, output: Tensor, options: Options, in_steps: bool) -> 
 def stepped(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Step]]:
     """The picture of the whole backward pass, and its steps."""
     checked = Options.checked(options)
-    if checked.summary or checked.fuse or not checked.adjoints:
-        raise ValueError("a step finds the adjoint of one Tensor: leave out summary=True, fuse=True and adjoints=False")
+    if checked.summary or not checked.adjoints:
+        raise ValueError("a step finds the adjoint of one Tensor: leave out summary=True and adjoints=False")
     picture = pictured(output, checked, in_steps=True)
     if not output.requires_grad:
         raise ValueError(f"there is no backward pass from {output.describe()}: it depends on nothing with a gradient")

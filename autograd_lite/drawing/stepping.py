@@ -7,23 +7,19 @@ adjoints at the heads of these arrows, each found before and used again: the dyn
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite.drawing.boxes import Arrow, Box
-from autograd_lite.writing.derivation import chain_rule
-from autograd_lite.writing.naming import dressed, history
+from autograd_lite.writing.derivation import Written, chain_rule
+from autograd_lite.writing.naming import history
+from autograd_lite.writing.styles import Markup
 from autograd_lite.engine.tensor import Tensor
 
 if TYPE_CHECKING:
     from autograd_lite.drawing.picture import Theme
-
-
-APOSTROPHE = "\ue000"  # of a name, while those of derivatives become primes
 
 
 @dataclass(frozen=True)
@@ -31,11 +27,17 @@ class Step:
     """The adjoint that is found, the boxes and arrows it is found from, and all that are known by now."""
 
     number: int
-    equation: str
+    line: Written | None
     box: Box | None = None  # None in the first step, which is the forward pass
     arrows: Sequence[Arrow] = ()
     used: Sequence[Box] = ()
     known: frozenset[Box] = frozenset()
+
+    def equation(self, **markup: Any) -> str:
+        """The line as markup, with the options of `Markup`."""
+        if self.line is None:
+            return "the forward pass has stored every value and local gradient"
+        return self.line.printed(Markup, **markup)
 
 
 def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], gradient: Any = None) -> list[Step]:
@@ -49,27 +51,20 @@ def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], grad
     for arrow in arrows:
         if arrow.gradient is not None:
             leaving.setdefault(arrow.source, []).append(arrow)
-    steps = [Step(0, "the forward pass has stored every value and local gradient")]
+    steps = [Step(0, None)]
     for line in chain_rule(output, [t for t in where if t in reached], gradient):
         box = where[line.tensor]
         found = leaving.get(box, [])
         used = tuple(dict.fromkeys(arrow.target for arrow in found))
-        equation = line.text_with(lambda name: dressed(name).replace("'", APOSTROPHE))
-        equation = equation.replace("'", "′").replace(APOSTROPHE, "'")
-        steps.append(Step(len(steps), equation, box, found, used, steps[-1].known | {box}))
+        steps.append(Step(len(steps), line, box, found, used, steps[-1].known | {box}))
     return steps
-
-
-def lowered(formula: str, sub: str) -> str:
-    """A formula with what its sums run over, ``Σ_batch``, in the markup for subscripts."""
-    return re.sub("(?:(?<=Σ)|(?<=∏)|(?<=repeat))_(batch|axis[0-9]+|axes[0-9,]+)", lambda over: sub.format(over[1]), formula)
 
 
 def page(svg: str, steps: Sequence[Step], theme: Theme) -> str:
     """One page of HTML that holds all it needs: the picture once, and what is seen of it at each step."""
     keys = [
         {
-            "equation": lowered(escape(step.equation), "<sub>{}</sub>"),
+            "equation": step.equation(),
             "box": step.box and step.box.key,
             "arrows": [f"{arrow.source.key}->{arrow.target.key}" for arrow in step.arrows],
             "used": [box.key for box in step.used],

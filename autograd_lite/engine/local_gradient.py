@@ -2,76 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from autograd_lite.engine.tensor import Tensor
-
-
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-SMALL = 8
-"""The size up to which an array among the settings of an operation is written out; a larger one has a name."""
-
-
-def settings(t: Tensor, name: Callable[[Any], str], index: int | None = None) -> str:
-    """What an operation was told besides its operands, ``[0, 1:]`` or ``[1, axis=0]``; of `t`, or for one operand.
-
-    Two local gradients that are different maps are written in different symbols only with them.
-    """
-    if t._operation.variadic and index is not None and "axis" in t._static:  # where the operand lies in a concatenation
-        return written([*t._values[index]], name)
-    told = []
-    for setting, value in t._static.items():
-        if setting == "subscripts" and t._operation.variadic:
-            told.append(f"{','.join(value[0])}→{value[1]}")
-        elif setting in ("key", "args", "axes") and isinstance(value, tuple):
-            if setting != "axes" or value != tuple(range(t.ndim))[::-1]:
-                told += [written(x, name) for x in value] or ["()"] * (setting == "key")
-        elif setting in ("key", "where"):
-            told.append(written(value, name))
-        elif setting == "keywords" and isinstance(value, dict):
-            told += [f"{keyword}={written(x, name)}" for keyword, x in value.items()]
-        elif setting == "axis" and value is not None and np.ndim(t._operands[0]) > 1 or setting not in IMPLIED:
-            told.append(f"{setting}={written(value, name)}")
-    return f"[{', '.join(told)}]" if told else ""
-
-
-IMPLIED = ("axis", "keepdims", "shape")
-"""Settings that the shapes tell, unless there are several axes."""
-
-
-def written(x: Any, name: Callable[[Any], str]) -> str:
-    """A setting as one would type it, though with a real minus; `name` is asked for that of a large array."""
-    if isinstance(x, slice):
-        ends = [x.start, x.stop] if x.step is None else [x.start, x.stop, x.step]
-        return ":".join("" if end is None else written(end, name) for end in ends)
-    if isinstance(x, np.ndarray):
-        return written(x.tolist(), name) if x.size <= SMALL else name(x)
-    if isinstance(x, (list, tuple)):
-        items = ", ".join(written(item, name) for item in x)
-        return f"[{items}]" if isinstance(x, list) else f"({items}{',' * (len(x) == 1)})"
-    if x is Ellipsis:
-        return "…"
-    if x is None or isinstance(x, (bool, int, float, np.generic)):
-        return str(x).replace("-", "−")
-    if isinstance(x, str) and re.fullmatch(r"\w+", x, re.ASCII):
-        return x
-    return str(getattr(x, "__name__", type(x).__name__))
-
-
-def plain_name(x: Any) -> str:
-    """How an operand is called in a label when nobody gives it a better name."""
-    name = getattr(x, "name", None)
-    if name:
-        return str(name)
-    array = np.asarray(getattr(x, "data", x))
-    if array.ndim == 0 and not getattr(x, "requires_grad", False):
-        return f"{array[()]:.6g}" if array.dtype.kind in "fiu" else str(array[()])
-    return "·"
 
 
 class LocalGradient:
@@ -88,7 +25,11 @@ class LocalGradient:
     value : Any
         The compact form, as it was stored when the operation was recorded.
     label : str
-        The derivative in symbols, such as ``σ'(z2)`` or ``(a1)ᵀ``.
+        The derivative in symbols. A factor stands for itself: ``σ'(z2)`` is multiplied into the adjoint entry by entry,
+        ``(a1)ᵀ`` as a matrix. A map that is more than one factor has a dot in the place of the adjoint,
+        ``−(B)ᵀ · (B)ᵀ``, or is a function to apply, ``Σ_axis1``.
+    map : str
+        The same with the dot always there, ``· (a1)ᵀ``: evaluated with an adjoint in its place it is what `pull` gives.
 
     Examples
     --------
@@ -103,6 +44,7 @@ class LocalGradient:
     """
 
     __slots__ = ("output", "parent", "value", "_index")
+    write: ClassVar[Callable[..., str]]  # the engine knows no notation: the face of the package does
 
     def __init__(self, output: Tensor, index: int) -> None:
         self.output = output
@@ -112,23 +54,11 @@ class LocalGradient:
 
     @property
     def label(self) -> str:
-        return self.label_with(plain_name)
+        return self.write("plain_label")
 
-    def label_with(self, name: Callable[[Any], str], template: str | None = None) -> str:
-        """The label, or another `template`, with `name` deciding how the operands are called."""
-        output, index = self.output, self._index
-        operation, operands = output._operation, output._operands
-        label = template or operation.edge(index).label
-        if sum(x is self.parent for x in operands) > 1:  # ∂f(x, x)/∂x could be either
-            label = re.sub(r"^∂(.*)/∂\{[0-9]+\}$", rf"∂{str(index + 1).translate(SUBSCRIPTS)}\1", label)
-        if operation.variadic and not template:  # {0} is the operand in question
-            operands = operands[index : index + 1]
-        return label.format(
-            *map(name, operands),
-            out=name(output),
-            at=settings(output, name, index),
-            n=self.parent.size // max(output.size, 1),
-        )
+    @property
+    def map(self) -> str:
+        return self.write("whole_map")
 
     def pull(self, adjoint: Any) -> Any:
         """Multiply the adjoint of the output into this local gradient.
@@ -164,4 +94,5 @@ class LocalGradient:
         return rows.reshape(output.shape + parent.shape)
 
     def __repr__(self) -> str:
-        return f"LocalGradient(∂{plain_name(self.output)}/∂{plain_name(self.parent)} = {self.label})"
+        names = [x.name or "·" for x in (self.output, self.parent)]
+        return f"LocalGradient(∂{names[0]}/∂{names[1]} = {self.label})"

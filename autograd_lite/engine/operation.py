@@ -23,19 +23,34 @@ Rule = Callable[..., Any]
 Pull = Callable[[Any, Any, Any, Any], Any]
 
 
+ENTRYWISE = "{u} ⊙ {d}"
+SAME = "{u}"
+REPEATED = "repeat({u}) ⊙ {d}"
+TRANSPOSED = "({u})ᵀ"
+LINEAR = "{d}ᵀ {u}"
+LEFT, RIGHT = "{u} {d}", "{d} {u}"
+"""The forms that pulls have in common: how an adjoint {u} and the symbol {d} of a local gradient are multiplied."""
+
+Notation = str | Callable[..., str | None] | None
+
+
 class Edge(NamedTuple):
     """The derivative with respect to one operand.
 
     ``rule(*operands, out)`` gives the compact local gradient and ``pull(adjoint, value, operand, out)``
     the operand's share of the adjoint. `label` and `form` say the same in symbols: ``{0}``, ``{1}`` are
     the operands, ``{out}`` the result, ``{u}`` its adjoint, ``{d}`` the label and ``{at}`` what else the
-    operation was told, such as the axis.
+    operation was told, such as the axis. A label that depends on the operands is a function of the result and them;
+    None stands for the derivative of the operation's symbol, ``σ'({0})``.
     """
 
     rule: Rule
     pull: Pull
-    label: str
-    form: str = "{u} ⊙ {d}"
+    label: Notation
+    form: str = ENTRYWISE
+
+    def notation(self, node: Tensor) -> str | None:
+        return self.label(node, *node._operands) if callable(self.label) else self.label
 
 
 IN_SLOTS = {
@@ -66,11 +81,16 @@ class Operation:
         Whether every array that a pull returns is new or a view, so that the sweep may keep it.
     symbol : str
         The name in formulas, such as ``σ``.
+    written : str, callable or None
+        How the result is written, ``{0} + {1}``, if not as a function of the operands; a callable gives that for a
+        certain result and its operands.
+    samples : int or None
+        The axis of the samples, where the operation has one.
     arrows : callable
         ``arrows(node, pulls)`` gives for each operand of a node the operand, its pull and its local gradient.
     """
 
-    __slots__ = ("name", "forward", "edges", "rules", "pulls", "fresh", "symbol", "variadic", "arrows")
+    __slots__ = ("name", "forward", "edges", "rules", "pulls", "fresh", "symbol", "written", "samples", "variadic", "arrows")
 
     def __init__(
         self,
@@ -79,6 +99,8 @@ class Operation:
         edges: Sequence[Edge],
         *,
         symbol: str | None = None,
+        written: Notation = None,
+        samples: int | None = None,
         fresh: bool = True,
         variadic: bool = False,
     ) -> None:
@@ -89,11 +111,17 @@ class Operation:
         self.rules: Sequence[Rule] = [edge.rule for edge in edges]
         self.fresh = fresh
         self.symbol = symbol or name
+        self.written = written
+        self.samples = samples
         self.variadic = variadic
         self.arrows = in_tuples if variadic else IN_SLOTS.get(len(edges), in_tuples)
 
     def edge(self, index: int) -> Edge:
         return self.edges[0 if self.variadic else index]
+
+    def notation(self, node: Tensor) -> str | None:
+        """How `node`, which it computed, is written; None for a function of the operands."""
+        return self.written(node, *node._operands) if callable(self.written) else self.written
 
     def rules_for(self, operands: int) -> Sequence[Rule]:
         """The rules of that many operands."""
@@ -320,8 +348,9 @@ def elementwise_operation(
     forward: Callable[..., Any],
     *rules: Any,
     numpy: Sequence[Any] = (),
-    labels: Sequence[str] | None = None,
+    labels: Sequence[Notation] | None = None,
     symbol: str | None = None,
+    written: Notation = None,
     pull: Pull = scaled,
     together: Callable[..., Any] | None = None,
     keywords: bool = False,
@@ -335,25 +364,15 @@ def elementwise_operation(
     first rule's value in one pass. With `keywords` the function passes keywords on to forward and rules.
     """
     if labels is None:
-        labels = [default_label(name, symbol, rule, i, len(rules)) for i, rule in enumerate(rules)]
+        labels = [f"{rule:g}".replace("-", "−") if isinstance(rule, (int, float)) else None for rule in rules]
     edges = [
         Edge(with_result(rule, len(rules)), pull, label) for rule, label in zip(rules, labels)
     ]
-    operation = Operation(name, forward, edges, symbol=symbol)
+    operation = Operation(name, forward, edges, symbol=symbol, written=written)
     function = applied(operation, together, keywords)
     if isinstance(forward, np.ufunc):
         numpy = (forward, *numpy)
     return register(function, operation, numpy, doc, own=own)
-
-
-def default_label(name: str, symbol: str | None, rule: Any, index: int, operands: int) -> str:
-    written = (symbol or name).replace("{", "{{").replace("}", "}}")
-    if isinstance(rule, (int, float)):
-        return f"{rule:g}".replace("-", "−")
-    if operands == 1:
-        return f"{written}'({{0}})"
-    arguments = ", ".join(f"{{{i}}}" for i in range(operands))
-    return f"∂{written}({arguments})/∂{{{index}}}"
 
 
 def general_operation(
@@ -362,6 +381,8 @@ def general_operation(
     *edges: Edge,
     numpy: Sequence[Any] = (),
     symbol: str | None = None,
+    written: Notation = None,
+    samples: int | None = None,
     variadic: bool = False,
     fresh: bool = True,
     together: Callable[..., Any] | None = None,
@@ -369,7 +390,9 @@ def general_operation(
     doc: str | None = None,
 ) -> Callable[..., Any]:
     """A function with a rule, a pull and a label of its own for each operand."""
-    operation = Operation(name, forward, edges, symbol=symbol, variadic=variadic, fresh=fresh)
+    operation = Operation(
+        name, forward, edges, symbol=symbol, written=written, samples=samples, variadic=variadic, fresh=fresh
+    )
     function = applied(operation, together, keywords)
     return register(function, operation, numpy, doc)
 

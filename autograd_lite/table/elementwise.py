@@ -55,6 +55,14 @@ def power_slope_of_exponent(a: Any, b: Any, p: Any) -> Any:
     return p * np.log(np.where(np.equal(a, 0) & np.greater_equal(b, 0), np.ones((), p.dtype), a))
 
 
+def label_of_power(out: Any, a: Any, b: Any) -> str:
+    """∂aᵇ/∂a in symbols: 2 a for the square, with the exponent worked out if it is a number."""
+    if getattr(b, "requires_grad", False) or getattr(b, "name", None) or np.size(b) != 1 or np.iscomplexobj(b):
+        return "{1} ⊙ {0}^({1} − 1)"
+    exponent = float(np.reshape(getattr(b, "data", b), ()))
+    return "{1} {0}" if exponent == 2 else f"{{1}} {{0}}^({exponent - 1:.6g})".replace("-", "−")
+
+
 def slope_of_abs(x: Any) -> Any:
     return np.conj(x) / np.abs(x) if np.iscomplexobj(x) else np.sign(x)
 
@@ -69,32 +77,38 @@ def unless_loser(loses: np.ufunc) -> Rule:
     return rule
 
 
-elementwise_operation("add", np.add, 1, 1)
-elementwise_operation("subtract", np.subtract, 1, -1)
-elementwise_operation("multiply", np.multiply, lambda a, b, _: b, lambda a, b, _: a, labels=("{1}", "{0}"))
+elementwise_operation("add", np.add, 1, 1, written="{0} + {1}")
+elementwise_operation("subtract", np.subtract, 1, -1, written="{0} − {1}")
 elementwise_operation(
-    "divide", np.divide, quiet(lambda a, b: 1 / b), quiet(lambda a, b, q: -q / b), labels=("1/{1}", "−{out}/{1}")
-)
+    "multiply", np.multiply, lambda a, b, _: b, lambda a, b, _: a, labels=("{1}", "{0}"),
+    written=lambda out, a, b: "{0} · {1}" if 1 in (np.size(a), np.size(b)) else "{0} ⊙ {1}",
+)  # fmt: skip
+elementwise_operation(
+    "divide", np.divide, quiet(lambda a, b: 1 / b), quiet(lambda a, b, q: -q / b), labels=("1/{1}", "−{out}/{1}"),
+    written="{0} / {1}",
+)  # fmt: skip
 elementwise_operation(
     "power", operator.pow, power_slope, power_slope_of_exponent, numpy=[np.power],
-    labels=("{1} ⊙ {0}^({1} − 1)", "{out} ⊙ log({0})"),
+    labels=(label_of_power, "{out} ⊙ log({0})"), written="{0}^{1}",
 )  # fmt: skip
 elementwise_operation(
     "float_power", np.float_power, power_slope, power_slope_of_exponent,
-    labels=("{1} ⊙ {0}^({1} − 1)", "{out} ⊙ log({0})"),
+    labels=(label_of_power, "{out} ⊙ log({0})"),
 )  # fmt: skip
-elementwise_operation("remainder", np.remainder, 1, lambda a, b: -np.floor(a / b), labels=("1", "−⌊{0}/{1}⌋"))
+elementwise_operation(
+    "remainder", np.remainder, 1, lambda a, b: -np.floor(a / b), labels=("1", "−⌊{0}/{1}⌋"), written="{0} mod {1}"
+)
 elementwise_operation("fmod", np.fmod, 1, lambda a, b: -np.trunc(a / b), labels=("1", "−trunc({0}/{1})"))
-elementwise_operation("negative", np.negative, -1)
+elementwise_operation("negative", np.negative, -1, written="−{0}")
 elementwise_operation("positive", np.positive, 1)
 elementwise_operation("identity", lambda x: x, 1)
 elementwise_operation("copy", np.copy, 1, numpy=[np.copy])
 elementwise_operation("astype", lambda x, dtype: x.astype(dtype), 1, keywords=True)
 elementwise_operation("reciprocal", np.reciprocal, quiet(lambda x, r: -r * r), labels=("−1/{0}²",))
-elementwise_operation("square", np.square, lambda x: 2 * x, labels=("2 {0}",))
+elementwise_operation("square", np.square, lambda x: 2 * x, labels=("2 {0}",), written="{0}²")
 elementwise_operation("sqrt", np.sqrt, quiet(lambda x, r: 0.5 / r), labels=("1/(2 {out})",), symbol="√")
 elementwise_operation("cbrt", np.cbrt, quiet(lambda x, r: 1 / (3 * r * r)), labels=("1/(3 {out}²)",))
-elementwise_operation("abs", np.abs, slope_of_abs, labels=("sign({0})",))
+elementwise_operation("abs", np.abs, slope_of_abs, labels=("sign({0})",), written="|{0}|")
 elementwise_operation("fabs", np.fabs, lambda x: np.sign(x), labels=("sign({0})",))
 elementwise_operation(
     "hypot", np.hypot, lambda x, y, h: unless_zero(x, h), lambda x, y, h: unless_zero(y, h),

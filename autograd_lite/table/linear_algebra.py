@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine.operation import Edge, constant, general_operation, register, sum_to
+from autograd_lite.engine.operation import LEFT, LINEAR, RIGHT, Edge, constant, general_operation, register, sum_to
 from autograd_lite.table.elementwise import slope_of_abs
 from autograd_lite.table.reductions import euclidean_norm, max_, min_, reduction_operation, sum_
 from autograd_lite.table.shapes import _place, data_of
@@ -61,11 +61,11 @@ def pull_right(u: Any, a: Any, b: Any, out: Any) -> Any:
 matmul = general_operation(
     "matmul",
     matmul_forward,
-    Edge(lambda a, b, _: b, pull_left, "({1})ᵀ", "{u} {d}"),
-    Edge(lambda a, b, _: a, pull_right, "({0})ᵀ", "{d} {u}"),
+    Edge(lambda a, b, _: b, pull_left, "({1})ᵀ", LEFT),
+    Edge(lambda a, b, _: a, pull_right, "({0})ᵀ", RIGHT),
     numpy=[np.matmul],
     keywords=False,
-    symbol="",
+    written=lambda out, a, b: "{0} · {1}" if out.ndim == 0 else "{0} {1}",
 )
 
 
@@ -101,7 +101,7 @@ _einsum = general_operation(
         lambda i, *operands, subscripts: (i, operands[:i] + operands[i + 1 : -1]),
         einsum_pull,
         "∂{out}/∂{0}",
-        "{d}ᵀ {u}",
+        LINEAR,
     ),
     variadic=True,
 )
@@ -246,7 +246,7 @@ def cofactors(a: Any, det: Any) -> Any:
 det = general_operation(
     "det",
     np.linalg.det,
-    Edge(cofactors, lambda u, d, a, out: u[..., None, None] * d, "cof({0})", "{u} {d}"),
+    Edge(cofactors, lambda u, d, a, out: u[..., None, None] * d, "cof({0})", LEFT),
     numpy=[np.linalg.det],
 )
 
@@ -261,7 +261,7 @@ def inverse_transposed(a: Any, logarithm: Any) -> Any:
 log_abs_det = general_operation(
     "log_abs_det",
     lambda a: np.linalg.slogdet(a)[1],
-    Edge(inverse_transposed, lambda u, d, a, out: u[..., None, None] * d, "({0})⁻ᵀ", "{u} {d}"),
+    Edge(inverse_transposed, lambda u, d, a, out: u[..., None, None] * d, "({0})⁻ᵀ", LEFT),
 )
 
 
@@ -298,7 +298,7 @@ solve = general_operation(
     "solve",
     np.linalg.solve,
     Edge(lambda a, b, x: (a, x, x.ndim < a.ndim), solve_pull_matrix, "({0})⁻ᵀ", "−{d} {u} ({out})ᵀ"),
-    Edge(lambda a, b, x: (a, x.ndim < a.ndim), solve_pull_right_hand_side, "({0})⁻ᵀ", "{d} {u}"),
+    Edge(lambda a, b, x: (a, x.ndim < a.ndim), solve_pull_right_hand_side, "({0})⁻ᵀ", RIGHT),
     numpy=[np.linalg.solve],
 )
 

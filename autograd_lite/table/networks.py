@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.operation import Edge, general_operation, sum_to
+from autograd_lite.engine.operation import LEFT, RIGHT, Edge, general_operation, sum_to
 from autograd_lite.table.linear_algebra import matmul, pull_left, pull_right
 from autograd_lite.engine.tensor import ARRAYS, ONES
 
@@ -33,10 +33,12 @@ def linear_forward(w: Any, a: Any, b: Any) -> Any:
 _linear = general_operation(
     "linear",
     linear_forward,
-    Edge(lambda w, a, b, z: a, pull_left, "({1})ᵀ", "{u} {d}"),
-    Edge(lambda w, a, b, z: w, pull_right, "({0})ᵀ", "{d} {u}"),
+    Edge(lambda w, a, b, z: a, pull_left, "({1})ᵀ", LEFT),
+    Edge(lambda w, a, b, z: w, pull_right, "({0})ᵀ", RIGHT),
     Edge(lambda w, a, b, z: 1, lambda u, d, b, z: sum_to(u, b._data.shape), "1"),
     keywords=False,
+    written="{0} {1} + {2}",
+    samples=1,
 )
 
 
@@ -95,6 +97,7 @@ half_squared_distance = general_operation(
     fresh=False,
     together=half_squared_distance_together,
     keywords=False,
+    written="½ ‖{0} − {1}‖²",
     doc="""½ Σ (a − y)² over all entries: the quadratic cost of the chapter (Eq A), as one node.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.operation import PLAIN, Edge, Operation, applied, elementwise_operation, register, with_result
+from autograd_lite.engine.operation import LINEAR, PLAIN, Edge, Operation, applied, elementwise_operation, register, with_result
 from autograd_lite.engine.tensor import ARRAYS, TABLE, Tensor
 
 
@@ -19,6 +19,7 @@ def elementwise(
     numpy: Sequence[Callable[..., Any]] = (),
     labels: Sequence[str] | None = None,
     symbol: str | None = None,
+    written: str | None = None,
 ) -> Callable[..., Any]:
     """Make an operation that acts on each entry by itself, operands broadcasting.
 
@@ -38,7 +39,9 @@ def elementwise(
     labels : sequence of str, optional
         The local gradients in symbols, with ``{0}``, ``{1}`` for the operands and ``{out}`` for the result.
     symbol : str, optional
-        The name in formulas.
+        The name in formulas, as in ``σ({0})``.
+    written : str, optional
+        How the result is written, if not so: ``{0} ⋆ {1}``.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def elementwise(
     stands_for = [*numpy, forward] if dispatches(forward) else numpy
     rules = [checked(rule, i) for i, rule in enumerate(local_gradients)]
     return elementwise_operation(
-        name, checked_forward, *rules, numpy=stands_for, labels=labels, symbol=symbol, own=True
+        name, checked_forward, *rules, numpy=stands_for, labels=labels, symbol=symbol, written=written, own=True
     )
 
 
@@ -110,6 +113,7 @@ def operation(
     numpy: Sequence[Callable[..., Any]] = (),
     labels: Sequence[str] | None = None,
     symbol: str | None = None,
+    written: str | None = None,
 ) -> Callable[..., Any]:
     """Make an operation of any kind, from the transpose of its local gradients.
 
@@ -124,7 +128,7 @@ def operation(
         gives the operand's share of the adjoint of the result, in the shape of the operand. It is linear in
         the adjoint. Written in NumPy functions and operators it can be differentiated itself. None for an
         operand that no derivative is taken of.
-    numpy, labels, symbol
+    numpy, labels, symbol, written
         As for `elementwise`.
 
     Returns
@@ -154,7 +158,7 @@ def operation(
     refuse_builtin(name, forward, numpy)
 
     def edge(pullback: Any, i: int) -> Edge:
-        label = labels[i] if labels else f"∂{symbol or name}/∂{{{i}}}"
+        label = labels[i] if labels else None
         if pullback is None:
             return Edge(lambda *_, **__: None, lambda *_: None, "0")
         with_out = with_result(pullback, len(pullbacks) + 1)
@@ -179,11 +183,11 @@ def operation(
             check_floating(f"the forward function of '{name}'", operands_and_out[-1], "fc")
             return operands_and_out
 
-        return Edge(everything, pull, label, "{d}ᵀ {u}")
+        return Edge(everything, pull, label, LINEAR)
 
     edges = [edge(pullback, i) for i, pullback in enumerate(pullbacks)]
     # a pullback may return an array that its author keeps: the sweep copies what it hands on
-    made = Operation(name, forward, edges, symbol=symbol, fresh=False)
+    made = Operation(name, forward, edges, symbol=symbol, written=written, fresh=False)
     apply = applied(made)
 
     def function(*operands: Any, **keywords: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.table.elementwise import quiet, unless_zero
-from autograd_lite.engine.operation import Edge, Operation, applied, kept_shape, register, spread
+from autograd_lite.engine.operation import LINEAR, REPEATED, Edge, Notation, Operation, applied, kept_shape, register, spread
 from autograd_lite.engine.tensor import TABLE
 
 
@@ -25,6 +25,7 @@ def reduction_operation(
     numpy: Sequence[Any] = (),
     label: str | None = None,
     symbol: str | None = None,
+    written: Notation = None,
     doc: str | None = None,
 ) -> Callable[..., Any]:
     """A function ``(x, axis=None, *, keepdims=False, **keywords)`` from one rule ``rule(x, r, axis, **keywords)``."""
@@ -34,8 +35,8 @@ def reduction_operation(
 
     if label is None:
         label = f"{symbol or name}{{at}}'({{0}})"
-    edge = Edge(local_gradient if callable(rule) else lambda *_, **__: rule, spread, label, "repeat({u}) ⊙ {d}")
-    operation = Operation(name, forward, [edge], symbol=symbol)
+    edge = Edge(local_gradient if callable(rule) else lambda *_, **__: rule, spread, label, REPEATED)
+    operation = Operation(name, forward, [edge], symbol=symbol, written=written)
     apply = applied(operation)
 
     def function(x: Any, axis: Any = None, *, keepdims: bool = False, **keywords: Any) -> Any:
@@ -96,9 +97,9 @@ def logsumexp_forward(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return r if keepdims else np.squeeze(r, axis=tuple(range(x.ndim)) if axis is None else axis)
 
 
-sum_ = reduction_operation("sum", np.add.reduce, 1, numpy=[np.sum], label="1", symbol="Σ")
+sum_ = reduction_operation("sum", np.add.reduce, 1, numpy=[np.sum], label="1", written="Σ{over} {0}")
 mean = reduction_operation("mean", np.mean, lambda x, r, axis: share(x, r), numpy=[np.mean], label="1/{n}")
-reduction_operation("prod", np.prod, product_of_others, numpy=[np.prod], label="prod{at}'({0})", symbol="∏")
+reduction_operation("prod", np.prod, product_of_others, numpy=[np.prod], written="∏{over} {0}")
 max_ = reduction_operation("max", np.max, among_ties, numpy=[np.max, np.amax], label="[{0} = max{at}]")
 min_ = reduction_operation("min", np.min, among_ties, numpy=[np.min, np.amin], label="[{0} = min{at}]")
 reduction_operation(
@@ -183,7 +184,7 @@ softmax = along_axis(
         lambda x, s, axis: s,
         lambda u, s, x, out: s * (u - np.sum(u * s, axis=out._static["axis"], keepdims=True)),
         "softmax{at}'({0})",
-        "{d}ᵀ {u}",
+        LINEAR,
     ),
     axis=-1,
     doc="""eˣ / Σ eˣ over `axis` (the last by default), for any x.
@@ -202,7 +203,7 @@ log_softmax = along_axis(
         lambda x, r, axis: np.exp(r),
         lambda u, s, x, out: u - s * np.sum(u, axis=out._static["axis"], keepdims=True),
         "log_softmax{at}'({0})",
-        "{d}ᵀ {u}",
+        LINEAR,
     ),
     axis=-1,
     doc="""The logarithm of `softmax`, without loss for small probabilities.
@@ -244,9 +245,9 @@ def cumprod_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
 
 
 along_axis(
-    "cumsum", np.cumsum, Edge(lambda x, _, axis: 1, cumsum_pull, "cumsum{at}", "{d}ᵀ {u}"), numpy=[np.cumsum], axis=None
+    "cumsum", np.cumsum, Edge(lambda x, _, axis: 1, cumsum_pull, "cumsum{at}", LINEAR), numpy=[np.cumsum], axis=None
 )
 along_axis(
-    "cumprod", np.cumprod, Edge(lambda x, _, axis: x, cumprod_pull, "cumprod{at}'({0})", "{d}ᵀ {u}"),
+    "cumprod", np.cumprod, Edge(lambda x, _, axis: x, cumprod_pull, "cumprod{at}'({0})", LINEAR),
     numpy=[np.cumprod], axis=None,
 )  # fmt: skip

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine.operation import (
+    LINEAR,
+    SAME,
+    TRANSPOSED,
     Edge,
     Operation,
     applied,
@@ -22,8 +25,6 @@ from autograd_lite.engine.operation import (
     sum_to,
 )
 from autograd_lite.engine.tensor import TABLE, Tensor
-
-LINEAR = "{d}ᵀ {u}"  # how the transpose of a linear map is written
 
 
 def data_of(x: Any) -> Any:
@@ -106,8 +107,9 @@ _transpose = general_operation(
         lambda *_, axes: axes,
         lambda u, axes, x, out: u.transpose(tuple(sorted(range(len(axes)), key=axes.__getitem__))),
         "transpose{at}",
-        "({u})ᵀ",
+        TRANSPOSED,
     ),
+    written=lambda out, x: "{0}ᵀ" if out._static["axes"] == tuple(range(out.ndim))[::-1] else None,
 )
 
 
@@ -129,7 +131,7 @@ for permutation in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis):
 _broadcast_to = general_operation(
     "broadcast_to",
     lambda x, shape: np.broadcast_to(x, shape),
-    Edge(lambda *_, shape: 1, lambda u, d, x, out: sum_to(u, x.shape), "broadcast", "{u}"),
+    Edge(lambda *_, shape: 1, lambda u, d, x, out: sum_to(u, x.shape), "broadcast", SAME),
 )
 
 
@@ -178,6 +180,7 @@ _index = general_operation(
     "index",
     lambda x, key: x[key],
     Edge(lambda *_, key: (key,), lambda u, d, x, out: _place(u, key=d[0], shape=x.shape), "index{at}", LINEAR),
+    written="{0}{at}",
 )
 _place: Callable[..., Any] = general_operation(
     "place",

@@ -21,20 +21,12 @@ import numpy.typing as npt
 
 from autograd_lite.engine.backward import as_dtype, sweep
 from autograd_lite.engine.derivatives import between
-from autograd_lite.engine.local_gradient import LocalGradient, settings
-from autograd_lite.writing.naming import (
-    axes_named, check_is_tensor, formula, gradient_symbol, is_number, items, number, readable_names, reduced_axes, shape_of,
-)  # fmt: skip
-from autograd_lite.writing.notation import (
-    MARK, ONE, ONES, ZERO, Formula, as_latex, as_text, filled, juxtaposed, latex_name, outer, product, read,
-    summed, total,
-)  # fmt: skip
-from autograd_lite.engine.operation import broadcast_axes
+from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
-
-ELEMENTWISE, LINEAR, SAME, TRANSPOSED, REPEATED = "{u} ⊙ {d}", "{d}ᵀ {u}", "{u}", "({u})ᵀ", "repeat({u}) ⊙ {d}"
-LEFT, RIGHT = "{u} {d}", "{d} {u}"
-"""The forms of the table that are written in a way of their own."""
+from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Told, nodes, total
+from autograd_lite.writing.naming import check_is_tensor, data_of, exact, is_number, items, readable_names, shape_of
+from autograd_lite.writing.recorded import formula, operand_named, term
+from autograd_lite.writing.styles import Latex, Style
 
 
 # What is written ------------------------------------------------------------------------------------------
@@ -66,15 +58,8 @@ class Symbols:
         self.taken.add(name)
         return name
 
-    def mark(self, x: Any) -> str:
-        """What stands for `x` in a formula until names are filled in; a number stands for itself."""
-        if not is_number(x):
-            return f"\ue000{id(x)}\ue002"
-        name = self.names[id(x)]
-        return f"({name})" if name.startswith("−") or " " in name else name
-
-    def adjoint(self, x: Tensor) -> Formula:
-        return Formula(f"\ue001{id(x)}\ue002")
+    def operand(self, x: Any) -> Formula:
+        return operand_named(x, self.names)
 
 
 def quoted(name: str) -> str:
@@ -83,20 +68,13 @@ def quoted(name: str) -> str:
     return name if re.fullmatch(r"[^\W\d][\w.]*'*", name) else f"“{name}”"
 
 
-def exact(x: Any) -> str:
-    """A constant in as many digits as it takes to read it back."""
-    value = np.asarray(getattr(x, "data", x)).reshape(())[()]
-    if value.dtype.kind == "c":
-        return f"{exact(value.real)} + {exact(value.imag)} i".replace("+ −", "− ")
-    short = number(value)
-    return short if float(f"{float(value):.6g}") == value or np.isnan(value) else str(value).replace("-", "−")
-
-
 class Written:
     """A formula with names filled in.
 
     Attributes
     ----------
+    formula : Formula
+        The tree that is printed.
     text : str
         In characters that need no rendering, such as ``∂C/∂z2 (a1)ᵀ``.
     latex : str
@@ -105,46 +83,46 @@ class Written:
         The values of all names in `text`; with them it can be evaluated.
     """
 
-    def __init__(self, marked: str, symbols: Symbols) -> None:
-        self._marked = marked
+    def __init__(self, formula: Formula, symbols: Symbols) -> None:
+        self.formula = formula
         self._symbols = symbols
 
-    def text_with(self, dress: Callable[[str], str]) -> str:
-        """The text, with `dress` deciding how a name is set."""
-        names = self._symbols.names
-        of = dress(self._symbols.of)
-        return filled(as_text(self._marked), lambda key: dress(names[key]), lambda key: f"∂{of}/∂{dress(names[key])}")
+    def printed(self, style: Callable[..., Style], **options: Any) -> str:
+        """The formula in another style of `autograd_lite.writing.styles`."""
+        return style(self._symbols.names.__getitem__, self._symbols.of, **options).written(self.formula)
 
     @property
     def text(self) -> str:
-        return self.text_with(str)
+        return self.printed(Style)
 
     @property
     def latex(self) -> str:
-        names = self._symbols.names
-        of = latex_name(self._symbols.of)
-        return filled(
-            as_latex(self._marked),
-            lambda key: latex_name(names[key]),
-            lambda key: rf"\frac{{\partial {of}}}{{\partial {latex_name(names[key])}}}",
-        )
+        return self.printed(Latex)
 
     @property
     def factors(self) -> dict[str, Array]:
         symbols = self._symbols
         result = {}
-        for kind, key in MARK.findall(self._marked):
-            name, x = symbols.names[int(key)], symbols.items[int(key)]
-            if kind == "\ue000":
-                result[name] = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
-            else:
-                result[f"∂{symbols.of}/∂{name}"] = symbols.adjoints[int(key)]
+        for key in keys(self.formula):
+            result[symbols.names[key]] = data_of(symbols.items[key])
+        for node in nodes(self.formula):
+            if isinstance(node, Adjoint):
+                result[f"∂{symbols.of}/∂{symbols.names[node.key]}"] = symbols.adjoints[node.key]
         return result
 
     def __str__(self) -> str:
         return self.text
 
     __repr__ = __str__
+
+
+def keys(formula: Formula) -> Iterator[int]:
+    """The ``id`` of all that is named in a formula, adjoints apart."""
+    for node in nodes(formula):
+        if isinstance(node, Name):
+            yield node.key
+        elif isinstance(node, Told):
+            yield from (piece for piece in node.pieces if isinstance(piece, int))
 
 
 class Term(Written):
@@ -157,7 +135,7 @@ class Term(Written):
     """
 
     def __init__(self, formula: Formula, symbols: Symbols, local_gradient: LocalGradient) -> None:
-        super().__init__(formula.signed(), symbols)
+        super().__init__(formula, symbols)
         self.local_gradient = local_gradient
 
 
@@ -174,7 +152,7 @@ class Step(Written):
     """
 
     def __init__(self, x: Tensor, right: Formula, symbols: Symbols, terms: Sequence[Term] = ()) -> None:
-        super().__init__(f"{symbols.adjoint(x).body} = {right.signed()}", symbols)
+        super().__init__(Definition(Adjoint(id(x)), right), symbols)
         self.tensor = x
         self.adjoint = symbols.adjoints[id(x)]
         self.terms = tuple(terms)
@@ -217,7 +195,7 @@ class Derivation(Sequence[Step]):
         """The lines, in groups with a title."""
         known = {step.text for step in self.steps}
         further = [equation for equation in self.equations if equation.text not in known]
-        shared = any(equation._marked.count("\ue001") > 1 for equation in further)
+        shared = any(sum(isinstance(node, Adjoint) for node in nodes(equation.formula)) > 1 for equation in further)
         what = "everything but the adjoints that are used several times" if shared else "everything"
         sections = [("", self.steps), (f"with {what} substituted:\n", further), ("where:\n", self.definitions)]
         return [(title, lines) for title, lines in sections if lines]
@@ -246,95 +224,22 @@ def folded(line: Written) -> str:
 
 def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]:
     """How the Tensors without a name were computed that occur in `lines`, or in the definition of another."""
-    seen = {int(key) for line in lines for _, key in MARK.findall(line._marked)} | {symbols.output}
+    seen = {symbols.output}
+    for line in lines:
+        seen.update(keys(line.formula), (node.key for node in nodes(line.formula) if isinstance(node, Adjoint)))
     found = []
     for key, x in reversed(symbols.items.items()):
         if key not in seen or getattr(x, "name", None):
             continue
         if getattr(x, "op", None):
-            text = f"{symbols.mark(x)} = {formula(x, symbols.mark)}"
+            meaning: Formula | str = formula(x, symbols.operand)
         else:
-            kind = "parameter" if getattr(x, "requires_grad", False) else "constant"
-            text = f"{symbols.mark(x)}: {kind}{' of shape ' * bool(np.shape(x))}{shape_of(x)}"
-        seen.update(int(key) for _, key in MARK.findall(text))
-        found.append(Written(text, symbols))
+            meaning = "parameter" if getattr(x, "requires_grad", False) else "constant"
+            meaning += f"{' of shape ' * bool(np.shape(data_of(x)))}{shape_of(x)}"
+        definition = Definition(symbols.operand(x), meaning)
+        seen.update(keys(definition))
+        found.append(Written(definition, symbols))
     return reversed(found)
-
-
-# One term of an adjoint -------------------------------------------------------------------------------------
-
-
-def term(g: LocalGradient, u: Formula, symbols: Symbols) -> Formula:
-    """The adjoint `u` of a result, multiplied into a local gradient of it."""
-    out, x = g.output, g.parent
-    form = out._operation.edge(g._index).form.replace("{at}", settings(out, symbols.mark, g._index))
-    symbol = gradient_symbol(out, g._index, symbols.mark).replace("′", "'")
-    d = read(symbol)
-    dimensions = [out.ndim, *(np.ndim(operand) for operand in out._operands)]
-    if form in (ELEMENTWISE, SAME):
-        result = entrywise(u, ONE if form == SAME else d, g)
-    elif form == REPEATED:
-        result = repeated(u, d, g)
-    elif form == TRANSPOSED and max(dimensions) <= 2:
-        same = u.body in ("1", ONES.body) or out._static["axes"] in ((), (0,), (0, 1))
-        result = u if same else product(form, u=u)
-    elif form in (LEFT, RIGHT) and getattr(g.value, "ndim", 2) == 1 and max(dimensions) <= 2:
-        d = read(symbol.removesuffix("ᵀ"))  # a vector, which as row or column would be written the same
-        if out.ndim == 0:
-            result = juxtaposed(u, d)
-        else:
-            result = outer(u, d) if form == LEFT else outer(d, u)
-    elif form == LINEAR or "({u})" in form and form != TRANSPOSED:
-        result = product(form, u=u, d=d)
-    elif form != TRANSPOSED and (out.ndim == max(dimensions) and min(dimensions) >= 2 or max(dimensions) <= 2):
-        if u == ONE:
-            form = form.replace("{u} ", "").replace(" {u}", "")
-        written, transposed, _ = form.partition(" ({out})ᵀ") if out.ndim == 1 else (form, "", "")
-        result = product(written, u=u, d=d, out=Formula(symbols.mark(out)))
-        if transposed:
-            result = outer(result, Formula(symbols.mark(out)))
-        shape = out.shape[:-2] + x.shape[-2:]
-        result = summed(result, broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else (), len(shape))
-    else:  # stacks of vectors and permuted axes: no product of two matrices says it
-        result = product(LINEAR, u=u, d=read(g.label_with(symbols.mark, f"∂{{out}}/∂{{{g._index}}}")))
-    if out.dtype.kind == "c" and x.dtype.kind != "c":
-        result = product("Re({u})", u=result)
-    return result
-
-
-def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
-    """u ⊙ d, summed over what broadcasting repeated; a single number stands in front as a factor."""
-    out, x = g.output, g.parent
-    d_shape = np.shape(g.value)
-    shape = np.broadcast_shapes(out.shape, d_shape)
-    if isinstance(g.value, (int, float)) and g.value == 0 or u == ZERO:
-        return ZERO
-    if u.body == ONES.body and d_shape == shape:
-        u = ONE._replace(negative=u.negative)
-    if "1" in (u.body, d.body) or out.ndim == 0:
-        result = juxtaposed(d, u) if d.is_numeral() else juxtaposed(u, d)
-    elif u.body.endswith(f" {ONES.body}") and d_shape == shape:
-        result = juxtaposed(u._replace(body=u.body[:-2]), d)
-    else:
-        result = juxtaposed(d, u) if d_shape == () else product(ELEMENTWISE, u=u, d=d)
-    return summed(result, broadcast_axes(shape, x.shape), len(shape))
-
-
-def repeated(u: Formula, d: Formula, g: LocalGradient) -> Formula:
-    """A reduction: u, repeated along the reduced axes, ⊙ d."""
-    out, x = g.output, g.parent
-    axes = reduced_axes(out)
-    if u.body == ONES.body:
-        u = ONE._replace(negative=u.negative)
-    elif len(axes) < x.ndim:
-        u = product(f"repeat{axes_named(axes)}({{u}})", u=u) if axes else u
-    if np.shape(g.value) == ():  # sum and mean
-        u, d = juxtaposed(d, u), ONES
-        if len(axes) < x.ndim and u != ONE or x.ndim == 0:
-            return u
-    if u.body == "1":
-        return d._replace(negative=u.negative != d.negative)
-    return juxtaposed(u, d) if out.ndim == 0 else product(ELEMENTWISE, u=u, d=d)
 
 
 # The derivation ---------------------------------------------------------------------------------------------
@@ -403,15 +308,15 @@ def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.Arr
     seed = None if gradient is None else Tensor(start)
     symbols = Symbols(output, seed)
     symbols.adjoints = {id(x): np.array(as_dtype(u, x.dtype)) for x, u in adjoints.items()}
-    first = ONE if seed is None else Formula(symbols.mark(seed))
+    first = ONE if seed is None else symbols.operand(seed)
     steps = [Step(output, first, symbols)] if seed is not None or any(x is output for x in wanted) else []
     uses: dict[Tensor, list[LocalGradient]] = {}
     for g in edges(region):  # a Tensor moves to the end with each use: its adjoint is complete with the last one
         uses[g.parent] = uses.pop(g.parent, [])
         uses[g.parent].append(g)
     for x, found in uses.items():
-        adjoints_used = [ONE if g.output is output and seed is None else symbols.adjoint(g.output) for g in found]
-        terms = [term(g, u, symbols) for g, u in zip(found, adjoints_used)]
+        adjoints_used = [ONE if g.output is output and seed is None else Adjoint(id(g.output)) for g in found]
+        terms = [term(g, u, symbols.operand) for g, u in zip(found, adjoints_used)]
         steps.append(Step(x, total(terms), symbols, [Term(t, symbols, g) for t, g in zip(terms, found)]))
     return Derivation(steps, partial(equations, output, wanted, first, symbols), symbols)
 
@@ -455,6 +360,6 @@ def equations(output: Tensor, wanted: Sequence[Tensor], first: Formula, symbols:
         terms = defaultdict(list, {output: [first]})
         for g in found:
             shared = uses[g.output] > 1 and g.output is not output
-            u = symbols.adjoint(g.output) if shared else total(terms[g.output])
-            terms[g.parent].append(term(g, u, symbols))
+            u = Adjoint(id(g.output)) if shared else total(terms[g.output])
+            terms[g.parent].append(term(g, u, symbols.operand))
         yield Step(x, total(terms[x]), symbols)

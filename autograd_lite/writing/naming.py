@@ -8,37 +8,23 @@ else is kept letter by letter.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.local_gradient import SMALL, SUBSCRIPTS, LocalGradient, settings
-from autograd_lite.engine.operation import kept_shape
 from autograd_lite.engine.tensor import Array, Tensor
 
+SMALL = 8
+"""The size up to which an array among the settings of an operation is written out; a larger one has a name."""
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LETTERS = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau "
     "upsilon phi chi psi omega"
 )
 GREEK = {name: chr(ord("α") + i) for i, name in enumerate(LETTERS.split())}
-
-# How an operation is written between its operands; the others are written as functions, σ(z).
-FORMULAS = {
-    "add": "{0} + {1}",
-    "subtract": "{0} − {1}",
-    "multiply": "{0} ⊙ {1}",
-    "divide": "{0} / {1}",
-    "remainder": "{0} mod {1}",
-    "matmul": "{0} {1}",
-    "linear": "{0} {1} + {2}",
-    "half_squared_distance": "½ ‖{0} − {1}‖²",
-    "negative": "−{0}",
-    "abs": "|{0}|",
-    "square": "{0}²",
-}
 
 
 def history(output: Tensor) -> list[Tensor]:
@@ -140,20 +126,6 @@ def readable_names(output: Tensor) -> dict[int, str]:
     return names
 
 
-def over(axes: Sequence[int], ndim: int) -> str:
-    """What a sum runs over, ``_axis0``: nothing for all axes, the batch for the second one of a matrix."""
-    return "" if len(axes) == ndim else "_batch" if (*axes, ndim) == (1, 2) else axes_named(axes)
-
-
-def axes_named(axes: Sequence[int]) -> str:
-    return ("_axis" if len(axes) == 1 else "_axes") + ",".join(map(str, axes))
-
-
-def reduced_axes(t: Tensor) -> list[int]:
-    """The axes that a reduction has summed over, or the like."""
-    return [i for i, n in enumerate(kept_shape((0,) * np.ndim(t._operands[0]), t._static["axis"])) if n == 1]
-
-
 def shape_of(x: Any) -> str:
     """The shape as in 4 × 3; nothing for a single number."""
     return " × ".join(map(str, data_of(x).shape))
@@ -169,54 +141,16 @@ def times_ten_to(exponent: int) -> str:
     return f"×10{number(exponent, 'd').translate(SUPERSCRIPTS)}"
 
 
-def raised(base: str, exponent: str) -> str:
-    """A power: x² where there are raised characters for the exponent, x^k otherwise."""
-    if re.fullmatch("−?[0-9]+", exponent):
-        return base + exponent.translate(SUPERSCRIPTS)
-    return f"{base}^({exponent})" if "×" in exponent else f"{base}^{exponent}"
+def exact(x: Any) -> str:
+    """A constant in as many digits as it takes to read it back."""
+    value = data_of(x).reshape(())[()]
+    if value.dtype.kind == "c":
+        return f"{exact(value.real)} + {exact(value.imag)} i".replace("+ −", "− ")
+    short = number(value)
+    return short if float(f"{float(value):.6g}") == value or np.isnan(value) else str(value).replace("-", "−")
 
 
-def enclosed(name: str) -> str:
-    """A negative number in parentheses."""
-    return f"({name})" if name.startswith("−") else name
-
-
-def formula(t: Tensor, name: Callable[[Any], str]) -> str:
-    """How `t` was computed, in symbols: ``w₁ a₀ + b₁``."""
-    operands, operation = t._operands, t._operation
-    names = [name(x) for x in operands]
-    if operation.name == "power":
-        return raised(enclosed(names[0]), names[1])
-    if len(names) == 2:
-        names = [*map(enclosed, names)]
-    if operation.name == "matmul" and t.ndim == 0 or operation.name == "multiply" and min(data_of(x).size for x in operands) == 1:
-        return f"{names[0]} · {names[1]}"
-    if operation.name in FORMULAS:
-        return FORMULAS[operation.name].format(*names)
-    if operation.name in ("sum", "prod"):
-        return f"{operation.symbol}{over(reduced_axes(t), np.ndim(operands[0]))} {names[0]}"
-    told = settings(t, name)
-    if operation.name == "index":
-        return names[0] + told
-    if operation.name == "transpose" and not told:
-        return f"{names[0]}ᵀ"
-    if len(names) > 4:
-        names = [*names[:2], "…", names[-1]]
-    return f"{operation.symbol or operation.name}{told}({', '.join(names)})"
-
-
-def gradient_symbol(t: Tensor, index: int, name: Callable[[Any], str]) -> str:
-    """The local gradient of `t` with respect to its operand `index`, in symbols: ``σ′(z₂)``, ``(a₁)ᵀ``."""
-    if t.op == "power" and index == 0 and is_number(t._operands[1]):
-        exponent = float(t._operands[1])
-        factor = name(t._operands[0]) if exponent == 2 else raised(name(t._operands[0]), number(exponent - 1))
-        return f"{number(exponent)} {factor}"
-    # names are filled in after the apostrophes of the label have become primes, so that theirs stay
-    names: list[str] = []
-
-    def place(x: Any) -> str:
-        names.append(name(x))
-        return f"\ue000{len(names) - 1}\ue001"
-
-    label = LocalGradient(t, index).label_with(place).replace("'", "′")
-    return re.sub("\ue000([0-9]+)\ue001", lambda match: names[int(match[1])], label)
+def plain_name(x: Any) -> str:
+    """The name of an operand, or the number that it is; nothing for one without a name."""
+    name = getattr(x, "name", None)
+    return str(name) if name else exact(x) if is_number(x) else ""

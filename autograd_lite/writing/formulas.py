@@ -1,0 +1,574 @@
+"""Formulas as small trees, and how they are put together.
+
+A tree says what is multiplied by what; a style (`styles`) prints it as text, as LaTeX or as markup, with names filled in
+as late as that. So nothing in a name is ever taken for mathematics, and parentheses stand where the tree needs them.
+The notation in which the table writes its rows, such as ``−{out}/{1}``, is read here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autograd_lite.writing.styles import Style
+
+SUM, SIGN, ENTRYWISE, MAP, PRODUCT, ATOM = range(6)
+"""How tightly operators bind: a + b, Σ a and a ⊗ b, a ⊙ b, mapᵀ a, a b or a/b, and what needs no parentheses."""
+
+Writing = Generator["Formula", str, str]
+"""A node is written by a generator: it yields the nodes inside of it, is sent what they look like, and returns what it
+looks like itself. Formulas are as deep as graphs are, and Python's stack is not."""
+
+
+class Formula:
+    """A node of a formula; `level` says how tightly its loosest operator binds."""
+
+    level: Any = ATOM
+
+    def write(self, style: Style) -> Writing:
+        raise NotImplementedError
+
+    def within(self, level: int, style: Style) -> Writing:
+        """This node as an operand of an operator of `level`, in parentheses if its own binds less tightly."""
+        inside = yield self
+        return style.group(inside) if self.level < level else inside
+
+    def __neg__(self) -> Formula:
+        return self.of if isinstance(self, Negated) else Negated(self)
+
+
+def nodes(formula: Formula) -> Iterator[Formula]:
+    """All nodes of a formula, from left to right."""
+    stack: list[Any] = [formula]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Formula):
+            yield node
+            stack += reversed([getattr(node, field.name) for field in fields(node)])  # type: ignore[arg-type]
+        elif isinstance(node, tuple):
+            stack += reversed(node)
+
+
+# Leaves -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Symbol(Formula):
+    """A number, a letter with a meaning of its own, a word: what is written the same everywhere."""
+
+    text: str
+    level: int = ATOM
+
+    def write(self, style: Style) -> Writing:
+        yield from ()
+        return style.symbol(self.text)
+
+
+@dataclass(frozen=True)
+class Name(Formula):
+    """What an operand or a result is called; `key` is its ``id``."""
+
+    key: int
+
+    def write(self, style: Style) -> Writing:
+        yield from ()
+        return style.name(self.key)
+
+
+@dataclass(frozen=True)
+class Adjoint(Formula):
+    """The derivative of the output with respect to what is called `key`: ∂C/∂z2."""
+
+    key: int
+
+    def write(self, style: Style) -> Writing:
+        yield from ()
+        return style.adjoint(self.key)
+
+
+@dataclass(frozen=True)
+class Told(Formula):
+    """What an operation was told besides its operands, ``[0, 1:]``: words and, in place of large arrays, their keys."""
+
+    pieces: tuple[str | int, ...]
+
+    def write(self, style: Style) -> Writing:
+        yield from ()
+        return "".join(style.symbol(piece) if isinstance(piece, str) else style.name(piece) for piece in self.pieces)
+
+
+PLACE = Symbol("·")
+"""Where the adjoint stands that a local gradient is multiplied into: the label of an arrow is a formula around it."""
+ZERO, ONE, ONES = Symbol("0"), Symbol("1"), Symbol("𝟏")
+
+
+def is_numeral(formula: Formula) -> bool:
+    if isinstance(formula, Quotient):
+        return is_numeral(formula.of) and is_numeral(formula.by)
+    return isinstance(formula, Symbol) and re.fullmatch("[0-9.π]+(e[+−]?[0-9]+)?", formula.text) is not None
+
+
+# Operators --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Negated(Formula):
+    of: Formula
+    level = SIGN
+
+    def write(self, style: Style) -> Writing:
+        of = yield from (Group(self.of) if isinstance(self.of, Negated) else self.of).within(SIGN, style)
+        return style.symbol("−") + of
+
+
+@dataclass(frozen=True)
+class Sum(Formula):
+    terms: tuple[Formula, ...]
+    level = SUM
+
+    def write(self, style: Style) -> Writing:
+        written = yield self.terms[0]
+        for term in self.terms[1:]:
+            sign, body = ("−", term.of) if isinstance(term, Negated) else ("+", term)
+            if isinstance(body, Negated):
+                body = Group(body)
+            written += style.operator(sign)
+            written += yield from body.within(SIGN, style)
+        return written
+
+
+@dataclass(frozen=True)
+class Product(Formula):
+    """Two factors with a sign between them: nothing or · (numbers, matrices), ⊙ (entry by entry), ⊗ (outer), mod."""
+
+    sign: str
+    left: Formula
+    right: Formula
+    level: int = PRODUCT
+
+    def write(self, style: Style) -> Writing:
+        operands = {SIGN: PRODUCT, MAP: ATOM}.get(self.level, self.level)
+        left = yield from self.left.within(operands, style)
+        right = yield from self.right.within(operands, style)
+        return left + style.operator(self.sign) + right
+
+
+@dataclass(frozen=True)
+class Multiplied(Formula):
+    """A factor alone, with the sign that it is multiplied with: ``⊙ σ'(z)``."""
+
+    sign: str
+    by: Formula
+    level: int = PRODUCT
+
+    def write(self, style: Style) -> Writing:
+        by = yield from self.by.within(self.level, style)
+        return style.operator(self.sign).lstrip() + by
+
+
+@dataclass(frozen=True)
+class Quotient(Formula):
+    of: Formula
+    by: Formula
+    spaced: bool = False
+    level = PRODUCT
+
+    def write(self, style: Style) -> Writing:
+        of = yield from self.of.within(style.numerator, style)
+        by = yield from self.by.within(style.denominator, style)
+        return style.quotient(of, by, self.spaced)
+
+
+@dataclass(frozen=True)
+class Over(Formula):
+    """A sum or product over axes: ``Σ_batch x``."""
+
+    sign: str
+    axes: str
+    of: Formula
+    level = SIGN
+
+    def write(self, style: Style) -> Writing:
+        of = yield from self.of.within(ENTRYWISE, style)
+        return style.over(self.sign, self.axes) + style.operator("") + of
+
+
+@dataclass(frozen=True)
+class Applied(Formula):
+    """A function with what it was told, and its operands unless it stands for itself: ``softmax[axis=1](x)``."""
+
+    function: str
+    operands: tuple[Formula, ...] | None = None
+    told: Formula | None = None
+    primes: int = 0
+    axes: str = ""
+
+    def write(self, style: Style) -> Writing:
+        function = style.function(self.function)
+        if self.axes:
+            function = style.over(self.function, self.axes)
+        if self.told is not None:
+            function += yield self.told
+        function += style.prime * self.primes
+        if self.operands is None:
+            return function
+        operands = []
+        for operand in self.operands:
+            operands.append((yield operand))
+        return style.applied(self.function, function, style.symbol(", ").join(operands))
+
+
+@dataclass(frozen=True)
+class Transposed(Formula):
+    of: Formula
+    inverse: bool = False
+
+    def write(self, style: Style) -> Writing:
+        if isinstance(self.of, (Adjoint, Symbol)) or isinstance(self.of, Name) and style.names_in_parentheses:
+            of = style.group((yield self.of))
+        else:
+            of = yield from self.of.within(ATOM, style)
+        return style.transposed(of, self.inverse)
+
+
+@dataclass(frozen=True)
+class Raised(Formula):
+    base: Formula
+    exponent: Formula
+
+    def write(self, style: Style) -> Writing:
+        base = yield from (self.base if not isinstance(self.base, Raised) else Group(self.base)).within(ATOM, style)
+        exponent = yield self.exponent
+        return style.raised(base, exponent, self.exponent)
+
+
+@dataclass(frozen=True)
+class Group(Formula):
+    """Parentheses that are wanted whatever stands in them."""
+
+    of: Formula
+
+    def write(self, style: Style) -> Writing:
+        return style.group((yield self.of))
+
+
+@dataclass(frozen=True)
+class Indexed(Formula):
+    """Entries of something, as NumPy takes them: ``x[0, 1:]``."""
+
+    of: Formula
+    told: Formula
+
+    def write(self, style: Style) -> Writing:
+        of = yield from self.of.within(ATOM, style)
+        return of + (yield self.told)
+
+
+@dataclass(frozen=True)
+class Enclosed(Formula):
+    """|x|, ‖x‖, ⌊x⌋; and [a > b], which is 1 where that holds and 0 elsewhere."""
+
+    opening: str
+    of: Formula
+    closing: str
+    told: Formula | None = None
+
+    def write(self, style: Style) -> Writing:
+        of = yield self.of
+        told = "" if self.told is None else (yield self.told)
+        return style.enclosed(self.opening, of, self.closing) + told
+
+
+@dataclass(frozen=True)
+class Relation(Formula):
+    """a ≤ b ≤ c; with a word in place of an operand, as in ``not a`` and ``a finite``."""
+
+    parts: tuple[Formula | str, ...]
+    level = SUM - 1
+
+    def write(self, style: Style) -> Writing:
+        written = ""
+        for part in self.parts:
+            written += style.relation(part) if isinstance(part, str) else (yield part)
+        return written
+
+
+@dataclass(frozen=True)
+class Partial(Formula):
+    """The derivative of an operation that has no other notation: ∂t1/∂x, or ∂₁t1 with respect to its first operand."""
+
+    of: Formula
+    by: Formula | int
+
+    @property
+    def level(self) -> int:
+        return ATOM if isinstance(self.by, int) else PRODUCT
+
+    def write(self, style: Style) -> Writing:
+        of = yield self.of
+        if isinstance(self.by, int):
+            return style.symbol("∂") + style.lowered(str(self.by)) + of
+        by = yield self.by
+        return style.quotient(style.symbol("∂") + of, style.symbol("∂") + by, False)
+
+
+@dataclass(frozen=True)
+class Definition(Formula):
+    """What a name stands for: a formula, or in words what kind of leaf it is."""
+
+    name: Formula
+    meaning: Formula | str
+
+    def write(self, style: Style) -> Writing:
+        name = yield self.name
+        if isinstance(self.meaning, str):
+            return name + style.symbol(f": {self.meaning}")
+        return name + style.operator("=") + (yield self.meaning)
+
+
+# What is put together simplifies itself ---------------------------------------------------------------------
+
+
+def split_sign(formula: Formula) -> tuple[bool, Formula]:
+    return (True, formula.of) if isinstance(formula, Negated) else (False, formula)
+
+
+def signed(negative: bool, formula: Formula) -> Formula:
+    return Negated(formula) if negative else formula
+
+
+def product(sign: str, left: Formula, right: Formula, level: int = PRODUCT) -> Formula:
+    """A product with the signs of both factors in front of it."""
+    (minus, a), (other_minus, b) = split_sign(left), split_sign(right)
+    return signed(minus != other_minus, Product(sign, a, b, level))
+
+
+def juxtaposed(a: Formula, b: Formula) -> Formula:
+    """The product of two matrices or numbers; a factor 1 is left out, and between digits stands a dot."""
+    (minus, left), (other_minus, right) = split_sign(a), split_sign(b)
+    if ONE in (left, right):
+        return signed(minus != other_minus, right if left == ONE else left)
+    digits = right.level >= PRODUCT and is_numeral(last(left)) and is_numeral(first(right))
+    return product("·" if digits else "", a, b)
+
+
+def first(formula: Formula) -> Formula:
+    """The factor that a product begins with."""
+    while isinstance(formula, Product):
+        formula = formula.left
+    return formula
+
+
+def last(formula: Formula) -> Formula:
+    while isinstance(formula, Product):
+        formula = formula.right
+    return formula
+
+
+def total(terms: Sequence[Formula]) -> Formula:
+    return Sum(tuple(terms)) if len(terms) > 1 else terms[0]
+
+
+def summed(term: Formula, axes: str | None) -> Formula:
+    """Σ of `term` over some of its axes, if there are any."""
+    minus, body = split_sign(term)
+    return term if axes is None else signed(minus, Over("Σ", axes, body))
+
+
+# The notation of the table --------------------------------------------------------------------------------------
+
+TOKEN = re.compile(r"\{(?P<slot>\w+)\}|(?P<number>[0-9][0-9.]*)|(?P<word>[^\W\d]\w*|√)|(?P<power>[²³])|(?P<sign>⁻ᵀ|.)", re.DOTALL)
+POWERS = {"²": Symbol("2"), "³": Symbol("3")}
+RELATIONS = "=<>≤≥"
+PAIRS = {"|": "|", "‖": "‖", "⌊": "⌋"}
+
+
+class NotReadable(ValueError):
+    """A notation that is not that of the table, as a user's own may be."""
+
+
+class Reader:
+    """Reads the notation of one row, with formulas in the place of ``{0}``, ``{out}``, ``{u}`` and the like.
+
+    ``{at}`` is what the operation was told. With `signs_in_front` a product of negative factors has its signs in front.
+    """
+
+    def __init__(self, notation: str, slots: Mapping[str, Formula], signs_in_front: bool = False) -> None:
+        self.tokens = [(str(match.lastgroup), match[str(match.lastgroup)]) for match in TOKEN.finditer(notation)]
+        self.slots = slots
+        self.signs_in_front = signs_in_front
+        self.place = 0
+
+    def times(self, sign: str, left: Formula, right: Formula, level: int = PRODUCT) -> Formula:
+        if not self.signs_in_front:
+            return Product(sign, left, right, level)
+        return product(sign, left, right, level) if sign else juxtaposed(left, right)
+
+    def read(self) -> Formula:
+        formula = self.sum()
+        if self.place < len(self.tokens):
+            raise NotReadable(self.tokens[self.place :])
+        return formula
+
+    def peek(self, ahead: int = 0) -> str:
+        place = self.place + ahead
+        return self.tokens[place][1] if place < len(self.tokens) else ""
+
+    def take(self, *expected: str) -> bool:
+        """Whether these tokens come next; they are passed over then."""
+        found = all(self.peek(i) == token for i, token in enumerate(expected))
+        self.place += len(expected) * found
+        return found
+
+    def expect(self, token: str) -> None:
+        if not self.take(token):
+            raise NotReadable(f"{token} is missing")
+
+    def sum(self) -> Formula:
+        terms = [self.signed()]
+        while self.peek() == " " and self.peek(1) in ("+", "−"):
+            minus = self.peek(1) == "−"
+            self.place += 3
+            terms.append(signed(minus, self.signed()))
+        return total(terms)
+
+    def signed(self) -> Formula:
+        if self.take("−"):
+            return -self.signed()
+        for sign in "Σ∏":
+            if self.take(sign):
+                axes = self.slot() if self.peek() == "over" else ""
+                self.expect(" ")
+                return Over(sign, axes, self.signed())
+        left = self.product()
+        while self.peek() == " " and self.peek(1) == "⊙":
+            self.place += 3
+            left = self.times("⊙", left, self.product(), ENTRYWISE)
+        return left
+
+    def product(self) -> Formula:
+        left = self.postfix()
+        while True:
+            if self.take("/"):
+                left = Quotient(left, self.postfix())
+            elif self.take(" ", "/", " "):
+                left = Quotient(left, self.postfix(), spaced=True)
+            elif self.take(" ", "·", " "):
+                left = self.times("·", left, self.postfix())
+            elif self.take(" ", "mod", " "):
+                left = Product("mod", left, self.postfix())
+            elif self.peek() == " " and self.peek(1) not in ("", "+", "−", "⊙", "finite", *RELATIONS):
+                self.place += 1
+                is_map = isinstance(left, Transposed) and isinstance(left.of, Applied)
+                right = self.postfix()
+                left = Product("", left, right, MAP) if is_map else self.times("", left, right)
+            else:
+                return left
+
+    def postfix(self) -> Formula:
+        formula = self.primary()
+        while True:
+            if self.peek() == "at" and self.tokens[self.place][0] == "slot":
+                formula = Indexed(formula, self.slot()) if self.slots["at"] != Told(()) else self.skip(formula)
+            elif self.take("ᵀ"):
+                formula = Transposed(formula)
+            elif self.take("⁻ᵀ"):
+                formula = Transposed(formula, inverse=True)
+            elif self.peek() in POWERS:
+                formula = Raised(formula, POWERS[self.peek()])
+                self.place += 1
+            elif self.take("^"):
+                formula = Raised(formula, self.primary())
+            else:
+                return formula
+
+    def skip(self, formula: Formula) -> Formula:
+        self.place += 1
+        return formula
+
+    def slot(self) -> Any:
+        self.place += 1
+        return self.slots[self.tokens[self.place - 1][1]]
+
+    def primary(self) -> Formula:
+        if self.place == len(self.tokens):
+            raise NotReadable("an operand is missing")
+        kind, token = self.tokens[self.place]
+        if kind == "slot" and token in self.slots:
+            return self.slot()
+        self.place += 1
+        if kind == "number" or token in "½πi𝟏":
+            return Symbol(token)
+        if kind == "word":
+            return self.function(token)
+        if token == "(":
+            inside = self.sum()
+            self.expect(")")
+            return Group(inside) if self.peek() == "at" else inside
+        if token == "[":
+            inside = self.relation()
+            self.expect("]")
+            return Enclosed("[", inside, "]")
+        if token in PAIRS:
+            inside = self.sum()
+            self.expect(PAIRS[token])
+            told = self.slot() if self.peek() == "at" else None
+            return Enclosed(token, inside, PAIRS[token], told)
+        if token == "∂":
+            of = self.primary()
+            if not self.take("/", "∂"):
+                raise NotReadable(token)
+            return Partial(of, self.primary())
+        raise NotReadable(token)
+
+    def function(self, name: str) -> Formula:
+        told = self.slot() if self.peek() == "at" else None
+        primes = 0
+        while self.take("'"):
+            primes += 1
+        if not self.take("("):
+            return Applied(name, None, told, primes)
+        operands = [self.sum()]
+        while self.take(",", " "):
+            operands.append(self.sum())
+        self.expect(")")
+        return Applied(name, tuple(operands), told, primes)
+
+    def relation(self) -> Formula:
+        if self.take("not", " "):
+            return Relation(("not ", self.sum()))
+        parts: list[Formula | str] = [self.sum()]
+        if self.take(" ", "finite"):
+            return Relation((*parts, " finite"))
+        while self.peek() == " " and self.peek(1) and self.peek(1) in RELATIONS:
+            parts.append(self.peek(1))
+            self.place += 3
+            parts.append(self.sum())
+        return Relation(tuple(parts)) if len(parts) > 1 else parts[0]  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Template(Formula):
+    """A notation of a user's own, written letter by letter, with operands in their places."""
+
+    parts: tuple[Formula | str, ...]
+    level: int
+
+    def write(self, style: Style) -> Writing:
+        written = ""
+        for part in self.parts:
+            written += style.symbol(part) if isinstance(part, str) else (yield from part.within(ATOM, style))
+        return written
+
+
+def read(notation: str, slots: Mapping[str, Formula], signs_in_front: bool = False) -> Formula:
+    """The formula that a notation stands for; one that cannot be read is kept letter by letter."""
+    try:
+        return Reader(notation, slots, signs_in_front).read()
+    except NotReadable:
+        parts = re.split(r"\{(\w+)\}", notation)
+        filled = [slots.get(part, f"{{{part}}}") if i % 2 else part for i, part in enumerate(parts)]
+        return Template(tuple(part for part in filled if part), SUM if " " in notation else ATOM)

@@ -1,0 +1,334 @@
+"""What was recorded, as formulas: how a Tensor was computed, and what a local gradient does to an adjoint.
+
+The table says how an operation is written, and on which side of the adjoint the symbol of a local gradient stands. A
+label is the same formula with a dot in the place of the adjoint, so that a picture and an equation never disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.engine.local_gradient import LocalGradient
+from autograd_lite.engine.operation import ENTRYWISE, LEFT, LINEAR, REPEATED, RIGHT, SAME, TRANSPOSED, broadcast_axes, kept_shape
+from autograd_lite.engine.tensor import Tensor
+from autograd_lite.writing import formulas
+from autograd_lite.writing.formulas import (
+    ONE, ONES, PLACE, ZERO, Applied, Formula, Negated, Partial, Product, Symbol, Told, Transposed, is_numeral,
+    juxtaposed, product, read, split_sign, summed,
+)  # fmt: skip
+from autograd_lite.writing.naming import SMALL, is_number, plain_name
+from autograd_lite.writing.styles import Style
+
+Operand = Callable[[Any], Formula]
+"""Gives the formula of an operand: its name, or the number that it is."""
+
+
+# What an operation was told ---------------------------------------------------------------------------------------
+
+IMPLIED = ("axis", "keepdims", "shape")
+"""Settings that the shapes tell, unless there are several axes."""
+
+
+def told(t: Tensor, index: int | None = None) -> Told:
+    """What an operation was told besides its operands, ``[0, 1:]`` or ``[1, axis=0]``; of `t`, or for one operand.
+
+    Two local gradients that are different maps are written in different symbols only with them.
+    """
+    if t._operation.variadic and index is not None and "axis" in t._static:  # where the operand lies in a concatenation
+        return bracketed([setting(x) for x in t._values[index]])
+    found: list[list[str | int]] = []
+    for name, value in t._static.items():
+        if name == "subscripts" and t._operation.variadic:
+            found.append([f"{','.join(value[0])}→{value[1]}"])
+        elif name in ("key", "args", "axes") and isinstance(value, tuple):
+            if name != "axes" or value != tuple(range(t.ndim))[::-1]:
+                found += [setting(x) for x in value] or [["()"]] * (name == "key")
+        elif name in ("key", "where"):
+            found.append(setting(value))
+        elif name == "keywords" and isinstance(value, dict):
+            found += [[f"{keyword}=", *setting(x)] for keyword, x in value.items()]
+        elif name == "axis" and value is not None and np.ndim(t._operands[0]) > 1 or name not in IMPLIED:
+            found.append([f"{name}=", *setting(value)])
+    return bracketed(found)
+
+
+def bracketed(found: Sequence[list[str | int]]) -> Told:
+    pieces = [piece for i, item in enumerate(found) for piece in ([", "] * (i > 0) + item)]
+    return Told(("[", *pieces, "]")) if found else Told(())
+
+
+def setting(x: Any) -> list[str | int]:
+    """A setting as one would type it, though with a real minus; a large array as its ``id``, since it has a name."""
+    if isinstance(x, slice):
+        ends = [x.start, x.stop] if x.step is None else [x.start, x.stop, x.step]
+        return [piece for i, end in enumerate(ends) for piece in [":"] * (i > 0) + ([] if end is None else setting(end))]
+    if isinstance(x, np.ndarray):
+        return setting(x.tolist()) if x.size <= SMALL else [id(x)]
+    if isinstance(x, (list, tuple)):
+        opening, closing = "[]" if isinstance(x, list) else ("(", "," * (len(x) == 1) + ")")
+        return [opening, *(piece for i, item in enumerate(x) for piece in [", "] * (i > 0) + setting(item)), closing]
+    if x is Ellipsis:
+        return ["…"]
+    if x is None or isinstance(x, (bool, int, float, np.generic)):
+        return [str(x).replace("-", "−")]
+    if isinstance(x, str) and re.fullmatch(r"\w+", x, re.ASCII):
+        return [x]
+    return [str(getattr(x, "__name__", type(x).__name__))]
+
+
+# How a Tensor was computed ------------------------------------------------------------------------------------------
+
+
+def slots(t: Tensor, operand: Operand, index: int | None = None) -> dict[str, Formula]:
+    """What stands for the ``{}`` in the notation of the operation that computed `t`; of one operand if any number is
+    allowed, which is ``{0}`` then."""
+    operands = t._operands
+    if t._operation.variadic and index is not None:
+        operands = operands[index : index + 1]
+    found = {str(i): operand(x) for i, x in enumerate(operands)}
+    found["out"] = operand(t)
+    found["at"] = told(t, index)
+    return found
+
+
+def formula(t: Tensor, operand: Operand) -> Formula:
+    """How `t` was computed, in symbols: ``w₁ a₀ + b₁``."""
+    operation, operands = t._operation, t._operands
+    notation = operation.notation(t)
+    named = slots(t, operand)
+    if "axis" in t._static and np.ndim(operands[0]) == np.ndim(t) + len(reduced_axes(t)) or t._static.get("keepdims"):
+        named["over"] = over(reduced_axes(t), np.ndim(operands[0]))  # type: ignore[assignment]
+    if notation is not None:
+        return read(notation, named)
+    shown = [named[str(i)] for i in range(len(operands))]
+    if len(shown) > 4:
+        shown = [*shown[:2], Symbol("…"), shown[-1]]
+    settings = named["at"]
+    return Applied(operation.symbol, tuple(shown), None if settings == Told(()) else settings)
+
+
+def reduced_axes(t: Tensor) -> list[int]:
+    """The axes that a reduction has summed over, or the like."""
+    return [i for i, n in enumerate(kept_shape((0,) * np.ndim(t._operands[0]), t._static["axis"])) if n == 1]
+
+
+def over(axes: Sequence[int], ndim: int, samples: int | None = None) -> str:
+    """What a sum runs over, ``axis0``: nothing for all axes, the batch for the axis of the samples."""
+    if len(axes) == ndim:
+        return ""
+    return "batch" if [*axes] == [samples] else ("axis" if len(axes) == 1 else "axes") + ",".join(map(str, axes))
+
+
+# What a local gradient does -----------------------------------------------------------------------------------------
+
+
+def symbol(g: LocalGradient, operand: Operand) -> Formula:
+    """The local gradient in symbols, ``σ'(z2)``: what the form of its operation calls ``{d}``."""
+    out, index = g.output, g._index
+    operation = out._operation
+    notation = operation.edge(index).notation(out)
+    named = slots(out, operand, index)
+    named["n"] = Symbol(str(g.parent.size // max(out.size, 1)))
+    if notation is not None:
+        d = read(notation, named, signs_in_front=True)
+    elif operation.edge(index).form != ENTRYWISE:
+        d = Partial(Symbol(operation.symbol), named[str(index)])
+    elif len(operation.edges) == 1:
+        d = Applied(operation.symbol, (named["0"],), primes=1)
+    else:
+        operands = tuple(named[str(i)] for i in range(len(operation.edges)))
+        d = Partial(Applied(operation.symbol, operands), named[str(index)])
+    if isinstance(d, Partial) and sum(x is g.parent for x in out._operands) > 1:  # ∂f(x, x)/∂x could be either
+        d = Partial(d.of, index + 1)
+    return d
+
+
+def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
+    """The adjoint `u` of a result, multiplied into a local gradient of it."""
+    out, x = g.output, g.parent
+    operation = out._operation
+    form = operation.edge(g._index).form
+    d = symbol(g, operand)
+    dimensions = [out.ndim, *(np.ndim(y) for y in out._operands)]
+    if form in (ENTRYWISE, SAME):
+        result = entrywise(u, ONE if form == SAME else d, g)
+    elif form == REPEATED:
+        result = repeated(u, d, g)
+    elif form == TRANSPOSED and max(dimensions) <= 2:
+        same = split_sign(u)[1] in (ONE, ONES) or out._static["axes"] in ((), (0,), (0, 1))
+        result = u if same else transposed(u)
+    elif form in (LEFT, RIGHT) and getattr(g.value, "ndim", 2) == 1 and max(dimensions) <= 2:
+        d = d.of if isinstance(d, Transposed) else d  # a vector, which as row or column would be written the same
+        if out.ndim == 0:
+            result = juxtaposed(u, d)
+        else:
+            result = outer(u, d) if form == LEFT else outer(d, u)
+    elif form == LINEAR:
+        result = product("", Transposed(d), u, formulas.MAP)
+    elif form != TRANSPOSED and "({u})" in form:
+        result = in_form(form, u, d, g, operand)
+    elif form != TRANSPOSED and (out.ndim == max(dimensions) and min(dimensions) >= 2 or max(dimensions) <= 2):
+        if u == ONE:
+            form = form.replace("{u} ", "").replace(" {u}", "")
+        written, transposed_result, _ = form.partition(" ({out})ᵀ") if out.ndim == 1 else (form, "", "")
+        result = in_form(written, u, d, g, operand)
+        if transposed_result:
+            result = outer(result, operand(out))
+        shape = out.shape[:-2] + x.shape[-2:]
+        axes = broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else ()
+        result = summed(result, over(axes, len(shape)) if axes else None)
+    else:  # stacks of vectors and permuted axes: no product of two matrices says it
+        same = sum(y is x for y in out._operands) > 1
+        by = g._index + 1 if same else operand(x)
+        result = product("", Transposed(Partial(operand(out), by)), u, formulas.MAP)
+    if out.dtype.kind == "c" and x.dtype.kind != "c":
+        minus, body = split_sign(result)
+        result = formulas.signed(minus, Applied("Re", (body,)))
+    return result
+
+
+def in_form(form: str, u: Formula, d: Formula, g: LocalGradient, operand: Operand) -> Formula:
+    named = {**slots(g.output, operand, g._index), "u": u, "d": d}
+    return read(form, named, signs_in_front=True)
+
+
+def transposed(u: Formula) -> Formula:
+    minus, body = split_sign(u)
+    return formulas.signed(minus, Transposed(body))
+
+
+def outer(a: Formula, b: Formula) -> Formula:
+    """The products of an entry of one vector with an entry of the other."""
+    return product("⊗", a, b, formulas.SIGN)
+
+
+def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
+    """u ⊙ d, summed over what broadcasting repeated; a single number stands in front as a factor."""
+    out, x = g.output, g.parent
+    d_shape = np.shape(g.value)
+    shape = np.broadcast_shapes(out.shape, d_shape)
+    if isinstance(g.value, (int, float)) and g.value == 0 or u == ZERO:
+        return ZERO
+    minus, body = split_sign(u)
+    if body == ONES and d_shape == shape:
+        u, body = formulas.signed(minus, ONE), ONE
+    if ONE in (body, split_sign(d)[1]) or out.ndim == 0:
+        result = juxtaposed(d, u) if is_numeral(split_sign(d)[1]) else juxtaposed(u, d)
+    elif isinstance(body, Product) and body.right == ONES and body.sign in ("", "·") and d_shape == shape:
+        result = juxtaposed(formulas.signed(minus, body.left), d)
+    else:
+        result = juxtaposed(d, u) if d_shape == () else product("⊙", u, d, formulas.ENTRYWISE)
+    axes = broadcast_axes(shape, x.shape)
+    return summed(result, over(axes, len(shape), out._operation.samples) if axes else None)
+
+
+def repeated(u: Formula, d: Formula, g: LocalGradient) -> Formula:
+    """A reduction: u, repeated along the reduced axes, ⊙ d."""
+    out, x = g.output, g.parent
+    axes = reduced_axes(out)
+    minus, body = split_sign(u)
+    if body == ONES:
+        u, body = formulas.signed(minus, ONE), ONE
+    elif 0 < len(axes) < x.ndim:
+        u = formulas.signed(minus, Applied("repeat", (body,), axes=over(axes, x.ndim)))
+    if np.shape(g.value) == ():  # sum and mean
+        u, d = juxtaposed(d, u), ONES
+        if len(axes) < x.ndim and split_sign(u)[1] != ONE or x.ndim == 0:
+            return u
+    if split_sign(u)[1] == ONE:
+        return -d if split_sign(u)[0] else d
+    return juxtaposed(u, d) if out.ndim == 0 else product("⊙", u, d, formulas.ENTRYWISE)
+
+
+# Labels -------------------------------------------------------------------------------------------------------------
+
+
+def label(g: LocalGradient, operand: Operand, with_side: bool = False) -> Formula:
+    """What a local gradient does to the adjoint, with a dot in its place: ``−(B)ᵀ · (B)ᵀ``.
+
+    A factor alone, ``σ'(z)``, is multiplied into it entry by entry; a map, ``flipᵀ``, is applied to it. The factor of a
+    product of matrices keeps its dot, and one that is multiplied entry by entry its sign, only `with_side`.
+    """
+    return shortened(term(g, PLACE, operand), with_side)
+
+
+def shortened(whole: Formula, with_side: bool = False) -> Formula:
+    minus, body = split_sign(whole)
+    if body == PLACE:
+        return formulas.signed(minus, ONE)
+    if isinstance(body, Product) and body.right == ONES:
+        factor = shortened(body.left)
+        return formulas.signed(minus, ONES if factor == ONE else juxtaposed(factor, ONES))
+    if isinstance(body, Product) and PLACE in (body.left, body.right):
+        factor = body.right if body.left == PLACE else body.left
+        if factor.level == formulas.SUM:
+            factor = formulas.Group(factor)
+        if with_side and body.sign == "⊙":
+            return formulas.signed(minus, formulas.Multiplied(body.sign, factor, body.level))
+        is_matrix = isinstance(factor, Transposed) and not isinstance(factor.of, (Applied, Partial))
+        if not (body.sign == "⊗" or with_side and is_matrix and body.level == formulas.PRODUCT):
+            return formulas.signed(minus, factor)
+    elif isinstance(body, formulas.Over) and body.of == PLACE:
+        return formulas.signed(minus, Applied(body.sign, axes=body.axes))
+    elif isinstance(body, Applied) and body.operands == (PLACE,):
+        return formulas.signed(minus, Applied(body.function, None, body.told, body.primes, body.axes))
+    return whole
+
+
+def is_transposed(label: Formula) -> bool:
+    """Whether a label is the transpose of a matrix, on one side of the adjoint or alone."""
+    factors = (label.left, label.right) if isinstance(label, Product) else (label,)
+    return any(isinstance(factor, Transposed) and isinstance(factor.of, formulas.Name) for factor in factors)
+
+
+def plain_label(g: LocalGradient) -> str:
+    """The label as text, with operands that nobody has named called x, or x1, x2, ..., and the result y."""
+    return _alone(g, label)
+
+
+def whole_map(g: LocalGradient) -> str:
+    return _alone(g, lambda g, operand: term(g, PLACE, operand))
+
+
+def _alone(g: LocalGradient, write: Callable[[LocalGradient, Operand], Formula]) -> str:
+    names = names_of_one_step(g.output)
+    return Style(names.__getitem__).written(write(g, lambda x: operand_named(x, names)))
+
+
+def names_of_one_step(out: Tensor) -> dict[int, str]:
+    """Names of the result and operands of one operation, and of the large arrays among its settings."""
+    operands = list({id(x): x for x in out._operands}.values())
+    given = {str(x.name) for x in (*operands, out) if getattr(x, "name", None)}
+
+    def unused(letter: str) -> Iterator[str]:
+        candidates = (f"{letter}{i}" for i in range(1, 10**9))
+        return (name for name in candidates if name not in given)
+
+    nameless = [x for x in operands if not getattr(x, "name", None) and not is_number(x)]
+    new = unused("x") if len(nameless) > 1 or "x" in given else iter("x")
+    names = {id(x): plain_name(x) or next(new) for x in operands}
+    names.setdefault(id(out), plain_name(out) or ("y" if "y" not in given else next(unused("y"))))
+    return Names(names)
+
+
+class Names(dict[int, str]):
+    """Names by ``id``; a large array of indices has none of its own."""
+
+    def __missing__(self, key: int) -> str:
+        return "indices"
+
+
+def operand_named(x: Any, names: dict[int, str]) -> Formula:
+    """The name of an operand, or the number that it is."""
+    return numeral(names[id(x)]) if is_number(x) else formulas.Name(id(x))
+
+
+def numeral(text: str) -> Formula:
+    """A number as a formula: a minus in front is an operator, and a sum of two parts is one."""
+    if " " in text:
+        return Symbol(text, formulas.SUM)
+    return Negated(Symbol(text[1:])) if text.startswith("−") else Symbol(text)

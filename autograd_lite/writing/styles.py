@@ -1,0 +1,251 @@
+"""The styles that a formula is printed in: text, LaTeX, and the markup of pictures and pages.
+
+A style says how a sign, a name, a fraction look; where they stand is the business of `formulas`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape
+
+from autograd_lite.writing.formulas import ATOM, PRODUCT, SUM, Formula, Writing, is_numeral
+from autograd_lite.writing.naming import GREEK, SUBSCRIPTS, SUPERSCRIPTS, dressed
+
+
+class Style:
+    """Text in characters that need no rendering, such as ``∂C/∂z2 (a1)ᵀ``.
+
+    Parameters
+    ----------
+    names : callable
+        Gives the name of what has a certain ``id``.
+    of : str
+        What the adjoints are derivatives of.
+    """
+
+    prime = "'"
+    names_in_parentheses = True  # of what is transposed: (a1)ᵀ, as the chapter writes it
+    numerator, denominator = PRODUCT, ATOM
+
+    def __init__(self, names: Callable[[int], str], of: str = "") -> None:
+        self.names = names
+        self.of = of
+
+    def written(self, formula: Formula) -> str:
+        """The formula as one string."""
+        stack: list[Writing] = [formula.write(self)]
+        value: str | None = None
+        while stack:
+            try:
+                inner = stack[-1].send(value)  # type: ignore[arg-type]
+            except StopIteration as done:
+                stack.pop()
+                value = done.value
+            else:
+                stack.append(inner.write(self))
+                value = None
+        assert value is not None
+        return value
+
+    def name(self, key: int) -> str:
+        return self.names(key)
+
+    def adjoint(self, key: int) -> str:
+        return f"∂{self.of}/∂{self.name(key)}"
+
+    def symbol(self, text: str) -> str:
+        return text
+
+    def function(self, name: str) -> str:
+        return self.symbol(name)
+
+    def applied(self, name: str, function: str, operands: str) -> str:
+        return function + self.enclosed("(", operands, ")")
+
+    def operator(self, sign: str) -> str:
+        return self.symbol(f" {sign} " if sign else " ")
+
+    def relation(self, sign: str) -> str:
+        return self.symbol(sign if " " in sign else f" {sign} ")
+
+    def group(self, inside: str) -> str:
+        return self.enclosed("(", inside, ")")
+
+    def enclosed(self, opening: str, inside: str, closing: str) -> str:
+        return self.symbol(opening) + inside + self.symbol(closing)
+
+    def quotient(self, of: str, by: str, spaced: bool) -> str:
+        return of + self.symbol(" / " if spaced else "/") + by
+
+    def transposed(self, of: str, inverse: bool) -> str:
+        return of + self.symbol("⁻ᵀ" if inverse else "ᵀ")
+
+    def lowered(self, digits: str) -> str:
+        return self.symbol(digits.translate(SUBSCRIPTS))
+
+    def raised(self, base: str, exponent: str, formula: Formula) -> str:
+        if is_numeral(formula) and exponent.isdigit() or re.fullmatch("−[0-9]+", exponent):
+            return base + self.symbol(exponent.translate(SUPERSCRIPTS))
+        simple = formula.level == ATOM and "×" not in exponent or re.fullmatch("−[0-9.]+", exponent)
+        return base + self.symbol("^") + (exponent if simple else self.group(exponent))
+
+    def over(self, sign: str, axes: str) -> str:
+        return self.symbol(f"{sign}_{axes}" if axes else sign)
+
+
+class Dressed(Style):
+    """Text in mathematical dress, as in pictures: ``w₂ᵀ ·``, ``σ′(z₁)``."""
+
+    prime = "′"
+    names_in_parentheses = False
+
+    def name(self, key: int) -> str:
+        return dressed(self.names(key))
+
+
+class Markup(Dressed):
+    """The same as markup: names and signs are escaped, and what a sum runs over is set low.
+
+    Parameters
+    ----------
+    names, of
+        As for `Style`.
+    low : str
+        The markup for what is set low, with ``{}`` for it.
+    quoted : callable
+        Escapes words.
+    """
+
+    def __init__(
+        self, names: Callable[[int], str], of: str = "", low: str = "<sub>{}</sub>", quoted: Callable[[str], str] = escape
+    ) -> None:
+        super().__init__(names, of)
+        self.low = low
+        self.quoted = quoted
+
+    def name(self, key: int) -> str:
+        return self.quoted(super().name(key))
+
+    def adjoint(self, key: int) -> str:
+        return self.quoted(f"∂{self.of}/∂") + self.name(key)
+
+    def symbol(self, text: str) -> str:
+        return self.quoted(text)
+
+    def over(self, sign: str, axes: str) -> str:
+        return self.symbol(sign) + (self.low.format(self.quoted(axes)) if axes else "")
+
+
+# LaTeX ----------------------------------------------------------------------------------------------------
+#
+# Only commands that LaTeX with amsmath, MathJax and KaTeX have in common, and nearly all of which matplotlib has.
+
+SYMBOLS = {
+    " ": r"\,", "⊙": r"\odot ", "⊗": r"\otimes ", "·": r"\cdot ", "−": "-", "½": r"\frac{1}{2}", "→": r"\to ",
+    ":": "{:}", "∂": r"\partial ", "Σ": r"\sum ", "∏": r"\prod ", "√": r"\surd ", "𝟏": r"\mathbf{1}",
+    "∞": r"\infty ", "≤": r"\leq ", "≥": r"\geq ", "‖": r"\|", "×": r"\times ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
+    "…": r"\ldots ", "|": "|",
+    **{letter: rf"\{name} " for name, letter in GREEK.items()}, "ο": "o",
+}  # fmt: skip
+ESCAPES = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge ", " ": r"\ ", '"': r'\text{"}', "`": r"\text{`}"}
+ESCAPES |= {c: f"\\{c}" for c in "{}_%#&$"}
+DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−₀₁₂₃₄₅₆₇₈₉", "0123456789--0123456789")
+TOKENS = re.compile(
+    r"""(?P<lowered>[₀-₉]+)
+    |(?P<raised>⁻?[⁰¹²³⁴-⁹]+)
+    |(?P<scale>(?<=[0-9])e[+−]?[0-9]+)
+    |(?P<word>[A-Za-z](?:[A-Za-z0-9]|_)+)
+    |(?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+LATEX: dict[str, Callable[[str], str]] = {
+    "lowered": lambda digits: f"_{{{digits.translate(DIGITS)}}}",
+    "raised": lambda digits: f"^{{{digits.translate(DIGITS)}}}",
+    "scale": lambda power: rf"\times 10^{{{power[1:].translate(DIGITS).lstrip('+')}}}",
+    "word": lambda word: rf"\operatorname{{{escaped(word)}}}",
+    "other": lambda c: SYMBOLS.get(c) or escaped(c),
+}
+
+
+class Latex(Style):
+    """LaTeX, for mathematics mode."""
+
+    names_in_parentheses = False
+    numerator = denominator = SUM  # above and below a line nothing needs parentheses
+
+    def name(self, key: int) -> str:
+        return latex_name(self.names(key))
+
+    def adjoint(self, key: int) -> str:
+        return rf"\frac{{\partial {latex_name(self.of)}}}{{\partial {self.name(key)}}}"
+
+    def symbol(self, text: str) -> str:
+        return TOKENS.sub(lambda token: LATEX[str(token.lastgroup)](token[str(token.lastgroup)]), text)
+
+    def function(self, name: str) -> str:
+        return self.symbol(name).rstrip()
+
+    def applied(self, name: str, function: str, operands: str) -> str:
+        return rf"\sqrt{{{operands}}}" if name == "√" else super().applied(name, function, operands)
+
+    def operator(self, sign: str) -> str:
+        return f" {self.symbol(sign).strip()} " if sign else r"\,"
+
+    def relation(self, sign: str) -> str:
+        return self.symbol(sign) if " " in sign else self.operator(sign)
+
+    def group(self, inside: str) -> str:
+        return rf"\left({inside}\right)"
+
+    def quotient(self, of: str, by: str, spaced: bool) -> str:
+        return rf"\frac{{{of}}}{{{by}}}"
+
+    def transposed(self, of: str, inverse: bool) -> str:
+        return of + (r"^{-\mathsf{T}}" if inverse else r"^{\mathsf{T}}")
+
+    def lowered(self, digits: str) -> str:
+        return f"_{{{digits}}}"
+
+    def raised(self, base: str, exponent: str, formula: Formula) -> str:
+        return f"{base}^{{{exponent}}}"
+
+    def over(self, sign: str, axes: str) -> str:
+        word = self.symbol(sign)
+        if not axes:
+            return word
+        named = re.fullmatch("(axis|axes)(.*)", axes)
+        return word + (rf"_{{\mathrm{{{named[1]}}}\,{named[2]}}}" if named else rf"_{{\mathrm{{{axes}}}}}")
+
+
+def escaped(text: str, word: Callable[[str], str] = str) -> str:
+    """Any text as mathematics, with `word` to set what consists of ASCII letters and digits."""
+
+    def part(match: re.Match[str]) -> str:
+        found = match[0]
+        return ESCAPES.get(found) or (word(found) if found.isascii() else rf"\text{{{found}}}")
+
+    return re.sub(r"(?:[^\W_]|[^\x00-\x7f])+|.", part, text, flags=re.DOTALL)
+
+
+def latex_name(name: str) -> str:
+    r"""A name in mathematical dress, as in the pictures: the number at its end is a subscript.
+
+    Examples
+    --------
+    >>> for name in ("a1", "delta2", "cost", "learning_rate", "50%"):
+    ...     print(latex_name(name))
+    a_{1}
+    \delta_{2}
+    \mathit{cost}
+    \mathit{learning}\_\mathit{rate}
+    50\%
+    """
+    match = re.fullmatch(r"([^\W\d_]+)([0-9]*)", name)
+    letters, index = match.groups() if match else (name, "")
+    letters = GREEK.get(letters, letters)
+    if letters in GREEK.values():
+        letters = SYMBOLS[letters].strip()
+    else:
+        letters = escaped(letters, lambda word: word if len(word) == 1 or word.isdigit() else rf"\mathit{{{word}}}")
+    return f"{letters}_{{{index}}}" if index else letters
