@@ -132,7 +132,7 @@ class Reader:
         """The derivative of the Tensor `name` with respect to its operand of that number, if it is said."""
         assert self.term is not None
         local = self.term.local_gradient
-        out, index = local.output, local._index
+        out, index = local.output, local.index
         assert number in ("", str(index + 1)) and (number or sum(x is local.parent for x in out._operands) == 1)
         np.testing.assert_array_equal(self.values[name], out.data)
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from autograd_lite.engine.graph import history, recorded
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing.formulas import Formula, Symbol
-from autograd_lite.writing.naming import dressed, history, is_number, items, readable_names, shape_of, times_ten_to
+from autograd_lite.writing.naming import dressed, is_number, items, readable_names, shape_of, times_ten_to
 from autograd_lite.writing.recorded import formula, label, operand_named
 
 
@@ -88,9 +89,13 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
 
     for t in history(output):
         found = []
-        for i, (x, value) in enumerate(zip(t._operands, t._values)):
+        if t.is_leaf:
+            box(t)
+            continue
+        gradients = {g.index: g for g in t.local_gradients}
+        for i, x in enumerate(recorded(t).operands):
             if constants or not is_number(x):
-                gradient = None if value is None else LocalGradient(t, i)
+                gradient = gradients.get(i)
                 symbol = None if gradient is None else label(gradient, operand, with_side=True)
                 found.append((box(x), symbol, gradient))
         target = box(t)

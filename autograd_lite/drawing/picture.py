@@ -21,9 +21,10 @@ import numpy as np
 from autograd_lite.drawing.boxes import Arrow, Box, collect, folded, wind
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.drawing.stepping import Step, page, steps_of
+from autograd_lite.engine.graph import history
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing.formulas import Formula
-from autograd_lite.writing.naming import check_is_tensor, data_of, history, is_number, number, shape_of, times_ten_to
+from autograd_lite.writing.naming import check_is_tensor, data_of, is_number, items, number, shape_of, times_ten_to
 from autograd_lite.writing.recorded import is_transposed
 from autograd_lite.writing.styles import Dressed, Markup
 
@@ -594,7 +595,7 @@ def render(
 def pictured(output: Tensor, options: Options, *, in_steps: bool = False) -> Picture:
     check_is_tensor(output, "a picture")
     if not options.summary:  # no box is made of a million that are too many
-        check_size(len({id(x) for t in history(output) for x in (*t._operands, t) if not is_number(x)}), output, options, in_steps)
+        check_size(len({id(x) for x in items(output) if not is_number(x)}), output, options, in_steps)
     boxes, arrows, names = collect(output, constants=options.constants)
     # An adjoint to start from is that of a cost further on
     of = "C" if options.gradient is not None else next(box.name for box in boxes if box.item is output)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from autograd_lite.drawing.boxes import Arrow, Box
 from autograd_lite.writing.derivation import Written, chain_rule
-from autograd_lite.writing.naming import history
 from autograd_lite.writing.styles import Markup
+from autograd_lite.engine.graph import history
 from autograd_lite.engine.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -42,10 +42,7 @@ class Step:
 
 def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], gradient: Any = None) -> list[Step]:
     """The forward pass, and then the lines of the chain rule in the order in which the sweep follows them."""
-    reached = {output}
-    for t in reversed(history(output)):
-        if t in reached:
-            reached.update(x for x, value in zip(t._operands, t._values) if value is not None)
+    reached = set(history(output, constants=False))
     where = {box.item: box for box in boxes if isinstance(box.item, Tensor)}
     leaving: dict[Box, list[Arrow]] = {}
     for arrow in arrows:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine.backward import as_dtype, owned, sweep
+from autograd_lite.engine.graph import between, history
 from autograd_lite.engine.recording import differentiated, enable_grad
 from autograd_lite.engine.tensor import TABLE, Array, Tensor, as_tensor
 
@@ -100,17 +101,6 @@ def _recorded_adjoints(
         return [as_dtype(as_tensor(u), x.dtype) for u, x in zip(results, inputs)]
 
 
-def between(output: Tensor, inputs: Sequence[Tensor]) -> set[Tensor]:
-    """The Tensors on paths from `output` to `inputs`: the sweep needs no others."""
-    oldest = min((x._order for x in inputs), default=0)
-    reached = _history(output, oldest)
-    needed = set(inputs)
-    for node in sorted(reached, key=lambda t: t._order):
-        if any(value is not None and x in needed for x, _, value in node._arrows()):
-            needed.add(node)
-    return needed
-
-
 # Derivatives of functions ---------------------------------------------------------------------------------
 
 
@@ -170,20 +160,8 @@ def _evaluate(f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]
         output = as_tensor(output)
     differentiable = any(isinstance(x, Tensor) for x in args)
     if not differentiable and outer:  # f may close over the variables of a derivative around this one
-        differentiable = any(x in outer for x in _history(output))
+        differentiable = any(x in outer for x in history(output, constants=False))
     return _Evaluated(output, variables, differentiable)
-
-
-def _history(output: Tensor, oldest: int = 0) -> set[Tensor]:
-    """`output` and all Tensors with a gradient that it was computed from, back to the one created as number `oldest`."""
-    reached, stack = {output}, [output]
-    while stack:
-        node = stack.pop()
-        for x, _, value in node._arrows():
-            if value is not None and x not in reached and x._order >= oldest:
-                reached.add(x)
-                stack.append(x)
-    return reached
 
 
 def _numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:

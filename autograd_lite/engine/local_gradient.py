@@ -22,6 +22,8 @@ class LocalGradient:
     ----------
     output, parent : Tensor
         The result, and the operand that the derivative is with respect to.
+    index : int
+        The place of the parent among the operands.
     value : Any
         The compact form, as it was stored when the operation was recorded.
     label : str
@@ -43,14 +45,14 @@ class LocalGradient:
            [0., 4.]])
     """
 
-    __slots__ = ("output", "parent", "value", "_index")
+    __slots__ = ("output", "parent", "value", "index")
     write: ClassVar[Callable[..., str]]  # the engine knows no notation: the face of the package does
 
     def __init__(self, output: Tensor, index: int) -> None:
         self.output = output
         self.parent: Tensor = output._operands[index]
         self.value = output._values[index]
-        self._index = index
+        self.index = index
 
     @property
     def label(self) -> str:
@@ -72,7 +74,7 @@ class LocalGradient:
         ndarray or Tensor, shape of the parent
         """
         pulls = self.output._operation.pulls
-        pull = next(f for i, f in enumerate(pulls) if i == self._index)
+        pull = next(f for i, f in enumerate(pulls) if i == self.index)
         return pull(adjoint, self.value, self.parent, self.output)
 
     def jacobian(self) -> np.ndarray[Any, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.backward import as_dtype, sweep
-from autograd_lite.engine.derivatives import between
+from autograd_lite.engine.graph import age, between
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
 from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Told, nodes, total
@@ -343,10 +343,8 @@ def checked(output: Any, wrt: Any) -> list[Tensor]:
 
 def edges(region: set[Tensor]) -> Iterator[LocalGradient]:
     """The local gradients between Tensors of `region`, in the order of the sweep."""
-    for out in sorted(region, key=lambda t: -t._order):
-        for i, (x, value) in enumerate(zip(out._operands, out._values)):
-            if value is not None and x in region:
-                yield LocalGradient(out, i)
+    for out in sorted(region, key=age, reverse=True):
+        yield from (g for g in out.local_gradients if g.parent in region)
 
 
 def equations(output: Tensor, wanted: Sequence[Tensor], first: Formula, symbols: Symbols) -> Iterator[Step]:

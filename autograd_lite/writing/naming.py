@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.engine.graph import history, recorded
 from autograd_lite.engine.tensor import Array, Tensor
 
 SMALL = 8
@@ -27,22 +28,12 @@ LETTERS = (
 GREEK = {name: chr(ord("α") + i) for i, name in enumerate(LETTERS.split())}
 
 
-def history(output: Tensor) -> list[Tensor]:
-    """`output` and all Tensors that it was computed from, oldest first."""
-    found, stack = {output}, [output]
-    while stack:
-        for x in stack.pop()._operands:
-            if isinstance(x, Tensor) and x not in found:
-                found.add(x)
-                stack.append(x)
-    return sorted(found, key=lambda t: t._order)
-
-
 def items(output: Tensor) -> Iterator[Any]:
     """All that has a name in the history of `output`: operands, large arrays of indices, results."""
     for t in history(output):
-        yield from t._operands
-        yield from large_arrays(t._static)
+        if not t.is_leaf:
+            yield from recorded(t).operands
+            yield from large_arrays(recorded(t).settings)
         yield t
 
 

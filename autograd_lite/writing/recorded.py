@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.engine.graph import recorded
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.operation import ENTRYWISE, LEFT, LINEAR, REPEATED, RIGHT, SAME, TRANSPOSED, broadcast_axes, kept_shape
 from autograd_lite.engine.tensor import Tensor
@@ -38,11 +39,12 @@ def told(t: Tensor, index: int | None = None) -> Told:
 
     Two local gradients that are different maps are written in different symbols only with them.
     """
-    if t._operation.variadic and index is not None and "axis" in t._static:  # where the operand lies in a concatenation
-        return bracketed([setting(x) for x in t._values[index]])
+    operation, operands, values, settings = recorded(t)
+    if operation.variadic and index is not None and "axis" in settings:  # where the operand lies in a concatenation
+        return bracketed([setting(x) for x in values[index]])
     found: list[list[str | int]] = []
-    for name, value in t._static.items():
-        if name == "subscripts" and t._operation.variadic:
+    for name, value in settings.items():
+        if name == "subscripts" and operation.variadic:
             found.append([f"{','.join(value[0])}→{value[1]}"])
         elif name in ("key", "args", "axes") and isinstance(value, tuple):
             if name != "axes" or value != tuple(range(t.ndim))[::-1]:
@@ -51,7 +53,7 @@ def told(t: Tensor, index: int | None = None) -> Told:
             found.append(setting(value))
         elif name == "keywords" and isinstance(value, dict):
             found += [[f"{keyword}=", *setting(x)] for keyword, x in value.items()]
-        elif name == "axis" and value is not None and np.ndim(t._operands[0]) > 1 or name not in IMPLIED:
+        elif name == "axis" and value is not None and np.ndim(operands[0]) > 1 or name not in IMPLIED:
             found.append([f"{name}=", *setting(value)])
     return bracketed(found)
 
@@ -86,8 +88,8 @@ def setting(x: Any) -> list[str | int]:
 def slots(t: Tensor, operand: Operand, index: int | None = None) -> dict[str, Formula]:
     """What stands for the ``{}`` in the notation of the operation that computed `t`; of one operand if any number is
     allowed, which is ``{0}`` then."""
-    operands = t._operands
-    if t._operation.variadic and index is not None:
+    operation, operands, *_ = recorded(t)
+    if operation.variadic and index is not None:
         operands = operands[index : index + 1]
     found = {str(i): operand(x) for i, x in enumerate(operands)}
     found["out"] = operand(t)
@@ -97,23 +99,23 @@ def slots(t: Tensor, operand: Operand, index: int | None = None) -> dict[str, Fo
 
 def formula(t: Tensor, operand: Operand) -> Formula:
     """How `t` was computed, in symbols: ``w₁ a₀ + b₁``."""
-    operation, operands = t._operation, t._operands
+    operation, operands, _, settings = recorded(t)
     notation = operation.notation(t)
     named = slots(t, operand)
-    if "axis" in t._static and np.ndim(operands[0]) == np.ndim(t) + len(reduced_axes(t)) or t._static.get("keepdims"):
+    if "keepdims" in settings:  # a reduction
         named["over"] = over(reduced_axes(t), np.ndim(operands[0]))  # type: ignore[assignment]
     if notation is not None:
         return read(notation, named)
     shown = [named[str(i)] for i in range(len(operands))]
     if len(shown) > 4:
         shown = [*shown[:2], Symbol("…"), shown[-1]]
-    settings = named["at"]
-    return Applied(operation.symbol, tuple(shown), None if settings == Told(()) else settings)
+    return Applied(operation.symbol, tuple(shown), None if named["at"] == Told(()) else named["at"])
 
 
 def reduced_axes(t: Tensor) -> list[int]:
     """The axes that a reduction has summed over, or the like."""
-    return [i for i, n in enumerate(kept_shape((0,) * np.ndim(t._operands[0]), t._static["axis"])) if n == 1]
+    _, (x, *_), _, settings = recorded(t)
+    return [i for i, n in enumerate(kept_shape((0,) * np.ndim(x), settings["axis"])) if n == 1]
 
 
 def over(axes: Sequence[int], ndim: int, samples: int | None = None) -> str:
@@ -128,8 +130,8 @@ def over(axes: Sequence[int], ndim: int, samples: int | None = None) -> str:
 
 def symbol(g: LocalGradient, operand: Operand) -> Formula:
     """The local gradient in symbols, ``σ'(z2)``: what the form of its operation calls ``{d}``."""
-    out, index = g.output, g._index
-    operation = out._operation
+    out, index = g.output, g.index
+    operation, operands, *_ = recorded(out)
     notation = operation.edge(index).notation(out)
     named = slots(out, operand, index)
     named["n"] = Symbol(str(g.parent.size // max(out.size, 1)))
@@ -140,9 +142,9 @@ def symbol(g: LocalGradient, operand: Operand) -> Formula:
     elif len(operation.edges) == 1:
         d = Applied(operation.symbol, (named["0"],), primes=1)
     else:
-        operands = tuple(named[str(i)] for i in range(len(operation.edges)))
-        d = Partial(Applied(operation.symbol, operands), named[str(index)])
-    if isinstance(d, Partial) and sum(x is g.parent for x in out._operands) > 1:  # ∂f(x, x)/∂x could be either
+        of = Applied(operation.symbol, tuple(named[str(i)] for i in range(len(operation.edges))))
+        d = Partial(of, named[str(index)])
+    if isinstance(d, Partial) and sum(x is g.parent for x in operands) > 1:  # ∂f(x, x)/∂x could be either
         d = Partial(d.of, index + 1)
     return d
 
@@ -150,16 +152,16 @@ def symbol(g: LocalGradient, operand: Operand) -> Formula:
 def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
     """The adjoint `u` of a result, multiplied into a local gradient of it."""
     out, x = g.output, g.parent
-    operation = out._operation
-    form = operation.edge(g._index).form
+    operation, operands, _, settings = recorded(out)
+    form = operation.edge(g.index).form
     d = symbol(g, operand)
-    dimensions = [out.ndim, *(np.ndim(y) for y in out._operands)]
+    dimensions = [out.ndim, *(np.ndim(y) for y in operands)]
     if form in (ENTRYWISE, SAME):
         result = entrywise(u, ONE if form == SAME else d, g)
     elif form == REPEATED:
         result = repeated(u, d, g)
     elif form == TRANSPOSED and max(dimensions) <= 2:
-        same = split_sign(u)[1] in (ONE, ONES) or out._static["axes"] in ((), (0,), (0, 1))
+        same = split_sign(u)[1] in (ONE, ONES) or settings["axes"] in ((), (0,), (0, 1))
         result = u if same else transposed(u)
     elif form in (LEFT, RIGHT) and getattr(g.value, "ndim", 2) == 1 and max(dimensions) <= 2:
         d = d.of if isinstance(d, Transposed) else d  # a vector, which as row or column would be written the same
@@ -182,8 +184,8 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
         axes = broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else ()
         result = summed(result, over(axes, len(shape)) if axes else None)
     else:  # stacks of vectors and permuted axes: no product of two matrices says it
-        same = sum(y is x for y in out._operands) > 1
-        by = g._index + 1 if same else operand(x)
+        same = sum(y is x for y in operands) > 1
+        by = g.index + 1 if same else operand(x)
         result = product("", Transposed(Partial(operand(out), by)), u, formulas.MAP)
     if out.dtype.kind == "c" and x.dtype.kind != "c":
         minus, body = split_sign(result)
@@ -192,7 +194,7 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
 
 
 def in_form(form: str, u: Formula, d: Formula, g: LocalGradient, operand: Operand) -> Formula:
-    named = {**slots(g.output, operand, g._index), "u": u, "d": d}
+    named = {**slots(g.output, operand, g.index), "u": u, "d": d}
     return read(form, named, signs_in_front=True)
 
 
@@ -223,7 +225,7 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     else:
         result = juxtaposed(d, u) if d_shape == () else product("⊙", u, d, formulas.ENTRYWISE)
     axes = broadcast_axes(shape, x.shape)
-    return summed(result, over(axes, len(shape), out._operation.samples) if axes else None)
+    return summed(result, over(axes, len(shape), recorded(out).operation.samples) if axes else None)
 
 
 def repeated(u: Formula, d: Formula, g: LocalGradient) -> Formula:
@@ -301,7 +303,7 @@ def _alone(g: LocalGradient, write: Callable[[LocalGradient, Operand], Formula])
 
 def names_of_one_step(out: Tensor) -> dict[int, str]:
     """Names of the result and operands of one operation, and of the large arrays among its settings."""
-    operands = list({id(x): x for x in out._operands}.values())
+    operands = list({id(x): x for x in recorded(out).operands}.values())
     given = {str(x.name) for x in (*operands, out) if getattr(x, "name", None)}
 
     def unused(letter: str) -> Iterator[str]:
