@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _write(gradient: LocalGradient, what: str) -> str:
-    return str(getattr(import_module("autograd_lite.writing.recorded"), what)(gradient))
+    return str(getattr(import_module("autograd_lite.writing.terms"), what)(gradient))
 
 
 LocalGradient.write = _write

@@ -15,8 +15,8 @@ from oracles import Array, along, assert_close, random
 import autograd_lite as ag
 from autograd_lite.writing.derivation import Derivation, Step, Term
 from autograd_lite.writing.formulas import ONE, Name
-from autograd_lite.writing import recorded
-from autograd_lite.writing.recorded import names_of_one_step, operand_named
+from autograd_lite.writing import terms
+from autograd_lite.writing.terms import names_of_one_step, operand_named
 from autograd_lite.writing.styles import Dressed, Style, latex_name
 from autograd_lite.engine.tensor import Tensor
 from nets import TwoLayerNet, closed_form
@@ -861,7 +861,7 @@ def test_every_label_is_the_map_that_is_applied(case: Case) -> None:
             arrays = [x for x in [*out._static.values(), *out._static.get("args", ())] if isinstance(x, np.ndarray)]
             values = {names[key]: value for key, value in operands.items()}
             values.update(("indices", x) for x in arrays if x.size > 8)
-            text = Style(names.__getitem__).written(recorded.term(g, Name(id(u)), lambda x: operand_named(x, names)))
+            text = Style(names.__getitem__).written(terms.term(g, Name(id(u)), lambda x: operand_named(x, names)))
             with np.errstate(all="ignore"):
                 value = Reader(values, g.parent.shape, Term(ONE, None, g)).read(text)  # type: ignore[arg-type]
                 assert np.shape(value) == g.parent.shape, f"{text} is of shape {np.shape(value)}"

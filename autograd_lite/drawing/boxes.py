@@ -17,7 +17,7 @@ from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing.formulas import Formula, Symbol
 from autograd_lite.writing.naming import dressed, is_number, items, readable_names, shape_of, times_ten_to
-from autograd_lite.writing.recorded import formula, label, operand_named
+from autograd_lite.writing.terms import formula, label, operand_named
 
 
 @dataclass(eq=False)

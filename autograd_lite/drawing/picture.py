@@ -25,7 +25,7 @@ from autograd_lite.engine.graph import history
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing.formulas import Formula
 from autograd_lite.writing.naming import check_is_tensor, data_of, is_number, items, number, shape_of, times_ten_to
-from autograd_lite.writing.recorded import is_transposed
+from autograd_lite.writing.terms import is_transposed
 from autograd_lite.writing.styles import Dressed, Markup
 
 if TYPE_CHECKING:

@@ -1,0 +1,20 @@
+# The commands that people need. PYTHON=python3.12 make test takes another Python.
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
+
+.PHONY: test long lint bench docs
+
+test:
+	$(PYTHON) -m pytest
+
+long:
+	$(PYTHON) -m pytest -m long
+
+lint:
+	$(PYTHON) -m flake8 autograd_lite nets examples benchmarks tests docs
+	$(PYTHON) -m mypy
+
+bench:
+	$(PYTHON) -m benchmarks
+
+docs:
+	$(PYTHON) docs/house.py
