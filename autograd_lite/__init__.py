@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autograd_lite.engine.tensor import Tensor, as_tensor  # isort: skip
 from autograd_lite.table.elementwise import relu, sigmoid, softplus
 from autograd_lite.table.reductions import log_softmax, logsumexp, softmax
-from autograd_lite.table.networks import half_squared_distance, linear
+from autograd_lite.table.networks import half_squared_distance, linear, sigmoid_cross_entropy, softmax_cross_entropy
 import autograd_lite.table.numpy_functions
 from autograd_lite.engine.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.engine.local_gradient import LocalGradient
@@ -88,7 +88,9 @@ __all__ = [
     "relu",
     "render",
     "sigmoid",
+    "sigmoid_cross_entropy",
     "softmax",
+    "softmax_cross_entropy",
     "softplus",
     "value_and_grad",
     "vjp",

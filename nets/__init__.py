@@ -4,15 +4,25 @@ Columns are samples: a batch is a matrix of shape ``(features, batch)``, so that
 equations. `two_layer` is the chapter's network and `closed_form` its gradients; `layers` makes networks of any depth.
 """
 
-from nets import closed_form
-from nets.costs import cross_entropy_cost, log_likelihood_cost, quadratic_cost
-from nets.layers import MLP, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
-from nets.optimizers import Adam, GradientDescent, Momentum, Optimizer
-from nets.saving import load, save
-from nets.training import Evaluation, History, evaluate, train
-from nets.two_layer import Forward, TwoLayerNet
+from . import closed_form
+from .costs import (
+    cross_entropy_cost,
+    l2_penalty,
+    log_likelihood_cost,
+    quadratic_cost,
+    sigmoid_cross_entropy_cost,
+    softmax_cross_entropy_cost,
+)
+from .history import History
+from .layers import MLP, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from .network import INITIALISATIONS, Network
+from .optimizers import Adam, GradientDescent, Momentum, Optimizer
+from .saving import load, save
+from .training import Evaluation, evaluate, train
+from .two_layer import Forward, TwoLayerNet
 
 __all__ = [
+    "INITIALISATIONS",
     "MLP",
     "Adam",
     "Evaluation",
@@ -22,6 +32,7 @@ __all__ = [
     "Layer",
     "Linear",
     "Momentum",
+    "Network",
     "Optimizer",
     "ReLU",
     "Sequential",
@@ -32,9 +43,12 @@ __all__ = [
     "closed_form",
     "cross_entropy_cost",
     "evaluate",
+    "l2_penalty",
     "load",
     "log_likelihood_cost",
     "quadratic_cost",
     "save",
+    "sigmoid_cross_entropy_cost",
+    "softmax_cross_entropy_cost",
     "train",
 ]

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from nets.inputs import refuse_inputs, refuse_targets
-from nets.two_layer import TwoLayerNet
+from .inputs import refuse_inputs, refuse_targets
+from .two_layer import TwoLayerNet
 
 Array = np.ndarray[Any, Any]
 Result = TypeVar("Result")

@@ -1,4 +1,5 @@
-"""What goes into a network: columns are samples, so a batch has shape ``(features, batch)``.
+"""What goes into a network: columns are samples, so a batch has shape ``(features, batch)``; or rows, where a network
+was made so.
 
 NumPy would broadcast most arrays of another shape, and a network would train on nonsense without a word. Hence
 shapes are checked where arrays enter, once.
@@ -17,23 +18,42 @@ from autograd_lite import Tensor
 Array = np.ndarray[Any, Any]
 
 
-def as_inputs(x: npt.ArrayLike | Tensor, features: int, dtype: np.dtype[Any]) -> Tensor:
-    """The input a⁰ of a network, of its dtype; shares the memory of x where no conversion is needed.
+def are_rows(samples: str) -> bool:
+    """Whether samples are rows.
 
     Raises
     ------
     ValueError
-        If x is not of shape ``(features, batch)``.
+        If they are neither rows nor columns.
+    """
+    if samples not in ("columns", "rows"):
+        raise ValueError(f"samples are 'columns' or 'rows', not {samples!r}")
+    return samples == "rows"
+
+
+def as_inputs(x: npt.ArrayLike | Tensor, features: int, dtype: np.dtype[Any], rows: bool = False) -> Tensor:
+    """The input a⁰ of a network, of its dtype, as columns; shares the memory of x where no conversion is needed.
+
+    Raises
+    ------
+    ValueError
+        If x is not of shape ``(features, batch)``, or ``(batch, features)`` if samples are rows.
     """
     a0 = ag.as_tensor(x, name="a0")
     data = a0.data
-    if data.ndim != 2 or len(data) != features:
-        refuse_inputs(data.shape, features)
-    return a0 if data.dtype is dtype else converted("x", a0, dtype)
+    if data.ndim != 2 or data.shape[rows] != features:
+        refuse_inputs(data.shape, features, rows)
+    a0 = a0 if data.dtype is dtype else converted("x", a0, dtype)
+    return transposed(a0) if rows else a0
 
 
-def as_targets(y: npt.ArrayLike | Tensor, a: Tensor) -> Tensor:
+def as_targets(y: npt.ArrayLike | Tensor, a: Tensor, labels: bool = False) -> Tensor:
     """The targets that belong to the outputs a, of their dtype.
+
+    Parameters
+    ----------
+    labels : bool
+        Whether the numbers of classes, of shape ``(batch,)``, stand for columns of 0s and a 1.
 
     Raises
     ------
@@ -42,9 +62,28 @@ def as_targets(y: npt.ArrayLike | Tensor, a: Tensor) -> Tensor:
     """
     target = ag.as_tensor(y, name="y")
     data, outputs = target.data, a.data
-    if data.shape != outputs.shape:
+    if labels and data.ndim == 1 and outputs.shape[1:] == data.shape:
+        target = ag.as_tensor(one_hot(data, len(outputs)), dtype=outputs.dtype, name="y")
+    elif data.shape != outputs.shape:
         refuse_targets(data, outputs.shape)
-    return target if data.dtype is outputs.dtype else converted("y", target, outputs.dtype)
+    return target if target.dtype is outputs.dtype else converted("y", target, outputs.dtype)
+
+
+def one_hot(labels: Array, classes: int) -> Array:
+    """A column for each label: a 1 at its number, 0 elsewhere; of shape (classes, batch)."""
+    if labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels are whole numbers from 0 to {classes - 1}, not of dtype {labels.dtype}: write y.astype(int)"
+        )
+    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        wrong = labels[(labels < 0) | (labels >= classes)][0]
+        raise ValueError(f"the label {wrong} is none of the {classes} classes 0 to {classes - 1} of the network")
+    return np.eye(classes)[:, labels]
+
+
+def transposed(t: Tensor) -> Tensor:
+    """The transpose, recorded only if t is part of a graph."""
+    return t.T if t.requires_grad else ag.as_tensor(t.data.T, name=t.name)
 
 
 def converted(what: str, t: Tensor, dtype: np.dtype[Any]) -> Tensor:
@@ -57,14 +96,17 @@ def converted(what: str, t: Tensor, dtype: np.dtype[Any]) -> Tensor:
     return ag.as_tensor(t.data, dtype=dtype, name=t.name)
 
 
-def refuse_inputs(shape: tuple[int, ...], features: int) -> NoReturn:
+def refuse_inputs(shape: tuple[int, ...], features: int, rows: bool = False) -> NoReturn:
     """Say what is wrong with the shape of the inputs."""
     help = ""
-    if len(shape) == 2 and shape[1] == features:
-        help = ": write x.T, so that each column is a sample"
+    if len(shape) == 2 and shape[not rows] == features:
+        help = f": write x.T, so that each {'row' if rows else 'column'} is a sample"
+        if not rows:
+            help += ", or make the network with samples='rows'"
     elif shape == (features,):
-        help = ": write x[:, None] for a single sample"
-    raise ValueError(f"x has shape {shape}, expected (features, batch) = ({features}, batch){help}")
+        help = f": write {'x[None, :]' if rows else 'x[:, None]'} for a single sample"
+    expected = f"(batch, features) = (batch, {features})" if rows else f"(features, batch) = ({features}, batch)"
+    raise ValueError(f"x has shape {shape}, expected {expected}{help}")
 
 
 def refuse_targets(y: Array, expected: tuple[int, ...]) -> NoReturn:

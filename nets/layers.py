@@ -7,6 +7,7 @@ network names its Tensors accordingly: w1, b1, z1, a1, w2, ...
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -16,21 +17,10 @@ import numpy.typing as npt
 
 import autograd_lite as ag
 from autograd_lite import Tensor
-from nets.costs import quadratic_cost
-from nets.inputs import Array, as_inputs
 
-
-def check_sizes(**sizes: Any) -> None:
-    """Refuse numbers of units that are not positive integers."""
-    for name, n in sizes.items():
-        if not isinstance(n, (int, np.integer)) or n < 1:
-            raise ValueError(f"{name} is a number of units, an integer of at least 1, not {n!r}")
-
-
-def initial_weights(n_outputs: int, n_inputs: int, rng: np.random.Generator) -> Array:
-    """Normal weights of variance 1 / n_inputs: weighted inputs start at a size where σ is not flat."""
-    weights: Array = rng.standard_normal((n_outputs, n_inputs)) / np.sqrt(n_inputs)
-    return weights
+from .inputs import as_inputs
+from .names import check_flags, named
+from .network import Initial, KeepsNames, Network, check_sizes, initial_weights
 
 
 class Layer:
@@ -40,14 +30,14 @@ class Layer:
         """The Tensors to be learned, by name."""
         return {}
 
-    def __call__(self, a: Tensor) -> Tensor:
+    def __call__(self, a: npt.ArrayLike | Tensor) -> Tensor:
         raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
-class Linear(Layer):
+class Linear(KeepsNames, Layer):
     """z = w a + b.
 
     Parameters
@@ -55,13 +45,16 @@ class Linear(Layer):
     n_inputs, n_outputs : int
     bias : bool
         Whether there is b; else it is None.
+    initial : 'nielsen', 'glorot', 'he' or callable
+        How the weights start, see `INITIALISATIONS`: normal with variance 1 / n_inputs by default. The bias starts at 0.
     seed : int or numpy.random.Generator, optional
-        For the initial weights, which are normal with variance 1 / n_inputs. The bias starts at 0.
+        For the initial weights.
     dtype : floating dtype
 
     Attributes
     ----------
     w, b : Tensor, shapes (n_outputs, n_inputs) and (n_outputs, 1)
+        They may be replaced by other Tensors.
 
     Examples
     --------
@@ -77,11 +70,13 @@ class Linear(Layer):
         n_outputs: int,
         *,
         bias: bool = True,
+        initial: Initial = "nielsen",
         seed: int | np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
         check_sizes(n_inputs=n_inputs, n_outputs=n_outputs)
-        weights = initial_weights(n_outputs, n_inputs, np.random.default_rng(seed))
+        check_flags(bias=bias)
+        weights = initial_weights(n_outputs, n_inputs, np.random.default_rng(seed), initial)
         self.w = Tensor(weights, requires_grad=True, dtype=dtype, name="w")
         self.b = Tensor(np.zeros((n_outputs, 1)), requires_grad=True, dtype=dtype, name="b") if bias else None
         self.n_inputs, self.n_outputs = int(n_inputs), int(n_outputs)
@@ -89,7 +84,7 @@ class Linear(Layer):
     def parameters(self) -> dict[str, Tensor]:
         return {"w": self.w} if self.b is None else {"w": self.w, "b": self.b}
 
-    def __call__(self, a: Tensor) -> Tensor:
+    def __call__(self, a: npt.ArrayLike | Tensor) -> Tensor:
         z: Tensor = ag.linear(self.w, a, self.b)
         return z
 
@@ -111,8 +106,8 @@ class Sigmoid(Layer):
     Tensor([[0.5, 1. ]])
     """
 
-    def __call__(self, z: Tensor) -> Tensor:
-        a: Tensor = ag.sigmoid(z)
+    def __call__(self, z: npt.ArrayLike | Tensor) -> Tensor:
+        a: Tensor = ag.sigmoid(ag.as_tensor(z))
         return a
 
 
@@ -127,8 +122,8 @@ class Tanh(Layer):
     Tensor([[0., 1.]])
     """
 
-    def __call__(self, z: Tensor) -> Tensor:
-        return z.tanh()
+    def __call__(self, z: npt.ArrayLike | Tensor) -> Tensor:
+        return ag.as_tensor(z).tanh()
 
 
 class ReLU(Layer):
@@ -142,8 +137,8 @@ class ReLU(Layer):
     Tensor([[0., 2.]])
     """
 
-    def __call__(self, z: Tensor) -> Tensor:
-        a: Tensor = ag.relu(z)
+    def __call__(self, z: npt.ArrayLike | Tensor) -> Tensor:
+        a: Tensor = ag.relu(ag.as_tensor(z))
         return a
 
 
@@ -159,18 +154,33 @@ class Softmax(Layer):
             [0.5]])
     """
 
-    def __call__(self, z: Tensor) -> Tensor:
-        a: Tensor = ag.softmax(z, axis=0)
+    def __call__(self, z: npt.ArrayLike | Tensor) -> Tensor:
+        a: Tensor = ag.softmax(ag.as_tensor(z), axis=0)
         return a
 
 
-class Sequential:
+# A name for each activation; the identity is None.
+ACTIVATIONS: dict[str, type[Layer] | None] = {
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+    "relu": ReLU,
+    "softmax": Softmax,
+    "linear": None,
+}
+
+
+class Sequential(Network):
     """Layers applied one after the other.
 
     Parameters
     ----------
     *layers : Layer
         The first is Linear. A Sequential among them stands for its layers.
+    name : str, optional
+        For a network that becomes part of another: its parameters are called ``name.w1``, ``name.b1``, ... there.
+        Without it, they are counted along with the others.
+    samples : 'columns' or 'rows'
+        With rows, x has shape (batch, features), and the outputs (batch, outputs).
 
     Attributes
     ----------
@@ -188,68 +198,81 @@ class Sequential:
     >>> import numpy as np
     >>> from nets import Linear, Sequential, Sigmoid, Tanh
     >>> net = Sequential(Linear(2, 3, seed=0), Tanh(), Linear(3, 1, seed=1), Sigmoid())
-    >>> list(net.parameters())
-    ['w1', 'b1', 'w2', 'b2']
+    >>> net
+    Sequential(Linear(2, 3), Tanh(), Linear(3, 1), Sigmoid())
+      layer 1  Linear, Tanh     w1 (3, 2)  b1 (3, 1)   9
+      layer 2  Linear, Sigmoid  w2 (1, 3)  b2 (1, 1)   4
+      parameters                                      13
     >>> net(np.zeros((2, 5))).name
     'a2'
+    >>> encoder = Sequential(Linear(4, 2), Tanh(), name="encoder")
+    >>> list(Sequential(encoder, Linear(2, 4), name="decoder").parameters())
+    ['encoder.w1', 'encoder.b1', 'w1', 'b1']
     """
 
-    def __init__(self, *layers: Layer | Sequential) -> None:
-        flat: list[Layer] = []
+    def __init__(self, *layers: Layer | Sequential, name: str | None = None, samples: str = "columns") -> None:
+        if name is not None and not (isinstance(name, str) and name and "." not in name):
+            raise ValueError(f"the name of a network is a word without a dot, not {name!r}")
+        flat: list[tuple[Any, str]] = []
         for layer in layers:
-            flat.extend(layer.layers if isinstance(layer, Sequential) else [layer])
-        self.layers: tuple[Layer, ...] = tuple(flat)
+            if isinstance(layer, Sequential):
+                within = f"{layer.name}." if layer.name else ""
+                flat.extend((inner, within + prefix) for inner, prefix in zip(layer.layers, layer.prefixes))
+            else:
+                flat.append((layer, ""))
+        self._compose(flat, name, samples)
+
+    def _compose(self, flat: Sequence[tuple[Any, str]], name: str | None, samples: str) -> None:
+        """Layers with the dotted path of the network that each belongs to."""
+        self.name = name
+        self.layers: tuple[Layer, ...] = tuple(layer for layer, _ in flat)
+        self.prefixes: tuple[str, ...] = tuple(prefix for _, prefix in flat)
         check_layers(self.layers)
         first: Any = self.layers[0]
-        self.n_inputs: int = first.n_inputs
-        self.dtype: np.dtype[Any] = first.w.dtype
-        self._parameters: dict[str, Tensor] = {}
-        # for each layer: its scope, and the name of its result
-        self._steps: list[tuple[Layer, Any, str]] = []
-        number = 0
-        for layer, following in zip(flat, [*flat[1:], None]):
+        self._describe(first.n_inputs, first.w.dtype, samples)
+        # for each layer: its scope, the name of its result, and what stands before and after the names of parameters
+        self._steps: list[tuple[Layer, Any, str, str, int]] = []
+        counts: Counter[str] = Counter()
+        for (layer, prefix), following in zip(flat, [*self.layers[1:], None]):
             if isinstance(layer, Linear):
-                number += 1
-                scope = ag.name_scope(f"layer {number}")
-                result = f"z{number}"
+                current = prefix
+                counts[current] += 1
+                number = counts[current]
+                scope = ag.name_scope(f"{current}layer {number}")
+                result = f"{current}z{number}"
             else:
                 last = following is None or isinstance(following, Linear)
-                result = f"a{number}" if last else type(layer).__name__.lower()
-            for name, p in layer.parameters().items():
-                p.name = f"{name}{number}"
-                self._parameters[p.name] = p
-            self._steps.append((layer, scope, result))
+                result = f"{current}a{number}" if last else type(layer).__name__.lower()
+            self._steps.append((layer, scope, result, current, number))
+        for name, p in self.parameters().items():
+            p.name = name
 
-    def __call__(self, x: npt.ArrayLike | Tensor) -> Tensor:
-        """The output of the last layer.
-
-        Parameters
-        ----------
-        x : array_like or Tensor, shape (features, batch)
-            Converted to the dtype of the network; an array that has it already is not copied.
-
-        Raises
-        ------
-        ValueError
-            If x is of another shape.
-        """
-        a = as_inputs(x, self.n_inputs, self.dtype)
-        for layer, scope, name in self._steps:
+    def _output(self, x: npt.ArrayLike | Tensor) -> Tensor:
+        a = as_inputs(x, self.n_inputs, self.dtype, self.rows)
+        for layer, scope, name, *_ in self._steps:
             with scope:
                 a = layer(a)
             a.name = name
         return a
 
-    def cost(self, x: npt.ArrayLike | Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
-        """The quadratic cost C of a batch; for another cost write ``cross_entropy_cost(net(x), y)``."""
-        return quadratic_cost(self(x), y)
-
     def parameters(self) -> dict[str, Tensor]:
-        """The Tensors to be learned, by name."""
-        return dict(self._parameters)
+        return {
+            f"{prefix}{name}{number}": p
+            for layer, _, _, prefix, number in self._steps
+            for name, p in layer.parameters().items()
+        }
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+    def _table(self) -> list[tuple[str, str, dict[str, Tensor]]]:
+        rows: dict[str, tuple[list[str], dict[str, Tensor]]] = {}
+        for layer, _, _, prefix, number in self._steps:
+            kinds, parameters = rows.setdefault(f"{prefix}layer {number}", ([], {}))
+            kinds.append(type(layer).__name__)
+            parameters |= {f"{prefix}{name}{number}": p for name, p in layer.parameters().items()}
+        return [(title, ", ".join(kinds), parameters) for title, (kinds, parameters) in rows.items()]
+
+    def _signature(self) -> str:
+        options = f", name={self.name!r}" if self.name else ""
+        return f"Sequential({', '.join(map(repr, self.layers))}{options}{', samples=' + repr('rows') if self.rows else ''})"
 
 
 def check_layers(layers: Sequence[Any]) -> None:
@@ -261,6 +284,8 @@ def check_layers(layers: Sequence[Any]) -> None:
             raise TypeError(f"layer {i} is {layer!r}, not a layer such as Linear(3, 2) or Sigmoid(){help}")
         if any(layer is other for other in layers[:i]):
             raise ValueError(f"layer {i}, {layer!r}, stands in the network twice; make a second one")
+        if isinstance(layer, Softmax) and units == 1:
+            raise ValueError(f"layer {i} is Softmax of a single unit, which is 1 whatever it takes; use Sigmoid")
         if not isinstance(layer, Linear):
             continue
         if units is not None and units != layer.n_inputs:
@@ -281,56 +306,78 @@ class MLP(Sequential):
     ----------
     sizes : sequence of int
         The number of features of a sample, then of the units of each layer.
-    hidden, output : type of Layer or None
-        The activation of the hidden layers and of the last one; None for none, that is a = z.
+    hidden, output : 'sigmoid', 'tanh', 'relu', 'softmax', 'linear', type of Layer or None
+        The activation of the hidden layers and of the last one; 'linear' or None for none, that is a = z.
     bias : bool
         Whether there are biases.
+    initial : 'nielsen', 'glorot', 'he' or callable
+        How the weights start, see `INITIALISATIONS`: normal with variance 1 / n_inputs by default.
     seed : int or numpy.random.Generator, optional
         For the initial weights.
     dtype : floating dtype
+    samples : 'columns' or 'rows'
+        With rows, x has shape (batch, features), and the outputs (batch, outputs).
+    name : str, optional
+        For a network that becomes part of another, see `Sequential`.
 
     Raises
     ------
+    TypeError
+        If an activation is something else.
     ValueError
-        If there are less than two sizes, or one is less than 1.
+        If there are less than two sizes, one is less than 1, or there is no activation of that name.
 
     Examples
     --------
-    >>> from nets import MLP, Tanh
-    >>> MLP([2, 3, 1], hidden=Tanh, output=None)
+    >>> from nets import MLP
+    >>> MLP([2, 3, 1], hidden="tanh", output=None)
     MLP([2, 3, 1], hidden=Tanh, output=None)
+      layer 1  Linear, Tanh  w1 (3, 2)  b1 (3, 1)   9
+      layer 2  Linear        w2 (1, 3)  b2 (1, 1)   4
+      parameters                                   13
     """
 
     def __init__(
         self,
         sizes: Sequence[int],
         *,
-        hidden: type[Layer] | None = Sigmoid,
-        output: type[Layer] | None = Sigmoid,
+        hidden: str | type[Layer] | None = Sigmoid,
+        output: str | type[Layer] | None = Sigmoid,
         bias: bool = True,
+        initial: Initial = "nielsen",
         seed: int | np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float64,
+        samples: str = "columns",
+        name: str | None = None,
     ) -> None:
-        if not isinstance(sizes, Sequence) or len(sizes) < 2:
+        if not isinstance(sizes, (list, tuple, np.ndarray, range)) or len(sizes) < 2:
             raise ValueError(f"MLP takes a list of at least two sizes, such as [3, 4, 1], not {sizes!r}")
         rng = np.random.default_rng(seed)
+        self.hidden, self.output = as_activation("hidden", hidden), as_activation("output", output)
+        self.bias = bias
         layers: list[Layer] = []
         for i, (n_inputs, n_outputs) in enumerate(pairwise(sizes)):
-            layers.append(Linear(n_inputs, n_outputs, bias=bias, seed=rng, dtype=dtype))
-            activation = hidden if i < len(sizes) - 2 else output
+            layers.append(Linear(n_inputs, n_outputs, bias=bias, initial=initial, seed=rng, dtype=dtype))
+            activation = self.hidden if i < len(sizes) - 2 else self.output
             if activation is not None:
                 layers.append(activation())
-        super().__init__(*layers)
+        super().__init__(*layers, name=name, samples=samples)
         self.sizes = tuple(int(n) for n in sizes)
-        self.hidden, self.output, self.bias = hidden, output, bias
 
-    def __repr__(self) -> str:
+    def _signature(self) -> str:
         options = ""
         for name, activation in (("hidden", self.hidden), ("output", self.output)):
             if activation is not Sigmoid:
                 options += f", {name}={activation.__name__ if activation else None}"
-        if not self.bias:
-            options += ", bias=False"
-        if self.dtype != np.float64:
-            options += f", dtype={self.dtype}"
-        return f"MLP({list(self.sizes)}{options})"
+        if self.name:
+            options += f", name={self.name!r}"
+        return f"MLP({list(self.sizes)}{options}{self._options(self.bias)})"
+
+
+def as_activation(argument: str, given: Any) -> type[Layer] | None:
+    activation = named("activation", given, ACTIVATIONS)
+    if activation is None or isinstance(activation, type) and issubclass(activation, Layer):
+        return activation
+    help = f"; write {type(given).__name__}, the class" if isinstance(given, Layer) else ""
+    known = ", ".join(map(repr, ACTIVATIONS))
+    raise TypeError(f"{argument} is an activation, one of {known} or a class such as Tanh, not {given!r}{help}")

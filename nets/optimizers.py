@@ -6,7 +6,7 @@ What an optimizer remembers from step to step lies in Tensors, as the parameters
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -30,8 +30,8 @@ class Optimizer:
     """
 
     def __init__(self, parameters: Mapping[str, Tensor] | Iterable[Tensor], learning_rate: float) -> None:
-        if isinstance(parameters, Tensor):
-            raise TypeError("parameters is a dict or a list of Tensors; write [w] for a single one")
+        if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
+            refuse_parameters(parameters)
         values = parameters.values() if isinstance(parameters, Mapping) else parameters
         self.parameters: list[Tensor] = list(values)
         if not self.parameters:
@@ -44,6 +44,8 @@ class Optimizer:
                     f"parameter {i} ({p.describe()}) is not one that can be learned: parameters are made with "
                     "Tensor(..., requires_grad=True), not computed"
                 )
+            if any(p is other for other in self.parameters[:i]):
+                raise ValueError(f"parameter {i} ({p.describe()}) is given twice, and would be updated twice")
         # an array for each dtype, in memory that a compiled step reads anew each time
         by_dtype = {p.dtype: np.empty((), p.dtype) for p in self.parameters}
         self._rates = [by_dtype[p.dtype] for p in self.parameters]
@@ -56,7 +58,11 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = positive("learning_rate", value)
+        value = positive("learning_rate", value)
+        for rate in self._rates:
+            if not 0 < rate.dtype.type(value) < np.inf:
+                raise ValueError(f"learning_rate={value:g} is {rate.dtype.type(value)} in the {rate.dtype} of a parameter")
+        self._learning_rate = value
         for rate in self._rates:
             rate[...] = value
 
@@ -79,15 +85,32 @@ class Optimizer:
         return f"{type(self).__name__}({len(self.parameters)} parameters, learning_rate={self.learning_rate:g})"
 
 
+def refuse_parameters(parameters: Any) -> NoReturn:
+    help = ""
+    if isinstance(parameters, Tensor):
+        help = "; write [w] for a single one"
+    elif hasattr(parameters, "parameters"):
+        help = "; write net.parameters()"
+    elif callable(parameters):
+        help = "; call it, as in net.parameters()"
+    raise TypeError(f"parameters is a dict or a list of Tensors, not {type(parameters).__name__}{help}")
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
 def positive(name: str, value: float) -> float:
-    if not value > 0:
-        raise ValueError(f"{name} is a positive number, not {value}")
+    if not is_number(value) or not 0 < value < np.inf:
+        raise (ValueError if is_number(value) else TypeError)(f"{name} is a positive number, not {value!r}")
     return float(value)
 
 
 def fraction(name: str, value: float) -> float:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} is a number from 0 to less than 1, not {value}")
+    if not is_number(value) or not 0 <= value < 1:
+        raise (ValueError if is_number(value) else TypeError)(
+            f"{name} is a number from 0 to less than 1, not {value!r}"
+        )
     return float(value)
 
 

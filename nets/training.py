@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from math import isfinite
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from math import isfinite, isnan
+from typing import Any, NamedTuple, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
 
 import autograd_lite as ag
 from autograd_lite import Tensor
-from nets.costs import quadratic_cost
-from nets.inputs import Array
-from nets.optimizers import GradientDescent, Optimizer
 
-Cost = Callable[[Tensor, Any], Tensor]
+from .costs import COSTS, l2_penalty, quadratic_cost, sigmoid_cross_entropy_cost, softmax_cross_entropy_cost
+from .history import History
+from .inputs import Array, are_rows, one_hot
+from .names import check_flags, named
+from .optimizers import Adam, GradientDescent, Momentum, Optimizer
+
+Cost = Union[str, Callable[..., Tensor]]
+Callback = Callable[[Any, History], Any]
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "gradient_descent": GradientDescent,
+    "momentum": Momentum,
+    "adam": Adam,
+}
 CHUNK = 1024  # samples that are evaluated at once: enough to keep NumPy busy, few enough to fit in memory
 
 
-class Network(Protocol):
+class Trainable(Protocol):
     """What can be trained."""
 
     dtype: np.dtype[Any]
@@ -31,53 +42,29 @@ class Network(Protocol):
     def parameters(self) -> dict[str, Tensor]: ...
 
 
-@dataclass
-class History:
-    """How the cost and the accuracy went: an entry for the untrained network, then one after each epoch.
-
-    Attributes
-    ----------
-    cost, accuracy : list of float
-        On the samples trained with: the cost per sample, and the share of samples that come out right.
-    held_out_cost, held_out_accuracy : list of float
-        The same on the samples held out; empty if there are none.
-    """
-
-    cost: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    held_out_cost: list[float] = field(default_factory=list)
-    held_out_accuracy: list[float] = field(default_factory=list)
-
-    @property
-    def epochs(self) -> int:
-        """The number of epochs that are over."""
-        return len(self.cost) - 1
-
-    def __repr__(self) -> str:
-        text = f"History({self.epochs} epochs"
-        if self.cost:
-            text += f": cost {self.cost[0]:.4g} to {self.cost[-1]:.4g}, accuracy {self.accuracy[-1]:.1%}"
-        if self.held_out_accuracy:
-            text += f", held out {self.held_out_accuracy[-1]:.1%}"
-        return text + ")"
-
-
 def train(
-    net: Network,
+    net: Trainable,
     x: npt.ArrayLike,
     y: npt.ArrayLike,
     *,
     epochs: int,
     batch_size: int,
-    learning_rate: float,
+    learning_rate: float | Callable[[int], float],
     seed: int | np.random.Generator | None = None,
     progress: bool = True,
     held_out: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     cost: Cost = quadratic_cost,
-    optimizer: Callable[[dict[str, Tensor], float], Optimizer] = GradientDescent,
+    optimizer: str | Callable[[dict[str, Tensor], float], Optimizer] = GradientDescent,
+    l2: float = 0.0,
+    patience: int | None = None,
+    callbacks: Callback | Sequence[Callback] = (),
+    before_update: Callable[[dict[str, Tensor]], Any] | None = None,
+    share: tuple[int, int] = (0, 1),
     compile: bool = False,
 ) -> History:
     """Train a network on batches of samples, drawn anew without replacement in every epoch.
+
+    Ctrl-C ends the training without an error: network and history are those at the end of the last whole epoch.
 
     Parameters
     ----------
@@ -85,23 +72,41 @@ def train(
         Its parameters are updated in place.
     x : array_like, shape (features, samples)
     y : array_like, shape (outputs, samples)
+        Or the numbers of the classes, integers of shape (samples,), where the network has an output for each. With a
+        network of ``samples='rows'``, x and y have a row for each sample.
     epochs : int
         How often each sample is used.
     batch_size : int
         Samples for one step. The last batch of an epoch is smaller if they do not divide evenly.
-    learning_rate : float
-        The cost is a sum over the batch: a batch twice as large takes steps twice as long.
+    learning_rate : float or callable
+        A function gives it for each epoch, counted from 0. The cost is a sum over the batch: a batch twice as large
+        takes steps twice as long.
     seed : int or numpy.random.Generator, optional
         For the order of the samples.
     progress : bool
-        Whether to show a progress bar on stderr. Without the package tqdm there is none.
+        Whether to show a progress bar. Without the package tqdm there is none.
     held_out : tuple (x, y), optional
         Samples not to be trained with, on which cost and accuracy are taken as well.
-    cost : callable
-        ``cost(a, y)`` of the outputs and targets of a batch, as `quadratic_cost` and `cross_entropy_cost`.
-    optimizer : callable
-        ``optimizer(parameters, learning_rate)``, such as `GradientDescent`, `Momentum`, `Adam`, or
+    cost : str or callable
+        "quadratic", "cross_entropy", "log_likelihood", "sigmoid_cross_entropy", "softmax_cross_entropy", or
+        ``cost(a, y)`` of the outputs and targets of a batch.
+    optimizer : str or callable
+        "gradient_descent", "momentum", "adam", or ``optimizer(parameters, learning_rate)``, such as `Adam` or
         ``functools.partial(Momentum, momentum=0.5)``.
+    l2 : float
+        Adds l2 · ½ Σ w² to the cost of each sample, over all weights and not over biases: `l2_penalty`. The history
+        is of the cost without it.
+    patience : int, optional
+        Stop when for so many epochs the cost of the samples held out, or of all if none are, has not become lower,
+        and give the network the parameters of the best epoch.
+    callbacks : callable or sequence of them
+        ``callback(net, history)`` after each epoch; one that returns True ends the training.
+    before_update : callable, optional
+        ``before_update(parameters)`` between the backward pass and the update of each step: it may change the gradients
+        in ``.grad`` of the parameters, which come by name. Clipping stands on it, and training on several machines.
+    share : tuple (rank, size)
+        The part of each batch to compute gradients of: every size-th sample, from the one at `rank` on. Where
+        `before_update` adds up the gradients of all ranks, the steps are those of a single process.
     compile : bool
         Whether to record a step once and replay it, as `autograd_lite.compile` does: faster, same results.
 
@@ -111,8 +116,11 @@ def train(
 
     Raises
     ------
+    TypeError
+        If an argument is of another kind.
     ValueError
-        If a shape does not fit the network, x and y differ in the number of samples, or a number is out of range.
+        If a shape does not fit the network, x and y differ in the number of samples, one holds NaN or infinity, or a
+        number is out of range. Then nothing has been changed.
     FloatingPointError
         If the cost is not finite any more.
 
@@ -127,51 +135,209 @@ def train(
     >>> history.accuracy[-1]
     1.0
     """
-    for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1)):
-        if not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"{name} is an integer of at least {least}, not {value!r}")
+    for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("patience", patience, 1)):
+        if value is not None or name != "patience":
+            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+                raise ValueError(f"{name} is an integer of at least {least}, not {value!r}")
+    check_flags(progress=progress, compile=compile)
+    if not isinstance(l2, (int, float)) or not 0 <= l2 < np.inf:
+        raise ValueError(f"l2 is a number from 0 up, not {l2!r}")
+    rank, size = share
+    if not 0 <= rank < size:
+        raise ValueError(f"share is (rank, size) with a rank from 0 to size − 1, not {share!r}")
     rng = np.random.default_rng(seed)
-    x, y = np.asarray(x), np.asarray(y)
-    follow = optimizer(net.parameters(), learning_rate)
+    callbacks = [callbacks] if callable(callbacks) else list(callbacks)
+    price = as_cost(cost, net)
+    rate = learning_rate if callable(learning_rate) else lambda epoch: learning_rate
+    x, y = as_samples(net, x, y)
+    others = as_held_out(net, held_out)
+    parameters = net.parameters()
+    follow = as_optimizer(optimizer, parameters, rate(0))
     history = History()
 
-    def step(inputs: Array, outputs: Array) -> None:
+    def descend(inputs: Array, outputs: Array) -> None:
         follow.zero_grad()
-        cost(net(inputs), outputs).backward()
+        C = price(net(inputs), outputs)
+        if l2:
+            C = C + (l2 * len(inputs if rows else inputs.T)) * l2_penalty(net.parameters())
+        C.backward()
+
+    def step(inputs: Array, outputs: Array) -> None:
+        descend(inputs, outputs)
         follow.step()
 
-    def take_stock() -> None:
-        """Add to the history where the network stands."""
-        known = evaluate(net, x, y, cost=cost)
-        history.cost.append(known.cost)
-        history.accuracy.append(known.accuracy)
-        if held_out is not None:
-            unknown = evaluate(net, *held_out, cost=cost)
-            history.held_out_cost.append(unknown.cost)
-            history.held_out_accuracy.append(unknown.accuracy)
-        if not isfinite(history.cost[-1]):
+    def take_stock() -> float:
+        """Add to the history where the network stands, and give the cost that patience looks at."""
+        known = evaluate(net, x, y, cost=price)
+        unknown = evaluate(net, *others, cost=price) if others is not None else None
+        if not isfinite(known.cost):
             raise FloatingPointError(
-                f"the cost is {history.cost[-1]} after {history.epochs} epochs of learning_rate={learning_rate:g}; "
+                f"the cost is {known.cost} after {len(history.cost)} epochs of learning_rate={follow.learning_rate:g}; "
                 "try a smaller one"
             )
+        history.cost.append(known.cost)
+        history.accuracy.append(known.accuracy)
+        if unknown is None:
+            return known.cost
+        history.held_out_cost.append(unknown.cost)
+        history.held_out_accuracy.append(unknown.accuracy)
+        return unknown.cost
 
-    take_stock()  # which also refuses shapes that do not fit, before anything is changed
+    rows = lies_in_rows(net)
+    lowest, best = take_stock(), copies(parameters)  # which also refuses shapes that do not fit
+    reached, best_epoch = best, 0
     # as rows, samples lie together in memory, and drawing a batch copies whole rows
-    samples, targets = (np.ascontiguousarray(columns.T, net.dtype) for columns in (x, y))
+    samples, targets = (np.ascontiguousarray(part if rows else part.T, net.dtype) for part in (x, y))
     n = len(samples)
-    descend = ag.compile(step) if compile else step
+    whole = before_update is None
+    run = (ag.compile(step if whole else descend)) if compile else (step if whole else descend)
     with progress_bar(epochs if progress else None) as bar:
-        for _ in range(epochs):
-            order = rng.permutation(n)
-            for start in range(0, n, batch_size):
-                chosen = order[start : start + batch_size]
-                descend(samples[chosen].T, targets[chosen].T)
-            take_stock()
-            if bar is not None:
-                shown = history.held_out_accuracy or history.accuracy
-                bar.set_postfix(cost=f"{history.cost[-1]:.4f}", accuracy=f"{shown[-1]:.1%}", refresh=False)
-                bar.update()
+        try:
+            for epoch in range(epochs):
+                follow.learning_rate = rate(epoch)
+                order = rng.permutation(n)
+                for start in range(0, n, batch_size):
+                    chosen = order[start : start + batch_size][rank::size]
+                    inputs, outputs = samples[chosen], targets[chosen]
+                    run(*(inputs, outputs) if rows else (inputs.T, outputs.T))
+                    if before_update is not None:
+                        before_update(net.parameters())
+                        follow.step()
+                measured = take_stock()
+                reached = copies(parameters)
+                if measured < lowest:
+                    lowest, best, best_epoch = measured, reached, epoch + 1
+                show(bar, history)
+                if any([callback(net, history) is True for callback in callbacks]):
+                    history.stopped = "by a callback"
+                    break
+                if patience is not None and epoch + 1 - best_epoch >= patience:
+                    history.stopped = f"no lower cost for {patience} epochs"
+                    break
+        except KeyboardInterrupt:
+            history.stopped = "interrupted"
+            put_back(parameters, reached)
+            settle(history)
+    if patience is not None:
+        history.best_epoch = best_epoch
+        put_back(parameters, best)
     return history
+
+
+# What training is told ------------------------------------------------------------------------------------------
+
+
+def lies_in_rows(net: Any) -> bool:
+    return are_rows(getattr(net, "samples", "columns"))
+
+
+def as_cost(cost: Any, net: Any) -> Callable[..., Tensor]:
+    """A cost of outputs and targets as the network has them, which gives a Tensor."""
+    cost = named("cost", cost, COSTS)
+    if not callable(cost):
+        raise TypeError(f"cost is one of {', '.join(map(repr, COSTS))} or a function of (a, y), not {cost!r}")
+    if hasattr(cost, "checked_by_train"):
+        return cost
+    if lies_in_rows(net) and innermost(cost) in COSTS.values():
+        cost = partial(cost, samples="rows")
+
+    def checked(a: Tensor, y: Any) -> Tensor:
+        C = cost(a, y)
+        if not isinstance(C, Tensor) or C.size != 1:
+            what = f"a Tensor of shape {C.shape}" if isinstance(C, Tensor) else type(C).__name__
+            raise TypeError(
+                f"cost(a, y) gives a Tensor of a single number, such as np.sum((a - y) ** 2), but this one gave {what}"
+            )
+        return C
+
+    checked.checked_by_train = cost  # type: ignore[attr-defined]
+    return checked
+
+
+def innermost(cost: Any) -> Any:
+    """The function inside of partials and checks."""
+    while True:
+        if isinstance(cost, partial):
+            cost = cost.func
+        elif hasattr(cost, "checked_by_train"):
+            cost = cost.checked_by_train
+        else:
+            return cost
+
+
+def as_optimizer(optimizer: Any, parameters: dict[str, Tensor], learning_rate: Any) -> Optimizer:
+    make = named("optimizer", optimizer, OPTIMIZERS)
+    if isinstance(make, Optimizer) or not callable(make):
+        kind = type(make).__name__
+        help = f"; write optimizer={kind}, or functools.partial({kind}, ...)" if isinstance(make, Optimizer) else ""
+        known = ", ".join(map(repr, OPTIMIZERS))
+        raise TypeError(
+            f"optimizer is one of {known} or a class, which train calls with the parameters, not {make!r}{help}"
+        )
+    follow = make(parameters, learning_rate)
+    if not isinstance(follow, Optimizer):
+        raise TypeError(f"optimizer(parameters, learning_rate) gives an Optimizer, but this one gave {follow!r}")
+    return follow
+
+
+def as_held_out(net: Any, held_out: Any) -> tuple[Array, Array] | None:
+    if held_out is None:
+        return None
+    if not isinstance(held_out, (tuple, list)) or len(held_out) != 2:
+        raise TypeError(f"held_out is a tuple (x, y) of samples and targets, not {type(held_out).__name__}")
+    x, y = held_out
+    return as_samples(net, x, y, of="held_out ")
+
+
+def as_samples(net: Any, x: Any, y: Any, of: str = "") -> tuple[Array, Array]:
+    """Samples and targets as arrays of finite numbers; numbers of classes become 0s and a 1."""
+    arrays = []
+    for name, values in ((f"{of}x", x), (f"{of}y", y)):
+        array = values.data if isinstance(values, Tensor) else np.asarray(values)
+        if array.dtype.kind == "O":
+            try:
+                array = array.astype(float)
+            except (TypeError, ValueError) as error:
+                raise TypeError(f"{name} holds real numbers, not objects: {error}") from error
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"{name} holds real numbers, not data of dtype {array.dtype}")
+        wrong = np.argwhere(~np.isfinite(array))
+        if len(wrong):
+            where = ", ".join(map(str, wrong[0]))
+            raise ValueError(
+                f"{name} holds {array[tuple(wrong[0])]} at [{where}], {len(wrong)} of {array.size} entries are not "
+                "finite: leave such samples out, or put a number there"
+            )
+        arrays.append(array)
+    x, y = arrays
+    if y.ndim == 1 and y.dtype.kind in "iu" and x.ndim == 2:
+        rows = lies_in_rows(net)
+        with ag.no_grad():
+            outputs = net(x[:1] if rows else x[:, :1]).shape[rows]
+        if outputs > 1 and len(y) == x.shape[not rows]:
+            y = one_hot(y, outputs)
+            y = y.T if rows else y
+    return x, y
+
+
+def copies(parameters: dict[str, Tensor]) -> list[Array]:
+    return [p.data.copy() for p in parameters.values()]
+
+
+def put_back(parameters: dict[str, Tensor], values: list[Array]) -> None:
+    for p, value in zip(parameters.values(), values):
+        p.data = value
+
+
+def settle(history: History) -> None:
+    """Cut lists that an interruption left of different lengths."""
+    lists = [history.cost, history.accuracy, history.held_out_cost, history.held_out_accuracy]
+    whole = min(len(entries) for entries in lists if entries)
+    for entries in lists:
+        del entries[whole:]
+
+
+# What is shown --------------------------------------------------------------------------------------------------
 
 
 def progress_bar(epochs: int | None) -> Any:
@@ -179,35 +345,58 @@ def progress_bar(epochs: int | None) -> Any:
     if epochs is None:
         return nullcontext()
     try:
-        from tqdm import tqdm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a notebook without ipywidgets gets a bar of text
+            from tqdm.auto import tqdm
     except ImportError:  # the bar is a convenience, not worth refusing to train
         return nullcontext()
-    form = "{desc} |{bar}| {n}/{total} epochs [{elapsed}<{remaining}{postfix}]"
-    return tqdm(total=epochs, desc="training", ncols=79, bar_format=form)
+    options: dict[str, Any] = {}
+    if not hasattr(tqdm, "status_printer") or "notebook" not in tqdm.status_printer.__module__:
+        form = "{desc} |{bar}| {n}/{total} epochs [{elapsed}<{remaining}{postfix}]"
+        # a notebook sets what comes on stderr in red
+        file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+        options = {"ncols": 79, "bar_format": form, "file": file}
+    return tqdm(total=epochs, desc="training", **options)
+
+
+def show(bar: Any, history: History) -> None:
+    if bar is None:
+        return
+    shown = {"cost": f"{history.cost[-1]:.4f}"}
+    [*_, accuracy] = history.held_out_accuracy or history.accuracy
+    if not isnan(accuracy):
+        shown["accuracy"] = f"{accuracy:.1%}"
+    bar.set_postfix(shown, refresh=False)
+    bar.update()
 
 
 # How good a network is ------------------------------------------------------------------------------------------
 
 
 class Evaluation(NamedTuple):
-    """The cost per sample, and the share of samples that come out right."""
+    """The cost per sample, and the share of samples that come out right: NaN where targets are no classes."""
 
     cost: float
     accuracy: float
 
 
-def evaluate(net: Network, x: npt.ArrayLike, y: npt.ArrayLike, *, cost: Cost = quadratic_cost) -> Evaluation:
+def evaluate(net: Trainable, x: npt.ArrayLike, y: npt.ArrayLike, *, cost: Cost = quadratic_cost) -> Evaluation:
     """The cost per sample, and the share of samples that come out right.
 
-    A sample is right if its largest output is where its largest target is; with a single output, if output and
-    target are on the same side of ½.
+    Targets are classes if they are 0 or 1, or −1 or 1, or probabilities that sum to 1. Where a column of them sums to 1,
+    a sample is right if its largest output is where its largest target is; else, if every output is on the side of its
+    target: of ½, or of 0 for targets of −1 and 1 and for costs of weighted inputs. Other targets are numbers to
+    come close to, of which none is right or wrong: the accuracy is NaN.
 
     Parameters
     ----------
     net : TwoLayerNet, MLP or Sequential
     x : array_like, shape (features, samples)
     y : array_like, shape (outputs, samples)
-    cost : callable
+        Or the numbers of the classes, integers of shape (samples,), where the network has an output for each. With a
+        network of ``samples='rows'``, x and y have a row for each sample.
+    cost : str or callable
+        As for `train`. Whether it is a sum or a mean over the batch is found out by giving it a sample twice.
 
     Returns
     -------
@@ -217,7 +406,7 @@ def evaluate(net: Network, x: npt.ArrayLike, y: npt.ArrayLike, *, cost: Cost = q
     Raises
     ------
     ValueError
-        If x or y is of another shape, or holds no sample.
+        If x or y is of another shape, or holds no sample, NaN or infinity.
 
     Examples
     --------
@@ -226,29 +415,59 @@ def evaluate(net: Network, x: npt.ArrayLike, y: npt.ArrayLike, *, cost: Cost = q
     >>> evaluate(TwoLayerNet(3, 4, 1, seed=0), np.zeros((3, 2)), [[0, 1]]).accuracy
     0.5
     """
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = as_samples(net, x, y)
+    price, axis = as_cost(cost, net), 0 if lies_in_rows(net) else 1
+    if x.ndim == 2 and x.shape[axis] == 0:
+        raise ValueError(f"there is no sample to evaluate in x of shape {x.shape}")
+    kind = kind_of_targets(y if axis else y.T, price) if y.ndim == 2 else "numbers"
     total, right, n = 0.0, 0, 0
     with ag.no_grad():
-        for inputs, targets in chunks(x, y):
+        for inputs, targets in chunks(x, y, axis):
             a = net(inputs)
-            total += cost(a, targets).item()
-            right += int(np.sum(decided(a.data) == decided(targets)))
-            n += a.shape[1]
-    if n == 0:
-        raise ValueError(f"there is no sample to evaluate in x of shape {x.shape}")
-    return Evaluation(total / n, right / n)
+            C = price(a, targets).item()
+            if n == 0:
+                mean = is_mean(price, a.data, targets, axis)
+            total += C * (a.shape[axis] if mean else 1)
+            outputs, targets = (a.data, targets) if axis else (a.data.T, targets.T)
+            right += int(np.sum(come_out_right(kind, outputs, targets)))
+            n += a.shape[axis]
+    return Evaluation(total / n, right / n if kind != "numbers" else float("nan"))
 
 
-def chunks(x: Array, y: Array) -> Iterator[tuple[Array, Array]]:
-    """Both in parts of some columns; as they are if they do not belong together, for the network to refuse."""
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
+def chunks(x: Array, y: Array, axis: int) -> Iterator[tuple[Array, Array]]:
+    """Both in parts of some samples; as they are if they do not belong together, for the network to refuse."""
+    if x.ndim != 2 or y.ndim != 2 or x.shape[axis] != y.shape[axis]:
         yield x, y
         return
-    for start in range(0, x.shape[1], CHUNK):
-        yield x[:, start : start + CHUNK], y[:, start : start + CHUNK]
+    for start in range(0, x.shape[axis], CHUNK):
+        part = slice(start, start + CHUNK)
+        yield (x[:, part], y[:, part]) if axis else (x[part], y[part])
 
 
-def decided(a: Array) -> Array:
-    """The class that each column stands for."""
-    classes: Array = np.argmax(a, axis=0) if len(a) > 1 else a[0] > 0.5
-    return classes
+def is_mean(cost: Callable[..., Tensor], a: Array, y: Array, axis: int) -> bool:
+    """Whether the cost of a sample that is given twice is that of the sample alone."""
+    if innermost(cost) in COSTS.values():
+        while not isinstance(cost, partial) and hasattr(cost, "checked_by_train"):
+            cost = cost.checked_by_train
+        return isinstance(cost, partial) and cost.keywords.get("reduction") == "mean"
+    once, twice = (cost(*[ag.Tensor(np.take(t, [0] * k, axis)) for t in (a, y)]).item() for k in (1, 2))
+    return once != 0 and abs(twice - once) <= 1e-5 * abs(once)
+
+
+def kind_of_targets(y: Array, cost: Callable[..., Tensor]) -> str:
+    """What columns of targets stand for: 'class', 'halves' or 'signs' for the side of ½ or of 0, or 'numbers'."""
+    if len(y) > 1 and np.all(y >= 0) and np.allclose(np.sum(y, axis=0), 1, rtol=0, atol=1e-4):
+        return "class"
+    if np.all((y == 0) | (y == 1)):
+        weighted = innermost(cost) in (sigmoid_cross_entropy_cost, softmax_cross_entropy_cost)
+        return "zeros and ones by sign" if weighted else "halves"
+    return "signs" if np.all(np.abs(y) == 1) else "numbers"
+
+
+def come_out_right(kind: str, a: Array, y: Array) -> Any:
+    """For each column, whether outputs and targets mean the same."""
+    if kind == "class":
+        return np.argmax(a, axis=0) == np.argmax(y, axis=0)
+    output_boundary = 0.5 if kind == "halves" else 0
+    target_boundary = 0 if kind == "signs" else 0.5
+    return np.all((a > output_boundary) == (y > target_boundary), axis=0)

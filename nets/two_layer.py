@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 import autograd_lite as ag
 from autograd_lite import Tensor
-from nets.costs import quadratic_cost
-from nets.inputs import as_inputs
-from nets.layers import check_sizes, initial_weights
+
+from .inputs import as_inputs
+from .names import check_flags
+from .network import Initial, Network, check_sizes, initial_weights
 
 
 class Forward(NamedTuple):
@@ -23,7 +24,7 @@ class Forward(NamedTuple):
     a2: Tensor
 
 
-class TwoLayerNet:
+class TwoLayerNet(Network):
     """z1 = w1 a0 + b1, a1 = σ(z1), z2 = w2 a1 + b2, a2 = σ(z2); columns are samples.
 
     Parameters
@@ -32,9 +33,14 @@ class TwoLayerNet:
         The number of features of a sample, of units in the first layer, and in the second.
     bias : bool
         Whether there are b1 and b2. Without them, both are None.
+    initial : 'nielsen', 'glorot', 'he' or callable
+        How the weights start, see `INITIALISATIONS`: normal with variance 1 / (number of inputs of the layer) by
+        default. Biases start at 0.
     seed : int or numpy.random.Generator, optional
-        For the initial weights, which are normal with variance 1 / (number of inputs of the layer). Biases start at 0.
+        For the initial weights.
     dtype : floating dtype
+    samples : 'columns' or 'rows'
+        With rows, x has shape (batch, n_inputs), and the outputs (batch, n_outputs).
 
     Attributes
     ----------
@@ -51,6 +57,11 @@ class TwoLayerNet:
     >>> from nets import TwoLayerNet
     >>> net = TwoLayerNet(3, 4, 1, bias=False, seed=0)
     >>> x = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]).T
+    >>> net
+    TwoLayerNet(3, 4, 1, bias=False)
+      layer 1  Linear, Sigmoid  w1 (4, 3)  12
+      layer 2  Linear, Sigmoid  w2 (1, 4)   4
+      parameters                           16
     >>> net(x).shape
     (1, 4)
     >>> C = net.cost(x, [[0, 1, 1, 0]])
@@ -66,21 +77,24 @@ class TwoLayerNet:
         n_outputs: int,
         *,
         bias: bool = True,
+        initial: Initial = "nielsen",
         seed: int | np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float64,
+        samples: str = "columns",
     ) -> None:
         check_sizes(n_inputs=n_inputs, n_hidden=n_hidden, n_outputs=n_outputs)
+        check_flags(bias=bias)
         rng = np.random.default_rng(seed)
 
         def parameter(name: str, values: Any) -> Tensor:
             return Tensor(values, requires_grad=True, dtype=dtype, name=name)
 
-        self.w1 = parameter("w1", initial_weights(n_hidden, n_inputs, rng))
-        self.w2 = parameter("w2", initial_weights(n_outputs, n_hidden, rng))
+        self.w1 = parameter("w1", initial_weights(n_hidden, n_inputs, rng, initial))
+        self.w2 = parameter("w2", initial_weights(n_outputs, n_hidden, rng, initial))
         self.b1 = parameter("b1", np.zeros((n_hidden, 1))) if bias else None
         self.b2 = parameter("b2", np.zeros((n_outputs, 1))) if bias else None
-        self.sizes = (n_inputs, n_hidden, n_outputs)
-        self.dtype = self.w1.dtype
+        self.sizes = (int(n_inputs), int(n_hidden), int(n_outputs))
+        self._describe(n_inputs, self.w1.dtype, samples)
 
     def forward(self, x: npt.ArrayLike | Tensor) -> Forward:
         """All that the network computes on the way to its output.
@@ -93,7 +107,7 @@ class TwoLayerNet:
         Returns
         -------
         Forward
-            The named tuple ``(z1, a1, z2, a2)``.
+            The named tuple ``(z1, a1, z2, a2)``, whose columns are samples, as in the equations.
 
         Raises
         ------
@@ -103,7 +117,7 @@ class TwoLayerNet:
         return Forward(*self._layers(x))
 
     def _layers(self, x: npt.ArrayLike | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        a0 = as_inputs(x, self.sizes[0], self.dtype)
+        a0 = as_inputs(x, self.sizes[0], self.dtype, self.rows)
         z1 = ag.linear(self.w1, a0, self.b1)
         a1 = ag.sigmoid(z1)
         z2 = ag.linear(self.w2, a1, self.b2)
@@ -117,36 +131,18 @@ class TwoLayerNet:
         z2.scope = a2.scope = (*around, "layer 2")
         return z1, a1, z2, a2
 
-    def __call__(self, x: npt.ArrayLike | Tensor) -> Tensor:
-        """The output a2, of shape (n_outputs, batch), for x of shape (n_inputs, batch)."""
+    def _output(self, x: npt.ArrayLike | Tensor) -> Tensor:
         return self._layers(x)[3]
-
-    def cost(self, x: npt.ArrayLike | Tensor, y: npt.ArrayLike | Tensor) -> Tensor:
-        """The quadratic cost C of a batch (Eq A).
-
-        Parameters
-        ----------
-        x : array_like or Tensor, shape (n_inputs, batch)
-        y : array_like or Tensor, shape (n_outputs, batch)
-
-        Returns
-        -------
-        Tensor of a single number
-
-        Raises
-        ------
-        ValueError
-            If x or y is of another shape.
-        """
-        return quadratic_cost(self._layers(x)[3], y)
 
     def parameters(self) -> dict[str, Tensor]:
         """The Tensors to be learned, by name."""
         every = {"w1": self.w1, "b1": self.b1, "w2": self.w2, "b2": self.b2}
         return {name: p for name, p in every.items() if p is not None}
 
-    def __repr__(self) -> str:
-        options = "" if self.b1 is not None else ", bias=False"
-        if self.dtype != np.float64:
-            options += f", dtype={self.dtype}"
-        return f"TwoLayerNet({', '.join(map(str, self.sizes))}{options})"
+    def _table(self) -> list[tuple[str, str, dict[str, Tensor]]]:
+        parameters = self.parameters()
+        layers = [{name: p for name, p in parameters.items() if name.endswith(number)} for number in "12"]
+        return [(f"layer {i}", "Linear, Sigmoid", own) for i, own in enumerate(layers, start=1)]
+
+    def _signature(self) -> str:
+        return f"TwoLayerNet({', '.join(map(str, self.sizes))}{self._options(self.b1 is not None)})"

@@ -150,6 +150,16 @@ for a, b in PAIRS:
         "half_squared_distance", shape_label(a, b), ag.half_squared_distance, x, y,
         reference=lambda x, y: 0.5 * np.sum((x - y) ** 2),
     )  # fmt: skip
+    if a == b:
+        case(
+            "sigmoid_cross_entropy", shape_label(a), ag.sigmoid_cross_entropy, x, y,
+            reference=lambda x, y: np.sum(np.log(1 + np.exp(x)) - x * y),
+        )  # fmt: skip
+    if a == b != ():
+        case(
+            "softmax_cross_entropy", shape_label(a), ag.softmax_cross_entropy, x, y,
+            reference=lambda x, y: np.sum(np.log(np.sum(np.exp(x), axis=0))) - np.sum(x * y),
+        )  # fmt: skip
 case("heaviside", "at 0", lambda h: np.heaviside(np.arange(-1, 2).astype(h.dtype), h), [0.3, 0.4, 0.5])
 case("where", "condition", lambda x, y: np.where([[True], [False]], x, y), *apart("where", (3,), (2, 3)))
 for exponent in (0, 1, 2, 3, -1, -2, 0.5, 2.5, 1.0, 0.0, np.float64(2.0), np.array([0.0, 1.0, 2.0])):

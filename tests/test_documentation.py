@@ -37,7 +37,7 @@ def test_examples_of_the_docstrings(module: ModuleType, tmp_path: Path, monkeypa
 
 
 # what functions return, and the bases of classes that have examples of their own
-NO_EXAMPLE = {"Comparison", "Compiled", "Evaluation", "Forward", "History", "Layer", "Optimizer"}
+NO_EXAMPLE = {"Comparison", "Compiled", "Evaluation", "Forward", "History", "Layer", "Network", "Optimizer"}
 
 
 def test_public_names_have_an_example() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine.operation import LEFT, RIGHT, Edge, general_operation, sum_to
+from autograd_lite.table.elementwise import sigmoid
 from autograd_lite.table.linear_algebra import matmul, pull_left, pull_right
+from autograd_lite.table.reductions import softmax
 from autograd_lite.engine.tensor import ARRAYS, ONES
 
 
@@ -117,3 +119,124 @@ half_squared_distance = general_operation(
     Tensor(2.5)
     """,
 )
+
+
+# Cross entropies of weighted inputs, not of activations: no logarithm of an output that rounding has made 0 or 1, and
+# the derivative of the activation cancels, which leaves the plain difference.
+
+
+def check_shapes(z: Any, y: Any) -> tuple[int, ...]:
+    """The shape of both; targets that broadcast would be counted several times."""
+    shape = getattr(z, "shape", ())
+    if shape != getattr(y, "shape", ()):
+        raise ValueError("weighted inputs and targets have the same shape")
+    return shape
+
+
+def sigmoid_cross_entropy_together(z: Any, y: Any) -> tuple[Any, Any]:
+    """Σ log(1 + eᶻ) − y z and its derivative σ(z) − y."""
+    check_shapes(z, y)
+    # max(z, 0) − y z + log(1 + e^−|z|): the first two cancel without loss where y is 0 or 1
+    entries = np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))
+    return np.sum(entries), sigmoid(z) - y
+
+
+sigmoid_cross_entropy = general_operation(
+    "sigmoid_cross_entropy",
+    lambda z, y: sigmoid_cross_entropy_together(z, y)[0],
+    Edge(lambda z, y, _: sigmoid(z) - y, times_difference, "(σ({0}) − {1})"),
+    Edge(lambda z, y, _: -z, times_difference, "−{0}"),
+    fresh=False,
+    together=sigmoid_cross_entropy_together,
+    keywords=False,
+    doc="""−Σ y log σ(z) + (1 − y) log(1 − σ(z)) over all entries, as one node; stable for any z.
+
+    Parameters
+    ----------
+    z : Tensor or array_like
+        Weighted inputs, of any size.
+    y : Tensor or array_like, of the same shape
+        Targets from 0 to 1.
+
+    Returns
+    -------
+    Tensor of a single number
+        Its derivative with respect to z is σ(z) − y.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> z = ag.Tensor([0.0, -1000.0], requires_grad=True)
+    >>> C = ag.sigmoid_cross_entropy(z, [1.0, 1.0])
+    >>> round(C.item(), 6)
+    1000.693147
+    >>> ag.gradients(C, z)
+    array([-0.5, -1. ])
+    """,
+)
+
+
+def softmax_cross_entropy_forward(z: Any, y: Any, axis: int) -> Any:
+    """Σ log Σ eᶻ − Σ y z; the inner sum is over `axis`."""
+    if check_shapes(z, y) == ():
+        raise ValueError("it takes the classes along an axis, not a single number")
+    top = np.max(z, axis=axis, keepdims=True)
+    below = z - top
+    e = np.exp(below)
+    # log Σ e as log(1 + the others), which keeps its digits where one class is nearly certain
+    largest = below == 0
+    others = np.sum(np.where(largest, np.zeros((), e.dtype), e), axis=axis)
+    others = others + (np.sum(largest, axis=axis, dtype=e.dtype) - 1)
+    left_over = top * (1 - np.sum(y, axis=axis, keepdims=True))  # 0 where y sums to 1
+    return np.sum(np.log1p(others)) - np.sum(y * below) + np.sum(left_over)
+
+
+_softmax_cross_entropy = general_operation(
+    "softmax_cross_entropy",
+    softmax_cross_entropy_forward,
+    Edge(lambda z, y, _, axis: softmax(z, axis=axis) - y, times_difference, "(softmax{at}({0}) − {1})"),
+    Edge(lambda z, y, _, axis: -z, times_difference, "−{0}"),
+    fresh=False,
+)
+
+
+def softmax_cross_entropy(z: Any, y: Any, axis: int = 0) -> Any:
+    """Σ (log Σ eᶻ) − Σ y z, as one node; stable for any z. The sum inside of the logarithm is over the classes.
+
+    Where y sums to 1 over the classes this is −Σ y log p, with p = softmax(z): the cross entropy.
+
+    Parameters
+    ----------
+    z : Tensor or array_like, shape (classes, ...)
+        Weighted inputs, of any size.
+    y : Tensor or array_like, of the same shape
+        A probability for each class, such as a 1 for the right one and 0 for the others.
+    axis : int
+        That of the classes, the first by default.
+
+    Returns
+    -------
+    Tensor of a single number
+        Its derivative with respect to z is p − y.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> z = ag.Tensor([[1000.0], [1000.0]], requires_grad=True)
+    >>> C = ag.softmax_cross_entropy(z, [[0.0], [1.0]])
+    >>> round(C.item(), 6)
+    0.693147
+    >>> ag.gradients(C, z).tolist()
+    [[0.5], [-0.5]]
+    """
+    return _softmax_cross_entropy(z, y, axis=axis)

@@ -1,0 +1,522 @@
+"""What `nets` is told and what it tells: costs from logits, names as strings, rows, training, files.
+
+Costs are held against closed forms, optimizers against numbers of PyTorch that were recorded once, and a whole training
+run against the same in NumPy from Eq 3 and Eq 5.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import random
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+import nets
+from autograd_lite import Tensor
+from nets import MLP, Adam, GradientDescent, Linear, Momentum, Sequential, Softmax, Tanh, TwoLayerNet, closed_form
+from nets import load, save, train
+
+X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]).T
+Y = np.array([[0, 1, 1, 0]])
+quietly = partial(train, progress=False)
+once: dict[str, Any] = {"epochs": 1, "batch_size": 2, "learning_rate": 0.1}
+
+
+# Costs of weighted inputs -----------------------------------------------------------------------------------------
+
+
+def sigma(z: Any) -> Any:
+    return 1 / (1 + np.exp(-z))
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("samples", ["columns", "rows"])
+@pytest.mark.parametrize("kind", ["softmax", "labels", "sigmoid"])
+def test_costs_from_logits(kind: str, samples: str, reduction: str) -> None:
+    """δ = ∂C/∂z is p − y, and the cost that of the probabilities."""
+    rng = np.random.default_rng(0)
+    z, classes = rng.standard_normal((4, 6)), rng.integers(0, 4, 6)
+    y = np.eye(4)[classes].T if kind != "sigmoid" else rng.random((4, 6))
+    p = sigma(z) if kind == "sigmoid" else np.exp(z) / np.exp(z).sum(axis=0)
+    expected = -np.sum(y * np.log(p) + ((1 - y) * np.log(1 - p) if kind == "sigmoid" else 0))
+    turned = np.transpose if samples == "rows" else np.asarray
+    cost = nets.sigmoid_cross_entropy_cost if kind == "sigmoid" else nets.softmax_cross_entropy_cost
+    t = Tensor(turned(z), requires_grad=True)
+    C = cost(t, classes if kind == "labels" else turned(y), reduction=reduction, samples=samples)
+    n = 6 if reduction == "mean" else 1
+    assert C.item() == pytest.approx(expected / n, rel=1e-13)
+    np.testing.assert_allclose(ag.gradients(C, t), turned(p - y) / n, rtol=1e-12, atol=1e-14)
+    assert C.name == "C"
+
+
+@pytest.mark.parametrize(
+    ("cost", "delta"),
+    [(nets.softmax_cross_entropy_cost, "softmax[axis=0](z1) − y"), (nets.sigmoid_cross_entropy_cost, "σ(z1) − y")],
+)
+def test_the_chain_rule_shows_the_difference(cost: Any, delta: str) -> None:
+    net = MLP([3, 4], output=None, seed=0)
+    C = cost(net(X), np.eye(4))
+    lines = str(ag.chain_rule(C, net.parameters()["w1"])).splitlines()
+    assert lines[:2] == [f"∂C/∂z1 = {delta}", "∂C/∂w1 = ∂C/∂z1 (a0)ᵀ"]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_costs_from_logits_are_stable(dtype: Any) -> None:
+    z = Tensor(np.array([[800.0, -800, 30], [0, 0, 0]]), requires_grad=True, dtype=dtype)
+    C = nets.softmax_cross_entropy_cost(z[:, :2], [1, 1])
+    assert (C.item(), C.dtype) == (800, dtype)
+    C = nets.softmax_cross_entropy_cost(z[:, 2:], [0])
+    assert C.item() == pytest.approx(math.log1p(math.exp(-30)), rel=1e-5 if dtype is np.float32 else 1e-14)
+    C = nets.sigmoid_cross_entropy_cost(z, [[0, 1, 1], [1, 1, 1]])
+    assert C.item() == pytest.approx(1600 + 3 * math.log(2), rel=1e-6)
+    np.testing.assert_allclose(ag.gradients(C, z)[0, :2], [1, -1])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda z: nets.softmax_cross_entropy_cost(z, [0, 2]), ValueError, "label 2 is none of the 2 classes"),
+        (lambda z: nets.softmax_cross_entropy_cost(z, [0.0, 1.0]), ValueError, r"write y\.astype\(int\)"),
+        (lambda z: nets.softmax_cross_entropy_cost(z, [[1, 1], [1, 0]]), ValueError, "column 0 sums to 2"),
+        (lambda z: nets.softmax_cross_entropy_cost(z[:1], [[1, 1]]), ValueError, "sigmoid_cross_entropy_cost"),
+        (lambda z: nets.sigmoid_cross_entropy_cost(z, [[0, 255]] * 2), ValueError, "y / 255"),
+        (lambda z: nets.cross_entropy_cost(ag.sigmoid(z), [[0, 9]] * 2), ValueError, r"holds 9; .*np\.eye"),
+        (lambda z: nets.quadratic_cost(z, z, reduction="average"), ValueError, "'sum' or 'mean', not 'average'"),
+        (lambda z: nets.quadratic_cost(z, z, samples="lines"), ValueError, "'columns' or 'rows', not 'lines'"),
+        (lambda z: nets.l2_penalty({"b1": z}), ValueError, "no weight among the parameters b1"),
+    ],
+)
+def test_costs_refuse(call: Any, error: Any, words: str) -> None:
+    with pytest.raises(error, match=words):
+        call(Tensor(np.zeros((2, 2)), requires_grad=True))
+
+
+def test_costs_and_activations_take_arrays() -> None:
+    assert nets.quadratic_cost(np.array([[1, 2]]), [[0.5, 2]]).item() == 0.125
+    assert Tanh()(np.zeros((1, 2))).data.tolist() == [[0, 0]]
+
+
+def test_l2_is_of_weights_alone() -> None:
+    net = TwoLayerNet(3, 4, 1, seed=0)
+    for p in net.parameters().values():
+        p.data = p.data + 1
+    penalty = nets.l2_penalty(net.parameters())
+    assert penalty.item() == pytest.approx((np.sum(net.w1.data**2) + np.sum(net.w2.data**2)) / 2)
+    np.testing.assert_array_equal(ag.gradients(penalty, [net.w1, net.b1])[0], net.w1.data)
+    twin = load_of(net)
+    quietly(net, X, Y, epochs=1, batch_size=4, learning_rate=0.1, l2=0.5)
+    by_hand = closed_form.gradients(twin, X, Y)
+    np.testing.assert_allclose(net.w1.data, twin.w1.data - 0.1 * (by_hand["w1"] + 4 * 0.5 * twin.w1.data), rtol=1e-13)
+    np.testing.assert_allclose(net.b1.data, twin.b1.data - 0.1 * by_hand["b1"], rtol=1e-13)
+
+
+def load_of(net: Any) -> Any:
+    return pickle.loads(pickle.dumps(net))
+
+
+# Layers -----------------------------------------------------------------------------------------------------------
+
+
+def test_names_stand_for_things() -> None:
+    named = MLP([3, 4, 2], hidden="relu", output="linear", seed=0, initial="he")
+    assert named._signature() == "MLP([3, 4, 2], hidden=ReLU, output=None)"
+    for make, words in (
+        (lambda: MLP([3, 4], hidden="rely"), "no activation 'rely'; there are 'sigmoid', 'tanh', 'relu'"),
+        (lambda: MLP([3, 4], initial="hi"), "no initialisation 'hi'; there are 'nielsen', 'glorot', 'he'"),
+        (lambda: quietly(TwoLayerNet(3, 4, 1), X, Y, **once, optimizer="adm"), "no optimizer 'adm'; .*'adam'"),
+        (lambda: quietly(TwoLayerNet(3, 4, 1), X, Y, **once, cost="huber"), "no cost 'huber'; there are 'quadratic'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            make()
+    one, other = MLP([3, 4, 1], seed=0), MLP([3, 4, 1], seed=0)
+    quietly(one, X, Y, **once, seed=0, optimizer="Adam", cost="cross-entropy")
+    quietly(other, X, Y, **once, seed=0, optimizer=Adam, cost=nets.cross_entropy_cost)
+    np.testing.assert_array_equal(one.parameters()["w1"].data, other.parameters()["w1"].data)
+
+
+@pytest.mark.parametrize(
+    ("initial", "variance"),
+    [("nielsen", 1 / 300), ("glorot", 2 / 500), ("he", 2 / 300), (lambda n, m, rng: np.ones((n, m)), 0)],
+)
+def test_initialisations(initial: Any, variance: float) -> None:
+    w = Linear(300, 200, initial=initial, seed=0).w.data
+    assert w.var() == pytest.approx(variance, rel=0.02)
+    assert abs(w.mean() - (variance == 0)) < 1e-3
+
+
+@pytest.mark.parametrize("make", [partial(TwoLayerNet, 3, 4, 2), partial(MLP, [3, 4, 2])])
+def test_rows_as_samples(make: Any) -> None:
+    columns, rows = make(seed=0), make(seed=0, samples="rows")
+    y = np.random.default_rng(0).random((2, 4))
+    np.testing.assert_array_equal(rows(X.T).data, columns(X).data.T)
+    assert rows.cost(X.T, y.T).item() == columns.cost(X, y).item()
+    with pytest.raises(ValueError, match=r"expected \(batch, features\) = \(batch, 3\): write x\.T, so that each row"):
+        rows(X)
+    histories = [
+        quietly(net, x, t, **(once | {"epochs": 3}), seed=0, held_out=(x, t))
+        for net, x, t in ((columns, X, y), (rows, X.T, y.T))
+    ]
+    np.testing.assert_allclose(histories[1].cost, histories[0].cost, rtol=1e-14)
+    assert nets.evaluate(rows, X.T, [0, 1, 0, 1]) == nets.evaluate(columns, X, [0, 1, 0, 1])
+    logits = MLP([3, 2], output=None, samples="rows", seed=0)
+    quietly(logits, X.T, [0, 1, 1, 1], **once, cost="softmax_cross_entropy")
+
+
+def test_named_networks_nest(tmp_path: Path) -> None:
+    inner = Sequential(Linear(4, 3), Tanh(), name="inner")
+    encoder = Sequential(inner, Linear(3, 2), Tanh(), name="encoder")
+    net = Sequential(encoder, Linear(2, 4))
+    names = ["encoder.inner.w1", "encoder.inner.b1", "encoder.w1", "encoder.b1", "w1", "b1"]
+    assert list(net.parameters()) == names == [p.name for p in net.parameters().values()]
+    assert net(np.zeros((4, 1))).name == "z1"
+    assert repr(net).splitlines()[-1].split() == ["parameters", "35"]
+    again = load(save(net, tmp_path / "net"))
+    assert list(again.parameters()) == names
+    assert repr(again) == repr(net)
+
+
+def test_a_parameter_that_is_replaced_is_the_networks() -> None:
+    layer = Linear(3, 1)
+    net = Sequential(layer)
+    layer.w = Tensor(np.ones((1, 3)), requires_grad=True)
+    assert net.parameters()["w1"] is layer.w
+    assert layer.w.name == "w1"
+    quietly(net, X, Y, **once)
+    assert not np.array_equal(layer.w.data, np.ones((1, 3)))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: MLP([3, 1], bias="no"), TypeError, "bias is True or False, not 'no'"),
+        (lambda: TwoLayerNet(3, 4, 1, bias="no"), TypeError, "bias is True or False"),
+        (lambda: MLP([3, 1], output=Softmax), ValueError, "Softmax of a single unit"),
+        (lambda: MLP([3, 1], hidden=Tanh()), TypeError, "write Tanh, the class"),
+        (lambda: MLP([3, 1], samples="row"), ValueError, "'columns' or 'rows', not 'row'"),
+        (lambda: Sequential(Linear(3, 1), name="a.b"), ValueError, "without a dot"),
+        (lambda: Linear(3, 2, initial=lambda n, m, rng: np.ones(3)), ValueError, r"shape \(3,\), expected \(2, 3\)"),
+    ],
+)
+def test_networks_refuse(make: Any, error: Any, words: str) -> None:
+    with pytest.raises(error, match=words):
+        make()
+
+
+# Optimizers -------------------------------------------------------------------------------------------------------
+
+# w after 1, 2, 5 and 20 steps from w = [0, −2, 0.5] on C = Σ (w − [1, 2, 3])² [1, 10, 0.1], by PyTorch 2.13 in float64
+PYTORCH: dict[str, list[list[float]]] = {
+    "SGD(lr=0.01)": [
+        [0.02, -1.2, 0.505],
+        [0.0396, -0.5599999999999999, 0.50999],
+        [0.0960792032, 0.6892800000000001, 0.5249001998000801],
+        [0.3323920282449055, 1.9538831398157261, 0.5981226074341434],
+    ],
+    "SGD(lr=0.01, momentum=0.9)": [
+        [0.02, -1.2, 0.505],
+        [0.0576, 0.1600000000000001, 0.51449],
+        [0.2506835072, 4.321680000000001, 0.5654109528560799],
+        [1.2706713381607904, 3.39701046636774, 1.0683125178066002],
+    ],
+    "SGD(lr=0.02, momentum=0.5)": [
+        [0.04, -0.39999999999999997, 0.51],
+        [0.0984, 1.36, 0.52496],
+        [0.2936021824, 2.70416, 0.5798777955225599],
+        [0.8227276867869948, 1.997599257059281, 0.8561059289402552],
+    ],
+    "Adam(lr=0.1)": [
+        [0.0999999995, -1.9000000000125, 0.599999998],
+        [0.19958777130820718, -1.800073994854034, 0.699872807987856],
+        [0.492036340735658, -1.5012675290221178, 0.9977753414424133],
+        [1.2711540954901281, -0.08037080121085481, 2.3437215966873097],
+    ],
+    "Adam(lr=0.05, betas=(0.8, 0.95), eps=0.001)": [
+        [0.04997501249375313, -1.9500006249921875, 0.5499001996007984],
+        [0.09982346181090947, -1.9000291230036455, 0.599753837726016],
+        [0.24766170098267887, -1.7504674606675685, 0.7487247176478943],
+        [0.8532295547451427, -1.0233679293627742, 1.4572461352007688],
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("SGD(lr=0.01)", partial(GradientDescent, learning_rate=0.01)),
+        ("SGD(lr=0.01, momentum=0.9)", partial(Momentum, learning_rate=0.01)),
+        ("SGD(lr=0.02, momentum=0.5)", partial(Momentum, learning_rate=0.02, momentum=0.5)),
+        ("Adam(lr=0.1)", partial(Adam, learning_rate=0.1)),
+        ("Adam(lr=0.05, betas=(0.8, 0.95), eps=0.001)", partial(Adam, learning_rate=0.05, beta1=0.8, beta2=0.95, epsilon=1e-3)),
+    ],
+)
+def test_optimizers_give_the_numbers_of_pytorch(name: str, make: Any) -> None:
+    w = Tensor([0.0, -2.0, 0.5], requires_grad=True)
+    optimizer, found = make([w]), []
+    for step in range(1, 21):
+        optimizer.zero_grad()
+        np.sum((w - [1.0, 2.0, 3.0]) ** 2 * [1.0, 10.0, 0.1]).backward()
+        optimizer.step()
+        if step in (1, 2, 5, 20):
+            found.append(w.data.copy())
+    np.testing.assert_allclose(found, PYTORCH[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda w: GradientDescent([w, w], 1), ValueError, r"parameter 1 .* given twice"),
+        (lambda w: GradientDescent(TwoLayerNet(1, 1, 1), 1), TypeError, r"write net\.parameters\(\)"),
+        (lambda w: Adam(TwoLayerNet(1, 1, 1).parameters), TypeError, "call it"),
+        (lambda w: GradientDescent([w], math.inf), ValueError, "positive number, not inf"),
+        (lambda w: GradientDescent([w], "0.1"), TypeError, "positive number, not '0.1'"),
+        (lambda w: GradientDescent([w.astype("f4").detach()], 1), ValueError, "requires_grad"),
+        (lambda w: GradientDescent([Tensor([1.0], True, dtype="f4")], 1e-60), ValueError, r"is 0\.0 in the float32"),
+    ],
+)
+def test_optimizers_refuse(make: Any, error: Any, words: str) -> None:
+    with pytest.raises(error, match=words):
+        make(Tensor([1.0], requires_grad=True))
+
+
+# Training ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_hundred_steps_are_those_of_the_closed_forms() -> None:
+    """The network of `nets`, and one in plain NumPy by Eq 3, Eq 5 and their bias forms, on the same batches."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((5, 40)), rng.random((2, 40))
+    net = TwoLayerNet(5, 7, 2, seed=1)
+    w1, b1, w2, b2 = (p.data.copy() for p in net.parameters().values())
+    quietly(net, x, y, epochs=25, batch_size=10, learning_rate=0.3, seed=2)
+    order = np.random.default_rng(2)
+    for _ in range(25):
+        for chosen in np.split(order.permutation(40), 4):
+            a0 = x[:, chosen]
+            z1 = w1 @ a0 + b1
+            a1 = sigma(z1)
+            z2 = w2 @ a1 + b2
+            a2 = sigma(z2)
+            d2 = (a2 - y[:, chosen]) * a2 * (1 - a2)
+            d1 = (w2.T @ d2) * a1 * (1 - a1)
+            w2, b2 = w2 - 0.3 * d2 @ a1.T, b2 - 0.3 * d2.sum(axis=1, keepdims=True)
+            w1, b1 = w1 - 0.3 * d1 @ a0.T, b1 - 0.3 * d1.sum(axis=1, keepdims=True)
+    for p, expected in zip(net.parameters().values(), (w1, b1, w2, b2)):
+        np.testing.assert_allclose(p.data, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_early_stopping_restores_the_best() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((4, 12)), rng.integers(0, 2, (1, 12))
+    unseen = rng.standard_normal((4, 30)), rng.integers(0, 2, (1, 30))
+    net = MLP([4, 30, 1], seed=0)
+    seen: list[Any] = []
+    history = quietly(
+        net, x, y, epochs=300, batch_size=3, learning_rate=0.5, seed=0, held_out=unseen, patience=5,
+        callbacks=lambda net, history: seen.append(net.parameters()["w1"].data.copy()),
+    )  # fmt: skip
+    best = int(np.argmin(history.held_out_cost))
+    assert (history.best_epoch, history.epochs) == (best, best + 5)
+    assert history.stopped == "no lower cost for 5 epochs"
+    assert nets.evaluate(net, *unseen).cost == pytest.approx(history.held_out_cost[best], rel=1e-14)
+    assert best == 0 or np.array_equal(seen[best - 1], net.parameters()["w1"].data)
+
+
+def test_schedules_callbacks_and_what_pandas_takes() -> None:
+    rates: list[float] = []
+
+    def watch(net: Any, history: Any) -> bool:
+        return history.epochs == 4
+
+    def rate(epoch: int) -> float:
+        rates.append(0.5 / (1 + epoch))
+        return rates[-1]
+
+    net, twin = TwoLayerNet(3, 4, 1, seed=0), TwoLayerNet(3, 4, 1, seed=0)
+    history = quietly(net, X, Y, epochs=9, batch_size=4, learning_rate=rate, callbacks=[watch])
+    assert (history.epochs, history.stopped) == (4, "by a callback")
+    for epoch in range(4):
+        quietly(twin, X, Y, epochs=1, batch_size=4, learning_rate=0.5 / (1 + epoch))
+    np.testing.assert_allclose(net.w1.data, twin.w1.data, rtol=1e-12)
+    assert {name: len(values) for name, values in history.to_dict().items()} == {"epoch": 5, "cost": 5, "accuracy": 5}
+
+
+def test_interrupted_training_returns_what_was_reached() -> None:
+    net = TwoLayerNet(3, 4, 1, seed=0)
+    steps = []
+
+    def interrupt(parameters: Any) -> None:
+        steps.append(1)
+        if len(steps) == 8:  # in the middle of an epoch
+            raise KeyboardInterrupt
+
+    history = quietly(net, X, Y, epochs=9, batch_size=2, learning_rate=0.5, seed=0, before_update=interrupt)
+    assert (history.epochs, history.stopped) == (3, "interrupted")
+    assert nets.evaluate(net, X, Y).cost == history.cost[-1]
+    twin = TwoLayerNet(3, 4, 1, seed=0)
+    quietly(twin, X, Y, epochs=3, batch_size=2, learning_rate=0.5, seed=0)
+    np.testing.assert_array_equal(net.w1.data, twin.w1.data)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_shares_add_up_to_the_steps_of_one_process(compile: bool) -> None:
+    """Three ranks in one process: each computes its share, and the hook of the last adds up the gradients."""
+    together = TwoLayerNet(3, 4, 1, seed=0)
+    x, y = np.tile(X, 2)[:, :7], np.tile(Y, 2)[:, :7]
+    options: dict[str, Any] = {"epochs": 3, "batch_size": 4, "learning_rate": 0.5, "seed": 1}
+    quietly(together, x, y, **options)
+    apart = TwoLayerNet(3, 4, 1, seed=0)
+    order = np.random.default_rng(1)
+    batches = [part for _ in range(3) for part in np.split(order.permutation(7), [4])]
+
+    def add_up(parameters: dict[str, Tensor]) -> None:
+        batch = batches.pop(0)
+        for rank in (1, 2):
+            chosen = batch[rank::3]
+            others = ag.gradients(apart.cost(x[:, chosen], y[:, chosen]), list(parameters.values()))
+            for p, gradient in zip(parameters.values(), others):
+                p.grad = p.grad + gradient
+
+    quietly(apart, x, y, **options, before_update=add_up, share=(0, 3), compile=compile)
+    np.testing.assert_allclose(apart.w1.data, together.w1.data, rtol=1e-12)
+    assert not batches
+
+
+def test_what_counts_as_right() -> None:
+    net = MLP([1, 1], output=None, bias=False)
+    net.parameters()["w1"].data = np.ones((1, 1))
+    x = [[-2.0, 0.3, 2.0]]
+    assert nets.evaluate(net, x, [[0, 1, 1]]).accuracy == pytest.approx(2 / 3)
+    assert nets.evaluate(net, x, [[0, 1, 1]], cost="sigmoid_cross_entropy").accuracy == 1
+    assert nets.evaluate(net, x, [[-1, 1, 1]]).accuracy == 1
+    assert math.isnan(nets.evaluate(net, x, [[0.1, 20.5, 3.0]]).accuracy)
+    assert "accuracy" not in repr(quietly(net, x, [[0.1, 20.5, 3.0]], **(once | {"learning_rate": 0.01})))
+
+
+def test_a_mean_is_told_from_a_sum() -> None:
+    net = TwoLayerNet(3, 4, 1, seed=0)
+    expected = net.cost(X, Y).item() / 4
+    for cost in (
+        partial(nets.quadratic_cost, reduction="mean"),
+        lambda a, y: np.sum((a - y) ** 2) / 2,
+        lambda a, y: np.mean((a - y) ** 2) / 2,
+    ):
+        assert nets.evaluate(net, X, Y, cost=cost).cost == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"x": X * np.nan}, ValueError, r"x holds nan at \[0, 0\], 12 of 12 entries are not finite"),
+        ({"y": [[0, 1, math.inf, 0]]}, ValueError, r"y holds inf at \[0, 2\]"),
+        ({"held_out": X}, TypeError, r"held_out is a tuple \(x, y\)"),
+        ({"held_out": (X * np.nan, Y)}, ValueError, "held_out x holds nan"),
+        ({"x": X.astype(str)}, TypeError, "x holds real numbers"),
+        ({"optimizer": Adam([Tensor([1.0], requires_grad=True)])}, TypeError, "write optimizer=Adam"),
+        ({"cost": None}, TypeError, "cost is one of 'quadratic', .* not None"),
+        ({"cost": lambda a, y: 1.0}, TypeError, "this one gave float"),
+        ({"cost": lambda a, y: a - y}, TypeError, r"gave a Tensor of shape \(1, 4\)"),
+        ({"learning_rate": "0.1"}, TypeError, "learning_rate is a positive number, not '0.1'"),
+        ({"progress": "no"}, TypeError, "progress is True or False, not 'no'"),
+        ({"compile": "no"}, TypeError, "compile is True or False, not 'no'"),
+        ({"patience": 0}, ValueError, "patience is an integer of at least 1, not 0"),
+        ({"l2": -1}, ValueError, "l2 is a number from 0 up, not -1"),
+        ({"share": (2, 2)}, ValueError, "share"),
+    ],
+)
+def test_training_refuses(change: dict[str, Any], error: Any, words: str) -> None:
+    net = TwoLayerNet(3, 4, 1, seed=0)
+    before = net.w1.data.copy()
+    with pytest.raises(error, match=words):
+        quietly(net, **({"x": X, "y": Y} | once | change))
+    np.testing.assert_array_equal(net.w1.data, before)
+
+
+def test_history_draws_itself(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    history = quietly(TwoLayerNet(3, 4, 1, seed=0), X, Y, **once, held_out=(X, Y), patience=3)
+    figure = history.plot(tmp_path / "curve.svg")
+    assert "trained with" in (tmp_path / "curve.svg").read_text(encoding="utf-8") or figure
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["cost per sample", "accuracy"]
+    regression = quietly(MLP([3, 1], output=None, seed=0), X, Y * 3.5, **once)
+    assert len(regression.plot().axes) == 1
+
+
+# Files ------------------------------------------------------------------------------------------------------------
+
+
+def test_saving_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(TwoLayerNet(3, 4, 1, seed=0), tmp_path / "net.npz")
+    before = path.read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match=r"No space left.*as it was.*net\.npz"):
+            save(TwoLayerNet(3, 5, 1), path)
+    net = TwoLayerNet(3, 4, 1)
+    net.w1 = Tensor(np.ones((5, 3)), requires_grad=True)
+    with pytest.raises(ValueError, match=r"w1 has shape \(5, 3\).* made with \(4, 3\)"):
+        save(net, path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["net.npz"]
+
+
+def test_loading_believes_nothing_before_it_is_checked(tmp_path: Path) -> None:
+    path = tmp_path / "net.npz"
+
+    def written(description: str, **arrays: Any) -> None:
+        np.savez(path, network=np.array(description), **arrays)
+
+    form = '"format": "autograd_lite network 1", "kind": "TwoLayerNet"'
+    written(f'{{{form}, "sizes": [20000, 20000, 2], "bias": false, "dtype": "<f8"}}', w1=np.ones(2), w2=np.ones(2))
+    with pytest.raises(ValueError, match="w1.npy has shape"):  # at once, and without the 3 GB
+        load(path)
+    written(
+        f'{{{form}, "sizes": [1, 1, 1], "bias": false, "dtype": "<f2"}}', w1=np.full((1, 1), 1 / 3), w2=np.ones((1, 1))
+    )
+    with pytest.raises(ValueError, match="float64, expected .* float16"):
+        load(path)
+    written("[" * 100_000)
+    with pytest.raises(ValueError, match="not a network"):
+        load(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("network.npy", bytes(1_000_000))
+    with pytest.raises(ValueError, match="compressed"):
+        load(path)
+
+
+def test_loading_a_file_of_any_bytes_gives_a_network_or_one_error(tmp_path: Path) -> None:
+    """Bytes changed, cut, doubled at random."""
+    chance = random.Random(0)
+    wholes = []
+    for net in (TwoLayerNet(3, 4, 1), MLP([2, 2], hidden=Tanh), Sequential(Linear(2, 1), Tanh())):
+        wholes.append(save(net, tmp_path / "net").read_bytes())
+    path = tmp_path / "mutant"
+    for _ in range(500):
+        content = bytearray(chance.choice(wholes))
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(content))
+            if (kind := chance.random()) < 0.7:
+                content[at] = chance.randrange(256)
+            elif kind < 0.85:
+                del content[at : at + chance.randrange(1, 100)]
+            else:
+                content[at:at] = content[at : at + 40]
+        path.write_bytes(content)
+        try:
+            net = load(path)
+        except ValueError as error:
+            assert "\n" not in str(error)
+        else:
+            assert net.parameters()
