@@ -19,7 +19,9 @@ from autograd_lite.table.own_operations import elementwise, operation
 from autograd_lite.engine.recording import enable_grad, name_scope, no_grad
 
 if TYPE_CHECKING:
-    from autograd_lite.comparing.comparison import Comparison, GradientMismatch, check_gradients, compare, numerical_gradient
+    from autograd_lite.comparing.checking import check_grad, check_gradients, check_my_gradient
+    from autograd_lite.comparing.comparison import Comparison, GradientMismatch, compare
+    from autograd_lite.comparing.numerical import numerical_gradient
     from autograd_lite.compiling.compiled import Compiled, compile
     from autograd_lite.drawing.picture import draw, draw_steps, render
     from autograd_lite.writing.derivation import chain_rule
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 
 # What is built on the engine is imported when it is first asked for: half of the time that `import autograd_lite` took.
 _LATER = {
-    "comparing.comparison": ["Comparison", "GradientMismatch", "check_gradients", "compare", "numerical_gradient"],
+    "comparing.checking": ["check_grad", "check_gradients", "check_my_gradient"],
+    "comparing.comparison": ["Comparison", "GradientMismatch", "compare"],
+    "comparing.numerical": ["numerical_gradient"],
     "compiling.compiled": ["Compiled", "compile"],
     "drawing.picture": ["draw", "draw_steps", "render"],
     "writing.derivation": ["chain_rule"],
@@ -64,7 +68,9 @@ __all__ = [
     "Tensor",
     "as_tensor",
     "chain_rule",
+    "check_grad",
     "check_gradients",
+    "check_my_gradient",
     "compare",
     "compile",
     "draw",

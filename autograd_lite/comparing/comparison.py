@@ -1,26 +1,30 @@
-"""Gradients held against each other: derived by hand, automatic, numerical.
+"""Gradients held against each other, parameter by parameter: what counts as equal, and what is found.
 
 Two arrays agree if their largest difference is small *relative to the largest entry of either*. Entry by entry
 would be the wrong measure: next to a gradient of size 1, an entry of 1e-16 is what rounding leaves of a zero, and
-no two ways of computing it agree in any digit.
+no two ways of computing it agree in any digit. For the same reason a gradient that is nothing but rounding beside
+the others of its set is measured against the largest of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from math import isnan, nan
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autograd_lite.engine.derivatives import jacobian
-from autograd_lite.engine.recording import no_grad
-from autograd_lite.engine.tensor import Array, Tensor, as_tensor
+from autograd_lite.comparing import hints, report
+from autograd_lite.comparing.nests import inside, leaves
+from autograd_lite.comparing.places import index as written_index
+from autograd_lite.comparing.places import where
+from autograd_lite.engine.tensor import Array, Tensor
 
 Gradients = Mapping[Any, Any] | Sequence[Any] | npt.ArrayLike | Tensor
+NONE = np.zeros(0)
 
 
 class GradientMismatch(AssertionError):
@@ -49,44 +53,82 @@ class Row:
     Attributes
     ----------
     name : str
-    shape, automatic_shape : tuple of int
-        The shape of the manual and of the automatic gradient.
+    shape, automatic_shape : tuple of int or None
+        The shape of the manual and of the automatic gradient; None for one that is missing.
     exact : bool
         Whether all entries are equal, to the last bit.
     approximate : bool
-        Whether ``max_abs <= tolerance``; never with a NaN or with different shapes.
+        Whether ``max_abs <= tolerance``; never with a NaN, with different shapes or if one is missing.
     max_abs : float
         The largest absolute difference.
     max_rel : float
-        The same relative to the largest finite entry of either gradient.
+        The same relative to the largest finite entry of either gradient; relative to the largest of the whole set
+        if both are nothing but rounding beside it.
+    max_ulp : float
+        The same in units in the last place of the larger of the two values there, in the coarser of the dtypes.
     tolerance : float
-        ``atol + rtol`` times that entry.
+        ``atol + rtol`` times the largest entry.
     index : tuple of int or None
         Where the largest difference is.
     manual, automatic : float
         The two values there.
+    differing : int
+        How many entries differ by more than the tolerance, or are NaN.
+    where : str
+        Where these lie: ``all of column 0``, ``on the diagonal``; empty if there are none.
+    hints : tuple of str
+        What is wrong with the manual gradient, where the pattern is unmistakable.
+    notes : tuple of str
+        What else is worth knowing: different dtypes, NaN and infinity, agreement within rounding alone.
+    manual_gradient, automatic_gradient : ndarray
+        What was compared.
     """
 
     name: str
-    shape: tuple[int, ...]
-    automatic_shape: tuple[int, ...]
+    shape: tuple[int, ...] | None
+    automatic_shape: tuple[int, ...] | None
     exact: bool = False
     approximate: bool = False
     max_abs: float = nan
     max_rel: float = nan
+    max_ulp: float = nan
     tolerance: float = nan
     index: tuple[int, ...] | None = None
     manual: Any = nan
     automatic: Any = nan
+    differing: int = 0
+    where: str = ""
+    hints: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    manual_gradient: Array = field(default_factory=lambda: NONE, repr=False, compare=False)
+    automatic_gradient: Array = field(default_factory=lambda: NONE, repr=False, compare=False)
 
     def difference(self, kind: str = "manual") -> str:
         """What the two are where they differ most, in words."""
+        if self.shape is None or self.automatic_shape is None:
+            return f"there is no {kind if self.shape is None else 'automatic'} one"
         if self.shape != self.automatic_shape:
             return f"the {kind} one has shape {self.shape}, the automatic one {self.automatic_shape}"
         values = f"{kind} {self.manual}, automatic {self.automatic}"
         if isnan(self.max_abs):
             return values
         return f"{values}; they differ by {self.max_abs:.3g}, allowed is {self.tolerance:.3g}"
+
+    def findings(self) -> list[str]:
+        """What is to be said about the row besides its line in the table."""
+        if self.approximate or self.shape is None or self.automatic_shape is None:
+            return list(self.notes)
+        if self.shape != self.automatic_shape:
+            found = f"shape {self.shape} instead of {self.automatic_shape}"
+        else:
+            size = self.manual_gradient.size
+            number = f"{self.differing} of {size} entries {'differs' if self.differing == 1 else 'differ'}"
+            number = "" if size == 1 else f"{number}, {self.where}"
+            at = f" at {written_index(self.index)}" if self.index and not self.where.startswith("at") else ""
+            values = report.two_numbers(self.manual, self.automatic)
+            found = "; most".join(filter(None, [number, at])) if at else number
+            found = f"{found}: {values}" if found else values
+        return [found, *self.hints, *self.notes]
 
     def mismatch(self, message: str) -> GradientMismatch:
         """The error to raise about this row."""
@@ -98,15 +140,20 @@ class Row:
 class Comparison:
     """The result of `compare`: a row for each parameter. It is true if all rows agree.
 
+    Printed, or at a prompt, it is a table of at most 80 columns, with what was found below; in a notebook an html table.
+
     Attributes
     ----------
     rows : tuple of Row
     ok : bool
         Whether every row is approximately equal.
+    title : str
+        What was compared, if that does not go without saying.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], title: str = "") -> None:
         self.rows = tuple(rows)
+        self.title = title
 
     @property
     def ok(self) -> bool:
@@ -125,38 +172,11 @@ class Comparison:
         """
         for row in self.rows:
             if not row.approximate:
-                where = f" at index {row.index}" if row.index else ""
-                raise row.mismatch(
-                    f"the gradients of {printable(row.name)} differ{where}: {row.difference()}\n\n{self}"
-                )
+                at = f" at index {row.index}" if row.index else ""
+                raise row.mismatch(f"the gradients of {report.printable(row.name)} differ{at}: {row.difference()}\n\n{self}")
 
-    def __str__(self) -> str:
-        """The table, at most 80 columns wide."""
-        table = self._table()
-        wide = [max(len(line[i]) for line in table) for i in range(len(HEADINGS))]
-        wide[1] = min(wide[1], 26)
-        wide[0] = min(wide[0], 80 - sum(wide[1:]) - 2 * (len(wide) - 1))
-        lines = []
-        for line in table:
-            cells = [shortened(cell, n) for cell, n in zip(line, wide)]
-            words = [cell.ljust(n) for cell, n in zip(cells[:4], wide[:4])]
-            numbers = [cell.rjust(n) for cell, n in zip(cells[4:], wide[4:])]
-            lines.append("  ".join(words + numbers))
-        return "\n".join([*lines, self._verdict()])
-
-    def _repr_html_(self) -> str:
-        """The table as a notebook shows it."""
-        head, *body = self._table()
-        rows = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"]
-        for line, row in zip(body, self.rows):
-            style = "" if row.approximate else ' style="color: #c00; font-weight: bold"'
-            rows.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>")
-        return f"<table><caption>{escape(self._verdict())}</caption>{''.join(rows)}</table>"
-
-    def __repr__(self) -> str:
-        return f"<Comparison: {self._verdict()}>"
-
-    def _verdict(self) -> str:
+    def verdict(self) -> str:
+        """The result in a few words, such as ``1 of 4 differs``."""
         n, different = len(self.rows), sum(not row.approximate for row in self.rows)
         if n == 0:
             return "nothing was compared"
@@ -166,66 +186,101 @@ class Comparison:
             return f"{different} of {n} {'differs' if different == 1 else 'differ'}"
         return f"all {n} agree"
 
-    def _table(self) -> list[Sequence[str]]:
-        lines: list[Sequence[str]] = [HEADINGS]
-        for row in self.rows:
-            if row.shape == row.automatic_shape:
-                shape, differences = str(row.shape), [short(row.max_abs), short(row.max_rel)]
-            else:
-                shape, differences = f"{row.shape} ≠ {row.automatic_shape}", ["-", "-"]
-            yes_no = ["yes" if answer else "no" for answer in (row.exact, row.approximate)]
-            lines.append([printable(row.name), shape, *yes_no, *differences])
-        return lines
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict and all rows in plain Python types, fit for JSON but for NaN and infinity."""
+        return {"ok": self.ok, "verdict": self.verdict(), "title": self.title, "rows": [as_dict(row) for row in self.rows]}
+
+    def to_dataframe(self) -> Any:
+        """The rows as a `pandas.DataFrame` with the names as its index.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("a DataFrame needs pandas: pip install pandas") from error
+        rows = self.to_dict()["rows"]
+        columns = list(as_dict(Row("", (), ())))
+        return pandas.DataFrame(rows, columns=columns).set_index("name")
+
+    def plot(self) -> Any:
+        """Draw, for each parameter, manual against automatic entries, and their difference as a heat map.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Shows itself in a notebook; ``.savefig(path)`` writes it.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        return report.plotted(self.rows)
+
+    def __str__(self) -> str:
+        return report.text(self.rows, self.verdict(), self.title)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return report.html(self.rows, self.verdict(), self.title)
 
 
-HEADINGS = ("name", "shape", "exact", "approximate", "max abs", "max rel")
-
-
-def short(x: float) -> str:
-    return "0" if x == 0 else f"{x:.2e}"
-
-
-def printable(name: str) -> str:
-    """`name` on one line, whatever is in it."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
-
-
-def shortened(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+def as_dict(row: Row) -> dict[str, Any]:
+    kept = {key: value for key, value in vars(row).items() if not key.endswith("_gradient")}
+    for key in ("manual", "automatic"):
+        kept[key] = str(kept[key]) if isinstance(kept[key], complex) else kept[key]
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
 
 
 # Two sets of gradients ------------------------------------------------------------------------------------
 
 
 def compare(
-    manual: Gradients, automatic: Gradients, *, rtol: float | None = None, atol: float | None = None
+    manual: Gradients,
+    automatic: Gradients,
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    output: Tensor | None = None,
+    factors: Mapping[str, float] | None = None,
 ) -> Comparison:
-    """Compare gradients derived by hand with automatic ones, parameter by parameter.
+    """Compare gradients derived by hand with automatic ones, parameter by parameter, and say what is wrong.
 
     Parameters
     ----------
     manual, automatic : dict, sequence, or a single array_like or Tensor
-        The gradients: by the name of the parameter, by its position, or one of them. Both of the same kind.
+        The gradients: by the name of the parameter, by its position, or one of them. Dicts and sequences may be
+        nested. A parameter stands for its `grad`, and lends its name to an entry of a sequence.
     rtol : float, optional
-        The largest difference allowed, relative to the largest entry of either gradient. By default the square
-        root of the precision of the coarser of the two dtypes, that is half of its digits: 1.5e-8 for float64,
-        3.5e-4 for float32.
+        The largest difference allowed, relative to the largest entry of either gradient. By default the precision
+        of the coarser of the two dtypes to the power of ⅔, times n^¼ for the n entries of the largest gradient, since
+        large ones come from large sums: 3.7e-11 to 5e-10 for float64, 2.4e-5 to 3e-4 for float32.
     atol : float, optional
         A difference allowed whatever the entries are, for gradients that are zero but for rounding. By default
-        ten times the precision of the coarser dtype: 2.2e-15 for float64, 1.2e-6 for float32.
+        ten times the precision, times √n and the largest entry of the whole set.
+    output : Tensor, optional
+        What the automatic gradients are derivatives of. With it, mistakes are tried on its recording (a factor left
+        out, another weight, a path forgotten), and named if they give the manual gradient.
+    factors : dict of float by str, optional
+        Numbers that may have got into the gradient, such as ``{"batch size": 32, "learning rate": 0.1}``.
 
     Returns
     -------
     Comparison
         True if all agree; printed, it is a table. Gradients of different shapes never agree, they are not
-        broadcast; nor does anything that holds a NaN.
+        broadcast; nor does anything that holds a NaN. A name that is missing on one side makes a row that says so.
 
     Raises
     ------
     ValueError
-        If a name is missing on one side, the sequences differ in length, or a gradient is None.
+        If sequences differ in length, an automatic gradient is None, or a list is no array.
     TypeError
-        If the two are of different kinds, or an entry is a parameter instead of its gradient or holds no numbers.
+        If the two are of different kinds, or an entry holds no numbers.
 
     Examples
     --------
@@ -233,78 +288,173 @@ def compare(
     >>> w = ag.Tensor([[1.0, 2.0]], requires_grad=True, name="w")
     >>> x = ag.Tensor([[3.0], [4.0]])
     >>> ((w @ x) ** 2).sum().backward()
-    >>> print(ag.compare({"w": 2 * (w.data @ x.data) @ x.data.T}, {"w": w.grad}))
-    name  shape   exact  approximate  max abs  max rel
-    w     (1, 2)  yes    yes                0        0
+    >>> ag.compare({"w": 2 * (w.data @ x.data) @ x.data.T}, {"w": w})
+    name  shape   exact  approximate  max abs  max rel  ulps
+    w     (1, 2)  yes    yes                0        0     0
     the gradients agree
+    >>> ag.compare({"w": (w.data @ x.data) @ x.data.T}, {"w": w})
+    name  shape   exact  approximate   max abs   max rel      ulps
+    w     (1, 2)  no     no           4.40e+01  5.00e-01  3.10e+15
+    w: 2 of 2 entries differ, everywhere; most at [0, 1]: manual 44, automatic 88
+       → it is ½ times the automatic one: a factor 2 is missing
+    the gradients differ
     """
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance is not None and not tolerance >= 0:
             raise ValueError(f"{name} is a number from 0 up, not {tolerance}")
-    return Comparison([
-        compare_arrays(name, as_array("manual", name, m), as_array("automatic", name, a), rtol, atol)
-        for name, m, a in paired(manual, automatic)
-    ])  # fmt: skip
+    sides = sided(manual, automatic)
+    if output is not None and not isinstance(output, Tensor):
+        raise TypeError(f"output is the Tensor that was differentiated, not {type(output).__name__}")
+    tensors = {name: x for name, x in sides[1].items() if isinstance(x, Tensor) and x.is_leaf and x.requires_grad}
+    arrays = [{name: as_array(kind, name, x) for name, x in side.items()} for kind, side in zip(KINDS, sides)]
+    return compared(arrays[0], arrays[1], rtol, atol, output=output, factors=factors, tensors=tensors)
 
 
-def paired(manual: Any, automatic: Any) -> list[tuple[str, Any, Any]]:
-    """The name, the manual and the automatic gradient of each parameter."""
-    kinds = [
-        "a dict" if isinstance(side, Mapping) else "a sequence" if isinstance(side, (list, tuple)) else "an array"
-        for side in (manual, automatic)
-    ]
+KINDS = ("manual", "automatic")
+
+
+def compared(
+    manual: Mapping[str, Array | None],
+    automatic: Mapping[str, Array | None],
+    rtol: float | None = None,
+    atol: float | None = None,
+    *,
+    output: Tensor | None = None,
+    factors: Mapping[str, float] | None = None,
+    tensors: Mapping[str, Tensor] | None = None,
+    title: str = "",
+) -> Comparison:
+    """The comparison of two sets of arrays by name; None for one that is missing."""
+    present = [x for side in (manual, automatic) for x in side.values() if x is not None]
+    whole = max((largest_entry(x) for x in present), default=0.0)
+    entries = max((x.size for x in present), default=0)
+    rows = []
+    known: hints.Known | None = None
+    for name in [*manual, *(name for name in automatic if name not in manual)]:
+        m, a = manual.get(name), automatic.get(name)
+        if m is None or a is None:
+            rows.append(missing(name, m, a, manual, automatic))
+            continue
+        row = compare_arrays(name, m, a, rtol, atol, whole, entries)
+        if not row.approximate:
+            known = known or hints.Known(automatic, factors or {}, output, tensors or {})
+            found = hints.hints(name, m, a, known, lambda x, y: same(x, y, rtol, atol, whole, entries))
+            row = Row(**{**vars(row), "hints": tuple(found)})
+        rows.append(row)
+    return Comparison(rows, title)
+
+
+def missing(name: str, m: Any, a: Any, manual: Mapping[str, Any], automatic: Mapping[str, Any]) -> Row:
+    """The row of a name that only one side has."""
+    kind, others = ("manual", manual) if m is None else ("automatic", automatic)
+    free = [other for other in others if (automatic if m is None else manual).get(other) is None]
+    shown = report.printable(name)
+    note = f"there is no {kind} gradient of {shown}"
+    if name in others:
+        note = f"the {kind} gradient of {shown} is None"
+    else:
+        plain = {other.casefold(): other for other in free}
+        close = get_close_matches(name.casefold(), plain, 1, 0.6)
+        if close:
+            note += f"; is it the one called {report.printable(plain[close[0]])}?"
+    shape, automatic_shape = (None if x is None else x.shape for x in (m, a))
+    return Row(
+        name, shape, automatic_shape, notes=(note,),
+        manual_gradient=NONE if m is None else m, automatic_gradient=NONE if a is None else a,
+    )  # fmt: skip
+
+
+def sided(manual: Any, automatic: Any) -> list[dict[str, Any]]:
+    """Both sides by the same names."""
+    sides = [manual, automatic]
+    kinds = [kind_of(side) for side in sides]
+    if sorted(kinds) == ["a dict", "a sequence"]:  # parameters that have names are as good as a dict
+        i = kinds.index("a sequence")
+        names = [x.name for x in sides[i] if isinstance(x, Tensor) and x.name]
+        if len(set(names)) == len(sides[i]):
+            sides[i] = {x.name: x for x in sides[i]}
+            kinds[i] = "a dict"
     if kinds[0] != kinds[1]:
         raise TypeError(
             f"manual is {kinds[0]} and automatic {kinds[1]} of gradients, so it is not clear which belong together; "
             "give both as dicts with the same names, both as sequences in the same order, or both as one array"
         )
     if kinds[0] == "an array":
-        return [("parameter", manual, automatic)]
-    if kinds[0] == "a sequence":
-        if len(manual) != len(automatic):
-            raise ValueError(f"{len(manual)} manual gradients cannot be compared with {len(automatic)} automatic ones")
-        return [(f"parameter {i}", m, a) for i, (m, a) in enumerate(zip(manual, automatic))]
-    for which, here, there in (("manual", manual, automatic), ("automatic", automatic, manual)):
-        missing = [str(name) for name in there if name not in here]
-        if missing:
-            raise ValueError(
-                f"there is no {which} gradient of {', '.join(missing)}; the {which} ones are of "
-                f"{', '.join(map(str, here)) or 'nothing'}"
-            )
-    return [(str(name), m, automatic[name]) for name, m in manual.items()]
+        names = [x.name for x in sides if isinstance(x, Tensor) and x.name]
+        return [{names[0] if names else "parameter": x} for x in sides]
+    if kinds[0] == "a dict":
+        return [dict(leaves(side)) for side in sides]
+    if len(manual) != len(automatic):
+        raise ValueError(f"{len(manual)} manual gradients cannot be compared with {len(automatic)} automatic ones")
+    result: list[dict[str, Any]] = [{}, {}]
+    for i, pair in enumerate(zip(manual, automatic)):
+        name = next((str(x.name) for x in pair if isinstance(x, Tensor) and x.name), f"parameter {i}")
+        name = name if name not in result[0] else f"{name} [{i}]"
+        for side, x in zip(result, pair):
+            side.update(inside(x, name))
+    return result
 
 
-def as_array(which: str, name: str, gradient: Any) -> Array:
-    """The gradient as an array of numbers."""
-    what = f"the {which} gradient of {printable(name)}"
-    if gradient is None:
-        raise ValueError(f"{what} is None: call backward() on a cost that depends on {printable(name)} first")
+def kind_of(side: Any) -> str:
+    return "a dict" if isinstance(side, Mapping) else "a sequence" if isinstance(side, (list, tuple)) else "an array"
+
+
+def as_array(which: str, name: str, gradient: Any) -> Array | None:
+    """The gradient as an array of numbers; None for a manual one that is."""
+    shown = report.printable(name)
+    what = f"the {which} gradient of {shown}"
     if isinstance(gradient, Tensor):
         if gradient.is_leaf and gradient.requires_grad:
-            raise TypeError(f"{what} is a parameter ({gradient.describe()}); compare its .grad")
-        return gradient.data
-    array = np.asarray(gradient)
+            gradient = gradient.grad
+        else:
+            return gradient.data
+    if gradient is None:
+        if which == "manual":
+            return None
+        raise ValueError(f"{what} is None: call backward() on a cost that depends on {shown} first")
+    try:
+        array = np.asarray(gradient)
+    except ValueError as error:
+        raise ValueError(f"{what} is no array, its rows differ in length: {error}") from error
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{what} holds no numbers: {type(gradient).__name__} of dtype {array.dtype}")
     return array
 
 
-def compare_arrays(name: str, manual: Array, automatic: Array, rtol: float | None, atol: float | None) -> Row:
+# Two arrays -----------------------------------------------------------------------------------------------
+
+
+def compare_arrays(
+    name: str,
+    manual: Array,
+    automatic: Array,
+    rtol: float | None = None,
+    atol: float | None = None,
+    whole: float = 0.0,
+    entries: int = 0,
+) -> Row:
+    """The row of two arrays, of which the largest entry and the largest size in their set are known."""
     if manual.shape != automatic.shape:
-        return Row(name, manual.shape, automatic.shape)
-    precision = max(precision_of(manual.dtype), precision_of(automatic.dtype))
-    if rtol is None:
-        rtol = float(np.sqrt(precision))
-    if atol is None:
-        atol = 10 * precision
-    wide = np.result_type(manual, automatic, float)  # where neither float16 nor an integer overflows
-    m, a = manual.astype(wide), automatic.astype(wide)
-    with np.errstate(all="ignore"):
-        gap = np.where(m == a, 0.0, np.abs(m - a))  # equal infinities do not differ
+        return Row(
+            name, manual.shape, automatic.shape, notes=tuple(dtypes(manual, automatic)),
+            manual_gradient=manual, automatic_gradient=automatic,
+        )  # fmt: skip
+    precision = coarser(manual, automatic)
+    m, a, gap = gaps(manual, automatic)
     worst = np.unravel_index(np.argmax(gap), gap.shape) if gap.size else None  # a NaN counts as the largest
     max_abs = float(gap[worst]) if worst is not None else 0.0
     largest = max(largest_entry(m), largest_entry(a))
-    tolerance = atol + rtol * largest
+    entries = max(entries, manual.size)
+    whole = max(whole, largest)
+    rtol = default_rtol(precision, entries) if rtol is None else rtol
+    noise = rounding(precision, entries, whole) if atol is None else atol
+    tolerance = noise + rtol * largest
+    over = ~(gap <= tolerance)
+    notes = [*dtypes(manual, automatic), *not_finite(manual, automatic)]
+    beside = largest
+    if atol is None and rtol * largest < max_abs <= tolerance:
+        beside = 1.0 if whole < NOTHING * precision else whole
+        notes.append(f"both are nothing but rounding beside {beside:.2g}")
     return Row(
         name,
         manual.shape,
@@ -312,17 +462,52 @@ def compare_arrays(name: str, manual: Array, automatic: Array, rtol: float | Non
         exact=max_abs == 0,
         approximate=max_abs <= tolerance,
         max_abs=max_abs,
-        max_rel=max_abs / largest if largest else max_abs,
+        max_rel=max_abs / beside if beside else max_abs,
+        max_ulp=0.0 if worst is None else ulps(m[worst], a[worst], max_abs, manual.dtype, automatic.dtype),
         tolerance=tolerance,
         index=None if worst is None else tuple(int(i) for i in worst),
         manual=nan if worst is None else manual[worst].item(),
         automatic=nan if worst is None else automatic[worst].item(),
+        differing=int(over.sum()),
+        where=where(over) if over.any() else "",
+        notes=tuple(notes),
+        manual_gradient=manual,
+        automatic_gradient=automatic,
     )
+
+
+def same(x: Array, y: Array, rtol: float | None, atol: float | None, whole: float, entries: int) -> bool:
+    """Whether two arrays agree as closely as a right gradient has to."""
+    return x.shape == y.shape and compare_arrays("", x, y, rtol, atol, whole, entries).approximate
+
+
+def gaps(manual: Array, automatic: Array) -> tuple[Array, Array, Array]:
+    """Both in a dtype in which neither float16 nor an integer overflows, and how far apart their entries are."""
+    wide = np.result_type(manual, automatic, float)
+    m, a = manual.astype(wide), automatic.astype(wide)
+    with np.errstate(all="ignore"):
+        return m, a, np.asarray(np.where(m == a, 0.0, np.abs(m - a)))  # equal infinities do not differ
+
+
+def default_rtol(precision: float, entries: int) -> float:
+    """Two thirds of the digits, and less for the gradients of large networks, which come from large sums."""
+    return float(precision ** (2 / 3) * max(1, min(entries, 30_000)) ** 0.25)
+
+
+NOTHING = 100
+"""In units of the precision: a set of gradients that are all below it are 0 but for rounding, beside 1."""
+
+
+def rounding(precision: float, entries: int, whole: float) -> float:
+    """What rounding may leave of a zero, beside gradients of size `whole`."""
+    size = 1.0 if whole < NOTHING * precision else whole
+    return 10 * precision * float(np.sqrt(min(max(entries, 1), 30_000))) * size
 
 
 def largest_entry(x: Array) -> float:
     """The largest absolute value among the finite entries."""
-    return float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))
+    with np.errstate(all="ignore"):
+        return float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))
 
 
 def precision_of(dtype: np.dtype[Any]) -> float:
@@ -330,180 +515,34 @@ def precision_of(dtype: np.dtype[Any]) -> float:
     return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0
 
 
-# Numerical differentiation ------------------------------------------------------------------------------------
+def coarser(*arrays: Array) -> float:
+    return max(precision_of(x.dtype) for x in arrays)
 
 
-def numerical_gradient(f: Callable[..., Any], *args: npt.ArrayLike | Tensor) -> Any:
-    """The derivatives of f by central differences, (f(x + h) − f(x − h)) / 2h, one entry of x after the other.
-
-    Parameters
-    ----------
-    f : callable
-        Takes as many Tensors as there are arguments; returns a number, an array or a Tensor. It is called twice for
-        every entry of every argument, and nothing is recorded.
-    *args : array_like or Tensor, of a real floating dtype
-
-    Returns
-    -------
-    ndarray, or a tuple of them if there are several arguments
-        One for each argument, of its dtype and of shape ``f(*args).shape + argument.shape``: the shape of the
-        argument if f returns a number, the Jacobian if f returns an array.
-
-    Raises
-    ------
-    TypeError
-        If an argument is not of a real floating dtype, or f returns something else than real numbers.
-    ValueError
-        If an argument has entries that are not finite.
-
-    Notes
-    -----
-    Truncation leaves an error of h² f'''/6 and rounding one of ε f / h, where ε is the coarser of the precisions of
-    the argument and of the result. h = ε^⅓ max(1, |x|) is about where their sum is least; it leaves two thirds of
-    the digits: about 10 for float64, 5 for float32.
-
-    Examples
-    --------
-    >>> import autograd_lite as ag
-    >>> import numpy as np
-    >>> ag.numerical_gradient(lambda x: np.sum(x**2), np.array([1.0, 2.0])).round(8)
-    array([2., 4.])
-    """
-    results = numerical_jacobians(f, floating_arguments(args))[1]
-    return results[0] if len(results) == 1 else tuple(results)
+def ulps(m: Any, a: Any, gap: float, *dtypes: np.dtype[Any]) -> float:
+    """The gap in units in the last place of the larger value, in the coarser dtype."""
+    kinds = [dtype for dtype in dtypes if dtype.kind in "fc"]
+    if gap == 0 or not kinds:
+        return 0.0 if gap == 0 else nan
+    info = np.finfo(max(kinds, key=precision_of))
+    size = max(abs(m), abs(a))
+    if not np.isfinite(size) or not np.isfinite(gap):
+        return nan
+    unit = np.spacing(min(max(size, info.tiny), info.max).astype(info.dtype))
+    return float(np.longdouble(gap) / unit)
 
 
-def numerical_jacobians(f: Callable[..., Any], arrays: Sequence[Array]) -> tuple[Array, list[Array]]:
-    """The value of f, and its numerical Jacobians with respect to all arguments."""
-    value = evaluated(f, arrays)
-    results = []
-    for i, x in enumerate(arrays):
-        relative_step = max(precision_of(x.dtype), precision_of(value.dtype)) ** (1 / 3)
-        jacobian = np.empty((*value.shape, x.size), x.dtype)
-        for k in range(x.size):
-            below, above = x.copy(), x.copy()
-            step = relative_step * max(1.0, abs(float(x.flat[k])))
-            below.flat[k] -= step
-            above.flat[k] += step
-            width = above.flat[k] - below.flat[k]  # not 2 * step, which was rounded
-            rise = evaluated(f, [*arrays[:i], above, *arrays[i + 1 :]])
-            rise = rise - evaluated(f, [*arrays[:i], below, *arrays[i + 1 :]])
-            jacobian[..., k] = rise / width
-        results.append(jacobian.reshape(value.shape + x.shape))
-    return value, results
+def dtypes(manual: Array, automatic: Array) -> list[str]:
+    if manual.dtype == automatic.dtype or not {manual.dtype.kind, automatic.dtype.kind} <= set("fc"):
+        return []
+    return [f"manual {manual.dtype} against automatic {automatic.dtype}: held to the precision of the coarser"]
 
 
-def floating_arguments(args: Sequence[Any]) -> list[Array]:
-    if not args:
-        raise TypeError("there is no argument to differentiate with respect to: pass them after the function")
-    arrays = []
-    for i, x in enumerate(args):
-        array = x.data if isinstance(x, Tensor) else np.asarray(x)
-        if array.dtype.kind != "f":
-            raise TypeError(
-                f"argument {i} cannot be differentiated: it is of dtype {array.dtype}, not a real floating one; "
-                "write 1.0 instead of 1 in the data, and close over what is not to be differentiated"
-            )
-        if not np.all(np.isfinite(array)):
-            raise ValueError(f"argument {i} of shape {array.shape} has entries that are not finite")
-        arrays.append(array)
-    return arrays
-
-
-@no_grad()
-def evaluated(f: Callable[..., Any], arrays: Sequence[Array]) -> Array:
-    """f of constant Tensors, as an array of floating-point numbers."""
-    result = f(*[as_tensor(x) for x in arrays])
-    if not isinstance(result, (Tensor, np.ndarray, np.generic, int, float)):
-        raise TypeError(f"{name_of(f)} returned {type(result).__name__}; return one number, one array or one Tensor")
-    array = np.asarray(result)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name_of(f)} returned dtype {array.dtype}; only real functions can be compared")
-    return array if array.dtype.kind == "f" else array.astype(float)
-
-
-def name_of(f: Callable[..., Any]) -> str:
-    name = getattr(f, "__name__", "f")
-    return "f" if name == "<lambda>" else str(name)
-
-
-# Automatic against numerical ----------------------------------------------------------------------------------
-
-
-def check_gradients(
-    f: Callable[..., Any],
-    *args: npt.ArrayLike | Tensor,
-    order: int = 1,
-    rtol: float | None = None,
-    atol: float | None = None,
-) -> None:
-    """Check the automatic derivatives of f against numerical ones, with respect to every entry of every argument.
-
-    Parameters
-    ----------
-    f : callable
-        Takes as many Tensors as there are arguments; returns a number, an array or a Tensor.
-    *args : array_like or Tensor, of a real floating dtype
-        Where to differentiate. Keep away from kinks, where the two sides of a difference do not belong together.
-    order : int
-        2 checks the derivatives of the gradient too, and so on.
-    rtol : float, optional
-        The largest difference allowed, relative to the largest entry. By default the precision of the coarsest dtype
-        that takes part to the power of 0.4: 5.5e-7 for float64, 1.7e-3 for float32.
-    atol : float, optional
-        A difference allowed in addition. By default ten times what rounding the value of f adds to the numerical
-        derivative.
-
-    Raises
-    ------
-    GradientMismatch
-        Names the argument, the index and both values.
-    TypeError, ValueError
-        As `numerical_gradient`; if `order` is less than 1.
-
-    Examples
-    --------
-    >>> import autograd_lite as ag
-    >>> import numpy as np
-    >>> ag.check_gradients(lambda x, y: np.sum(np.sin(x) * y), np.array([1.0, 2.0]), 3.0, order=2)
-
-    >>> wrong = ag.elementwise("wrong", lambda x: np.sin(x), lambda x: -np.cos(x))
-    >>> ag.check_gradients(wrong, 0.0)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    autograd_lite.comparing.comparison.GradientMismatch: the derivative of wrong with respect to argument 0: numerical ...
-    """
-    if order < 1:
-        raise ValueError(f"order is 1 for the gradient, 2 for its derivative too, and so on; not {order}")
-    names = [f"argument {i}" + (f" ({x.name})" if isinstance(x, Tensor) and x.name else "") for i, x in enumerate(args)]
-    check(f, name_of(f), floating_arguments(args), names, order, rtol, atol)
-
-
-def check(
-    f: Callable[..., Any],
-    what: str,
-    arrays: Sequence[Array],
-    names: Sequence[str],
-    order: int,
-    rtol: float | None,
-    atol: float | None,
-) -> None:
-    value, numerical = numerical_jacobians(f, arrays)
-    automatic = jacobian(f, range(len(arrays)))(*arrays)
-    precision = max(precision_of(x.dtype) for x in (value, *arrays))
-    if rtol is None:
-        rtol = precision**0.4
-    if atol is None:
-        atol = 10 * precision ** (2 / 3) * largest_entry(value)
-    for name, by_differences, by_sweep in zip(names, numerical, automatic):
-        row = compare_arrays(name, by_differences, by_sweep, rtol, atol)
-        if not row.approximate:
-            index = row.index or ()
-            of_value, of_argument = index[: value.ndim], index[value.ndim :]
-            raise row.mismatch(
-                f"the derivative of {what}{f' at index {of_value}' if of_value else ''} with respect to {name}"
-                f"{f' at index {of_argument}' if of_argument else ''}: {row.difference('numerical')}"
-            )
-    if order > 1:
-        for i, name in enumerate(names):
-            check(jacobian(f, i), f"∂{what}/∂({name})", arrays, names, order - 1, rtol, atol)
+def not_finite(manual: Array, automatic: Array) -> list[str]:
+    found = []
+    for kind, array in zip(KINDS, (manual, automatic)):
+        for what, which in (("NaN", np.isnan), ("infinite", np.isinf)):
+            n = int(which(array).sum())
+            if n:
+                found.append(f"{n} {'entry' if n == 1 else 'entries'} of the {kind} gradient {'is' if n == 1 else 'are'} {what}")
+    return found

@@ -1,0 +1,381 @@
+"""Derivatives checked: those of the engine, and those of somebody's own function, against numerical ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.comparing.comparison import (
+    Comparison, GradientMismatch, as_array, coarser, compare_arrays, compared, default_rtol, largest_entry,
+)  # fmt: skip
+from autograd_lite.comparing.nests import inside, is_nest
+from autograd_lite.comparing.numerical import Point, along_by, chosen, differentiated, name_of
+from autograd_lite.engine.derivatives import grad, jacobian, jvp, vjp
+from autograd_lite.engine.recording import enable_grad
+from autograd_lite.engine.tensor import Array, Tensor
+
+
+def check_gradients(
+    f: Callable[..., Any],
+    *args: Any,
+    order: int = 1,
+    directions: int | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    seed: int = 0,
+) -> None:
+    """Check the automatic derivatives of f against numerical ones, and forward against reverse mode.
+
+    Parameters
+    ----------
+    f : callable
+        Takes Tensors and returns a number, an array or a Tensor.
+    *args : array_like or Tensor, of a real floating dtype, or nests (dicts, lists, tuples) of them
+        Where to differentiate. Keep away from kinks, where there is no derivative to compare with.
+    order : int
+        2 checks the derivatives of the gradient too, and so on.
+    directions : int, optional
+        Check derivatives along so many random directions through all entries at once, instead of every entry by
+        itself. A wrong entry shows in almost every direction; the cost does not grow with the number of entries.
+    rtol : float, optional
+        The largest difference allowed, relative to the largest entry. By default the precision of the coarsest dtype
+        that takes part to the power of 0.4: 5.5e-7 for float64, 1.7e-3 for float32.
+    atol : float, optional
+        A difference allowed in addition. By default ten times the error that is expected of the numerical derivative.
+    seed : int
+        For the random directions.
+
+    Raises
+    ------
+    GradientMismatch
+        Names the argument, the index and both values. Where f has a kink, the error says so, and gives the slopes on
+        both sides.
+    TypeError, ValueError
+        As `numerical_gradient`; if `order` or `directions` is less than 1.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> import numpy as np
+    >>> ag.check_gradients(lambda x, y: np.sum(np.sin(x) * y), np.array([1.0, 2.0]), 3.0, order=2)
+
+    >>> wrong = ag.elementwise("wrong", lambda x: np.sin(x), lambda x: -np.cos(x))
+    >>> ag.check_gradients(wrong, 0.0)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    autograd_lite.comparing.comparison.GradientMismatch: the derivative of wrong with respect to argument 0: numerical ...
+
+    >>> ag.check_gradients(ag.relu, 0.0)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    autograd_lite.comparing.comparison.GradientMismatch: relu has a kink at argument 0: its slope is 0 below and 1 above...
+    """
+    if order < 1:
+        raise ValueError(f"order is 1 for the gradient, 2 for its derivative too, and so on; not {order}")
+    if directions is not None and directions < 1:
+        raise ValueError(f"directions is the number of random directions, at least 1, not {directions}")
+    if any(is_nest(x) for x in args):
+        point = Point(f, args)
+        f, args = flattened(f, point), tuple(point.arrays)
+        names = point.names
+    else:
+        names = [f"argument {i}" + (f" ({x.name})" if isinstance(x, Tensor) and x.name else "") for i, x in enumerate(args)]
+    point = Point(f, args)
+    if directions is None:
+        check_entries(f, name_of(f), point.arrays, names, order, rtol, atol)
+        if sum(x.size for x in point.arrays) and point.value.size:
+            check_forward_mode(f, name_of(f), point, np.random.default_rng(seed), rtol)
+        return
+    rng = np.random.default_rng(seed)
+    for _ in range(directions):
+        check_along(f, name_of(f), point.arrays, order, rtol, atol, rng)
+        check_forward_mode(f, name_of(f), point, rng, rtol)
+
+
+def flattened(f: Callable[..., Any], point: Point) -> Callable[..., Any]:
+    """f as a function of the arrays in its nests."""
+
+    def of_arrays(*arrays: Any) -> Any:
+        return f(*point.nested(arrays))
+
+    of_arrays.__name__ = name_of(f)
+    return of_arrays
+
+
+def check_entries(
+    f: Callable[..., Any],
+    what: str,
+    arrays: Sequence[Array],
+    names: Sequence[str],
+    order: int,
+    rtol: float | None,
+    atol: float | None,
+) -> None:
+    """Every derivative by itself."""
+    point = Point(f, arrays)
+    _, numerical, error = differentiated(point)
+    automatic = jacobian(f, range(len(arrays)))(*arrays)
+    precision = coarser(point.value, *arrays)
+    rtol_ = precision**0.4 if rtol is None else rtol
+    atol_ = allowance(point, precision, error) if atol is None else atol
+    for i, (name, by_differences, by_sweep) in enumerate(zip(names, numerical, automatic)):
+        row = compare_arrays(name, by_differences, by_sweep, rtol_, atol_)
+        if not row.approximate:
+            index = row.index or ()
+            of_value, of_argument = index[: point.value.ndim], index[point.value.ndim :]
+            at = f" at index {of_argument}" if of_argument else ""
+            if row.index is not None:
+                slopes = kink(point, i, of_value, of_argument)
+                if slopes is not None:
+                    raise row.mismatch(
+                        f"{what} has a kink at {name}{at}: its slope is {slopes[0]:.6g} below and {slopes[1]:.6g} above, and "
+                        f"the automatic derivative is {row.automatic:.6g}. There is no derivative to compare with: check "
+                        "another point"
+                    )
+            raise row.mismatch(
+                f"the derivative of {what}{f' at index {of_value}' if of_value else ''} with respect to {name}"
+                f"{at}: {row.difference('numerical')}"
+            )
+    if order > 1:
+        for i, name in enumerate(names):
+            check_entries(jacobian(f, i), f"∂{what}/∂({name})", arrays, names, order - 1, rtol, atol)
+
+
+def allowance(point: Point, precision: float, error: float) -> float:
+    """What the numerical derivative, or rounding in the dtype of f, may be wrong by."""
+    return 10 * error + 10 * precision ** (2 / 3) * min(largest_entry(point.value), 1e300)
+
+
+def kink(point: Point, i: int, of_value: tuple[int, ...], of_argument: tuple[int, ...]) -> tuple[float, float] | None:
+    """The slopes below and above, if they are not the same however close one looks."""
+    wide = point.widened()
+    middle = point.evaluated(wide)[of_value]
+
+    def slopes(h: float) -> tuple[float, float]:
+        ends = []
+        for s in (-1, 1):
+            moved = [x.copy() for x in wide]
+            moved[i][of_argument] += s * h
+            ends.append(s * (point.evaluated(moved)[of_value] - middle) / h + 0.0)  # without −0
+        return float(ends[0]), float(ends[1])
+
+    scale = max(1.0, abs(float(wide[i][of_argument])))
+    with np.errstate(all="ignore"):
+        pairs = [slopes(scale * 2.0**-k) for k in (10, 14, 18)]
+    jumps = [above - below for below, above in pairs]
+    size = max(abs(x) for pair in pairs for x in pair)
+    if np.all(np.isfinite(jumps)) and abs(jumps[2]) > 1e-2 * size and np.ptp(jumps) < 0.1 * abs(jumps[2]):
+        return pairs[2]
+    return None
+
+
+# Random directions ----------------------------------------------------------------------------------------
+
+
+def random_directions(arrays: Sequence[Array], rng: np.random.Generator) -> list[Array]:
+    """A direction of length 1 through all arrays at once."""
+    parts = [rng.standard_normal(x.shape) for x in arrays]
+    length = np.sqrt(sum(float(np.sum(v * v)) for v in parts)) or 1.0
+    return [np.asarray(v / length, x.dtype) for v, x in zip(parts, arrays)]
+
+
+def check_along(
+    f: Callable[..., Any],
+    what: str,
+    arrays: Sequence[Array],
+    order: int,
+    rtol: float | None,
+    atol: float | None,
+    rng: np.random.Generator,
+) -> None:
+    """One derivative, along a random direction; then, in turn, the derivatives of that."""
+    point = Point(f, arrays)
+    v = random_directions(arrays, rng)
+    weights = rng.standard_normal(point.value.shape)
+    taken = chosen(point, "auto")
+    along, error = along_by[taken](point, point.widened(), {i: x.astype(np.result_type(x, float)) for i, x in enumerate(v)})
+    numerical = np.asarray(np.sum(weights * along))
+
+    def number(*xs: Any) -> Any:
+        return np.sum(f(*xs) * weights)
+
+    slopes = grad(number, range(len(arrays)))(*arrays)
+    automatic = np.asarray(sum(np.sum(g * d) for g, d in zip(slopes, v)))
+    precision = coarser(point.value, *arrays)
+    rtol_ = precision**0.4 if rtol is None else rtol
+    size = np.sqrt(sum(float(np.sum(g.astype(float) ** 2)) for g in slopes))
+    atol_ = (allowance(point, precision, error) * max(1.0, float(np.sum(np.abs(weights)))) if atol is None else atol)
+    row = compare_arrays(f"direction through {len(arrays)} arguments", numerical, automatic, rtol_, atol_ + rtol_ * size)
+    if not row.approximate:
+        raise row.mismatch(
+            f"the derivative of {what} along a random direction through all arguments: {row.difference('numerical')}. "
+            "Leave out directions= to learn which entry it is"
+        )
+    if order > 1:
+
+        def slope(*xs: Any) -> Any:
+            gradients = grad(number, range(len(arrays)))(*xs)
+            return sum(np.sum(g * d) for g, d in zip(gradients, v))
+
+        check_along(slope, f"a directional derivative of {what}", arrays, order - 1, rtol, atol, rng)
+
+
+def check_forward_mode(
+    f: Callable[..., Any], what: str, point: Point, rng: np.random.Generator, rtol: float | None
+) -> None:
+    """u · (J v) by forward mode and (u J) · v by reverse mode are the same number."""
+    arrays = point.arrays
+    v = random_directions(arrays, rng)
+    with enable_grad():
+        value, tangent = jvp(f, arrays, v)
+        _, pullback = vjp(f, *arrays)
+    u = np.asarray(rng.standard_normal(np.shape(value)), np.result_type(np.asarray(tangent).dtype))
+    forward = np.asarray(np.sum(u * tangent))
+    shares = pullback(np.asarray(u, np.asarray(value).dtype if np.asarray(value).dtype.kind == "f" else float))
+    reverse = np.asarray(sum(np.sum(g * d) for g, d in zip(shares, v)))
+    precision = coarser(np.asarray(value), *arrays)
+    size = sum(float(np.sum(np.abs(np.asarray(g, float) * d))) for g, d in zip(shares, v))
+    row = compare_arrays("", forward, reverse, precision**0.4 if rtol is None else rtol, precision**0.4 * size)
+    if not row.approximate and np.all(np.isfinite(forward)) and np.all(np.isfinite(reverse)):
+        error = GradientMismatch(
+            f"forward and reverse mode of {what} differ along a random direction: forward {row.manual}, reverse {row.automatic}"
+        )
+        error.expected, error.automatic = row.manual, row.automatic
+        raise error
+
+
+# Somebody's own gradient ----------------------------------------------------------------------------------
+
+
+def check_my_gradient(
+    f: Callable[..., Any],
+    my_gradient: Callable[..., Any],
+    *args: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    method: str = "auto",
+    factors: Mapping[str, float] | None = None,
+) -> Comparison:
+    """Compare somebody's own gradient of f with numerical ones; no Tensor is needed.
+
+    `check_grad` is another name for it, which SciPy's users look for.
+
+    Parameters
+    ----------
+    f : callable
+        Takes arrays and returns one number.
+    my_gradient : callable
+        Takes the same, and returns the gradient with respect to the arguments: of the form of the argument if there
+        is one, a tuple in the order of the arguments or a dict by their names if there are several.
+    *args : array_like, of a real floating dtype, or nests (dicts, lists, tuples) of them
+    rtol, atol : float, optional
+        As in `compare`; by default no less than what is expected of the numerical gradient.
+    method : {"auto", "complex", "central"}
+        As in `numerical_gradient`.
+    factors : dict of float by str, optional
+        As in `compare`.
+
+    Returns
+    -------
+    Comparison
+        True if all agree; printed, a table with what is wrong below it. If f can be recorded, its recording is
+        searched for the mistake.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `numerical_gradient`, and if the two do not have the same form.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> import numpy as np
+    >>> ag.check_my_gradient(lambda w: np.sum(np.sin(w)), lambda w: -np.cos(w), np.array([0.5, 1.0, 2.0]))
+    manual against numerical gradients (complex step, expected error 3e-15)
+    name      shape  exact  approximate   max abs   max rel      ulps
+    gradient  (3,)   no     no           1.76e+00  2.00e+00  1.58e+16
+    gradient: 3 of 3 entries differ, everywhere; most at [0]: manual -0.877583,
+          automatic 0.877583
+       → it is −1 times the automatic one: a sign is wrong
+    the gradients differ
+    """
+    point = Point(f, args)
+    if point.value.size != 1:
+        raise TypeError(
+            f"{name_of(f)} returned shape {point.value.shape}; the gradient is that of a single number, so return its sum"
+        )
+    mine = my_gradient(*point.nested([x.copy() for x in point.arrays]))
+    names = argument_names(f, point)
+    manual = manual_by_name(mine, names, point)
+    taken, numerical, error = differentiated(point, method)
+    automatic = {name: g.reshape(x.shape) for name, g, x in zip(names, numerical, point.arrays)}
+    output, tensors = recorded(f, point, names, automatic, error)
+    whole = max((largest_entry(g) for g in numerical), default=0.0)
+    precision = coarser(point.value, *point.arrays)
+    if rtol is None:
+        rtol = max(default_rtol(precision, max((x.size for x in point.arrays), default=0)), 1e-7 if taken == "central" else 0.0)
+    if atol is None:
+        atol = 10 * error + 10 * precision * max(whole, abs(float(point.value.reshape(()))) if taken == "central" else 0.0)
+    step = "complex step" if taken == "complex" else "central differences"
+    return compared(
+        manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors,
+        title=f"manual against numerical gradients ({step}, expected error {error:.0e})",
+    )  # fmt: skip
+
+
+check_grad = check_my_gradient
+
+
+def argument_names(f: Callable[..., Any], point: Point) -> list[str]:
+    """What the arrays are called: as the parameters of f are, or ``gradient`` if there is only one."""
+    if len(point.args) == 1:
+        return [path for path, _ in inside(point.args[0], "gradient")] if not is_nest(point.args[0]) else [
+            name.removeprefix("argument 0.").removeprefix("argument 0") for name in point.names
+        ]
+    code = getattr(f, "__code__", None)
+    given = list(code.co_varnames[: code.co_argcount]) if code is not None else []
+    if len(given) < len(point.args):
+        return point.names
+    result = []
+    for i, argument in enumerate(point.args):
+        result += [path for path, _ in inside(argument, given[i])]
+    return result
+
+
+def manual_by_name(mine: Any, names: Sequence[str], point: Point) -> dict[str, Array | None]:
+    """The leaves of what my_gradient returned, by the names of the arguments."""
+    if isinstance(mine, Mapping):
+        leaves_of_mine = {name.removeprefix("my."): x for name, x in inside(mine, "my")}
+        return {name: as_array("manual", name, x) for name, x in leaves_of_mine.items()}
+    several = len(point.args) > 1 or is_nest(point.args[0])
+    if several and not isinstance(mine, (list, tuple)):
+        raise TypeError(
+            f"my_gradient returned {type(mine).__name__}; return a tuple with the gradient for each of the "
+            f"{len(point.args)} arguments, or a dict by name ({', '.join(names)})"
+        )
+    items = [x for item in mine for _, x in inside(item, "")] if several else [mine]
+    if len(items) != len(names):
+        raise ValueError(f"my_gradient returned {len(items)} gradients, for {len(names)} arguments: {', '.join(names)}")
+    return {name: as_array("manual", name, x) for name, x in zip(names, items)}
+
+
+def recorded(
+    f: Callable[..., Any], point: Point, names: Sequence[str], numerical: Mapping[str, Array], error: float
+) -> tuple[Tensor | None, dict[str, Tensor]]:
+    """f applied to Tensors, if it takes them and its automatic gradients are the numerical ones."""
+    tensors = {name: Tensor(x, requires_grad=True, name=name) for name, x in zip(names, point.arrays)}
+    try:
+        with enable_grad():
+            output = f(*point.nested(list(tensors.values())))
+        if not isinstance(output, Tensor) or not output.requires_grad:
+            return None, {}
+        output.backward()
+    except Exception:  # not every NumPy code can be recorded, and nothing depends on it
+        return None, {}
+    for name, x in tensors.items():
+        g = np.zeros(x.shape) if x.grad is None else x.grad
+        if not compare_arrays(name, g, numerical[name], 1e-5, 100 * error).approximate:
+            return None, {}
+    return output, tensors

@@ -1,0 +1,165 @@
+"""What kind of mistake a wrong gradient holds, where its pattern is unmistakable.
+
+A hint is a relation that holds as exactly as a right gradient has to agree: the manual gradient is the transposed
+one, or the automatic one of another parameter, or the automatic one times a number. By chance, a wrong gradient
+satisfies none of them. Relations that one entry alone could satisfy ask for more entries, or for a number with a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
+
+import numpy as np
+
+from autograd_lite.comparing.mistakes import Recording
+from autograd_lite.engine.tensor import Array, Tensor
+
+Same = Callable[[Array, Array], bool]
+
+
+class Known:
+    """What a hint may refer to besides the two gradients.
+
+    Parameters
+    ----------
+    automatic : dict of array by str
+        The automatic gradients of all parameters.
+    factors : dict of float by str
+        Numbers with a name.
+    output : Tensor or None
+        What was differentiated.
+    tensors : dict of Tensor by str
+        The parameters themselves, as far as they were given.
+    """
+
+    def __init__(
+        self,
+        automatic: Mapping[str, Array | None],
+        factors: Mapping[str, float],
+        output: Tensor | None,
+        tensors: Mapping[str, Tensor],
+    ) -> None:
+        self.automatic = automatic
+        self.recording = None if output is None else Recording(output, tensors)
+        self.sizes = dict.fromkeys(self.recording.batch_sizes(), "the batch size") if self.recording else {}
+        self.factors: dict[str, float] = {}
+        for name, value in factors.items():
+            if name == "batch size":
+                self.sizes = {int(value): "the batch size"}
+            elif value and value not in (1, -1):
+                self.factors[name] = float(value)
+
+    def numbers(self) -> Iterator[tuple[float, str]]:
+        """Factors that have a name, with what is wrong if the manual gradient has them too much."""
+        yield -1.0, "it is −1 times the automatic one: a sign is wrong"
+        yield 2.0, "it is 2 times the automatic one: there is a factor 2 too many, or the ½ in front is missing"
+        yield 0.5, "it is ½ times the automatic one: a factor 2 is missing"
+        for n, name in self.sizes.items():
+            for factor, other in ((1.0, ""), (2.0, "2 times "), (0.5, "½ of "), (-1.0, "−1 times ")):
+                yield factor * n, f"it is {other}{n} times the automatic one, and {n} is {name}: a sum for the mean"
+                yield factor / n, f"it is {other}1/{n} of the automatic one, and {n} is {name}: a mean for the sum"
+        for name, value in self.factors.items():
+            yield value, f"it is {value:g} times the automatic one, and {value:g} is the {name}"
+            yield -value, f"it is −{value:g} times the automatic one, and {value:g} is the {name}: the step, not the gradient"
+            yield 1 / value, f"it is the automatic one divided by {value:g}, the {name}"
+        for value, words in ((4.0, "4"), (0.25, "¼"), (-2.0, "−2"), (-0.5, "−½")):
+            yield value, f"it is {words} times the automatic one"
+
+
+def hints(name: str, manual: Array, automatic: Array, known: Known, same: Same) -> list[str]:
+    """What is wrong with a manual gradient that differs from the automatic one; nothing where it is not sure."""
+    real = {manual.dtype.kind, automatic.dtype.kind} <= set("biuf")
+    if not real or not manual.size or not automatic.size or not np.all(np.isfinite(manual)) & np.all(np.isfinite(automatic)):
+        return []
+    manual, automatic = (x if x.dtype.kind == "f" else x.astype(float) for x in (manual, automatic))
+    if not np.any(manual):
+        return ["it is 0 everywhere"] if np.any(automatic) else []
+    for finders in (of_the_numbers, of_the_recording):
+        with np.errstate(all="ignore"):
+            found = list(dict.fromkeys(finders(name, manual, automatic, known, same)))
+        if found:
+            return found[:1] if finders is of_the_numbers else [" or: ".join(found[:2])] if len(found) <= 3 else []
+    return []
+
+
+def of_the_numbers(name: str, m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
+    """Relations that need nothing but the gradients."""
+    if m.shape != a.shape:
+        yield from of_the_shape(m, a, same)
+        return
+    if not np.any(a):
+        return
+    yield from multiple(m, a, known, same)
+    if m.ndim == 2 and m.shape[0] == m.shape[1] and m.size > 1:
+        if same(m.T, a):
+            yield "it is the automatic one transposed"
+        yield from (f"transposed, {words}" for words in multiple(m.T, a, known, same))
+    for other, gradient in known.automatic.items():
+        if other != name and gradient is not None and gradient.shape == m.shape and np.any(gradient) and same(m, gradient):
+            yield f"it is the gradient of {other}"
+    if np.all(m[differing(m, a, same)] == 0):
+        yield "the entries that differ are 0 in it: they were not computed"
+
+
+def differing(m: Array, a: Array, same: Same) -> Array:
+    """A mask of the entries that differ, as the whole would if they alone did."""
+    gap = np.abs(m.astype(float) - a.astype(float))
+    return np.asarray(gap > 1e-6 * np.max(gap))
+
+
+def of_the_shape(m: Array, a: Array, same: Same) -> Iterator[str]:
+    """The same values in another shape, or a sum over an axis that is missing."""
+    if m.ndim == 2 and m.T.shape == a.shape and same(m.T, a):
+        yield "it is the automatic one transposed"
+    elif m.size == a.size and same(m.reshape(a.shape), a):
+        yield f"it has the right values in another shape: reshape it to {a.shape}"
+    if m.size < a.size and can_broadcast(m.shape, a.shape):
+        return
+    for count in range(1, m.ndim + 1):
+        for axes in combinations(range(m.ndim), count):
+            total = np.sum(m, axis=axes, keepdims=True)
+            if total.size != a.size or total.size == m.size:
+                continue
+            over = "over all axes" if count == m.ndim else f"over axis {axes[0]}" if count == 1 else f"over axes {axes}"
+            if same(total.reshape(a.shape), a):
+                yield f"it is not summed {over}"
+            elif same((total / (m.size / total.size)).reshape(a.shape), a):
+                yield f"the mean {over} is missing"
+    if a.size > m.size:
+        for axis in range(a.ndim):
+            total = np.sum(a, axis=axis, keepdims=True)
+            if total.size == m.size and same(m, total.reshape(m.shape)):
+                yield f"it is summed over axis {axis}, which belongs to the parameter"
+
+
+def can_broadcast(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False
+
+
+def multiple(m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
+    """Whether the manual gradient is a number times the automatic one."""
+    at = np.unravel_index(np.argmax(np.abs(a)), a.shape)
+    ratio = float(np.real(m[at] / a[at]))
+    if not ratio or not np.isfinite(ratio) or ratio == 1:
+        return
+    for factor, words in known.numbers():
+        if np.isclose(ratio, factor, rtol=1e-3, atol=0) and same(m / factor, a):
+            yield words
+            return
+    if np.count_nonzero(a) >= 3 and abs(ratio - 1) > 1e-6 and same(m / ratio, a):
+        yield f"it is {ratio:.6g} times the automatic one, in every entry"
+
+
+def of_the_recording(name: str, m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
+    """Mistakes that, made in the sweep over the recording, give the manual gradient."""
+    if known.recording is not None:
+        rate, named = known.factors.get("learning rate"), known.recording.named
+        updated = {
+            w: named[w].data - rate * g for w, g in known.automatic.items()
+            if rate is not None and w in named and g is not None and named[w].shape == g.shape
+        }  # fmt: skip
+        yield from known.recording.mistakes(name, m, a, updated, same)

@@ -1,0 +1,278 @@
+"""Mistakes that people make in a derivation, made on purpose in the sweep over a recording.
+
+A wrong gradient is explained by the mistake that gives the very same numbers: a factor σ'(z1) that was left out, a
+path that was forgotten, w2 that was not transposed. So each mistake is tried on the chain rule as it was recorded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.engine.backward import as_dtype
+from autograd_lite.engine.graph import age, between, history, recorded
+from autograd_lite.engine.local_gradient import LocalGradient
+from autograd_lite.engine.operation import masked, scaled
+from autograd_lite.engine.tensor import Array, Tensor
+
+MOST_STEPS = 60_000
+"""So many local gradients are multiplied into adjoints in search of a mistake, for one parameter."""
+
+FROM_THE_RESULT: dict[str, Callable[[Array], Array]] = {"sigmoid": lambda a: a * (1 - a), "tanh": lambda a: 1 - a * a}
+"""Derivatives that are commonly written in terms of the result, and then taken of the operand."""
+
+
+Change = Callable[[LocalGradient, Any], Any]
+
+
+class Mistake(NamedTuple):
+    """What is said about it, and what it makes of the local gradients that it concerns.
+
+    `change` gets the local gradient and the adjoint of its output, and gives the contribution to that of its parent.
+    """
+
+    words: str
+    concerned: frozenset[int]
+    change: Change
+
+
+class Recording:
+    """The recording of an output, on which mistakes are tried."""
+
+    def __init__(self, output: Tensor, tensors: Mapping[str, Tensor]) -> None:
+        self.output = output
+        self.nodes = history(output, constants=False)
+        bearers = Counter(x.name for x in self.nodes if x.name)
+        named = {x.name: x for x in self.nodes if x.name and bearers[x.name] == 1}
+        self.named: dict[str, Tensor] = named | dict(tensors)
+
+    def batch_sizes(self) -> list[int]:
+        """The sizes of axes that belong to no parameter: of batches, as a rule."""
+        computed = {n for x in self.nodes if x.op is not None for n in x.shape}
+        given = {n for x in self.nodes if x.op is None for n in x.shape}
+        return sorted(n for n in computed - given if n > 1)
+
+    def mistakes(
+        self, name: str, m: Array, a: Array, updated: Mapping[str, Array], same: Callable[[Array, Array], bool]
+    ) -> Iterator[str]:
+        """The mistakes that give `m` as the gradient of the parameter called `name`, in words.
+
+        `updated` are the parameters after a step of gradient descent, if its learning rate is known.
+        """
+        x = self.named.get(name)
+        if x is None or m.shape != a.shape or x.shape != m.shape or x is self.output:
+            return
+        region = between(self.output, [x])
+        arrows = [
+            LocalGradient(out, i)
+            for out in reversed(self.nodes)
+            if out in region
+            for i, (operand, value) in enumerate(zip(recorded(out).operands, recorded(out).values))
+            if value is not None and operand in region
+        ]
+        yield from regularised(x, m, a, same)
+        tried = 0
+        for mistake in possible(arrows, x, region, updated):
+            tried += len(arrows)
+            if tried > MOST_STEPS:
+                return
+            g = swept(self.output, x, arrows, mistake)
+            if g is not None and same(m, g) and not same(a, g):
+                yield mistake.words
+
+
+def regularised(x: Tensor, m: Array, a: Array, same: Callable[[Array, Array], bool]) -> Iterator[str]:
+    """A term in proportion to the parameter itself, that only one of the two has."""
+    p = x.data
+    if np.count_nonzero(p) < 3:
+        return
+    c = float(np.sum((m - a) * p) / np.sum(p * p))
+    if abs(c) > 1e-12 and same(m, a + c * p) and not same(m, a):
+        term = f"{abs(c):.4g} times {name_of(x)} itself"
+        yield f"it is the automatic one {'plus' if c > 0 else 'minus'} {term}: regularisation that only one of them has"
+
+
+def swept(output: Tensor, x: Tensor, arrows: Sequence[LocalGradient], mistake: Mistake) -> Array | None:
+    """The adjoint of `x` by a sweep with a mistake in it; None where the mistake is none that could be made."""
+    adjoints: dict[Tensor, Any] = {output: np.ones_like(output.data)}
+    with np.errstate(all="ignore"):
+        for i, g in enumerate(arrows):
+            if g.output not in adjoints:
+                continue
+            u = as_dtype(adjoints[g.output], g.output.dtype)
+            try:
+                share = mistake.change(g, u) if i in mistake.concerned else g.pull(u)
+            except (TypeError, ValueError, AttributeError, IndexError):
+                return None
+            if np.shape(share) != g.parent.shape:
+                return None
+            known = adjoints.get(g.parent)
+            adjoints[g.parent] = share if known is None else known + share
+    return np.asarray(adjoints[x]) if x in adjoints else None
+
+
+# The mistakes ---------------------------------------------------------------------------------------------
+
+
+def possible(
+    arrows: Sequence[LocalGradient], x: Tensor, region: set[Tensor], updated: Mapping[str, Array]
+) -> Iterator[Mistake]:
+    """All mistakes that are tried, the likeliest first."""
+    groups = grouped(arrows)
+    for group in groups:
+        yield from in_the_factor(arrows, group)
+    for group in groups:
+        yield from on_a_path(arrows, group)
+    yield from steps_in_time(arrows, x)
+    values = [*quantities(region), *((f"{w} after its update", value) for w, value in updated.items())]
+    for group in groups:
+        if len(group) == 1:
+            yield from another_factor(arrows[group[0]], group, values)
+
+
+def grouped(arrows: Sequence[LocalGradient]) -> list[list[int]]:
+    """Each local gradient by itself, then those together that stem from one line of a loop: same operation, same operand."""
+    alike: dict[Any, list[int]] = {}
+    for i, g in enumerate(arrows):
+        alike.setdefault((g.output.op, g.index, g.output.shape), []).append(i)
+    return [[i] for i in range(len(arrows))] + [group for group in alike.values() if len(group) > 1]
+
+
+def is_elementwise(g: LocalGradient) -> bool:
+    operation = recorded(g.output).operation
+    return not operation.variadic and operation.edge(g.index).pull in (scaled, masked)
+
+
+def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator[Mistake]:
+    """A factor left out, taken twice, or taken of something else; a matrix that is not transposed."""
+    g, concerned = arrows[group[0]], frozenset(group)
+    everywhere = f", all {len(group)} times" if len(group) > 1 else ""
+    label = g.label
+    if is_elementwise(g) and isinstance(g.value, np.ndarray):
+        yield Mistake(f"the factor {label} is missing{everywhere}", concerned, by(lambda g: np.ones_like(g.value)))
+        if g.value.dtype.kind == "f":
+            yield Mistake(
+                f"the factor {label} stands there twice{everywhere}", concerned, by(lambda g: g.value**2)
+            )
+        if len(recorded(g.output).operands) == 1:
+            out, operand = name_of(g.output), name_of(g.parent)
+            symbol = recorded(g.output).operation.symbol or g.output.op
+            yield Mistake(
+                f"{symbol}({operand}) = {out} stands in place of the derivative {label}{everywhere}", concerned,
+                by(lambda g: g.output.data),
+            )  # fmt: skip
+            yield Mistake(
+                f"the derivative is taken at {out} instead of {operand}: {label.replace(operand, out)}{everywhere}", concerned,
+                by(lambda g: at_the_result(g)),
+            )  # fmt: skip
+            formula = FROM_THE_RESULT.get(g.output.op or "")
+            if formula is not None:
+                yield Mistake(
+                    f"the formula for {label} in terms of {out} is applied to {operand}{everywhere}", concerned,
+                    at_the_operand(formula),
+                )  # fmt: skip
+    elif isinstance(g.value, np.ndarray) and g.value.ndim == 2 and g.value.shape[0] == g.value.shape[1] > 1:
+        bare = label.removesuffix("ᵀ").strip("()")
+        yield Mistake(f"{bare} stands in place of {label}{everywhere}", concerned, by(lambda g: g.value.T))
+
+
+def on_a_path(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator[Mistake]:
+    """One of several paths forgotten, or with the wrong sign."""
+    if len(group) > 1:
+        return
+    g, concerned = arrows[group[0]], frozenset(group)
+    if sum(other.parent is g.parent for other in arrows) < 2:
+        return
+    path = f"the path from {name_of(g.parent)} to the cost through {name_of(g.output)}"
+    yield Mistake(f"{path} is missing", concerned, lambda g, u: np.zeros(g.parent.shape))
+    yield Mistake(f"{path} has the wrong sign", concerned, lambda g, u: -g.pull(u))
+
+
+def steps_in_time(arrows: Sequence[LocalGradient], x: Tensor) -> Iterator[Mistake]:
+    """What goes wrong with a parameter that is used several times, as in a recurrent network."""
+    uses = [i for i, g in enumerate(arrows) if g.parent is x]
+    if len(uses) < 2:
+        return
+    for words, kept in (("first", uses[-1]), ("last", uses[0])):
+        others = frozenset(uses) - {kept}
+        yield Mistake(f"only the {words} use of {name_of(x)} is counted", others, lambda g, u: np.zeros(g.parent.shape))
+    values = [arrows[i].value for i in uses]
+    if not all(isinstance(v, np.ndarray) and v.shape == values[0].shape for v in values):
+        return
+    for words, shifted in (
+        ("a step too late", [values[0], *values[:-1]]), ("a step too early", [*values[1:], values[-1]]),
+        ("a step too late, starting with 0", [0 * values[0], *values[:-1]]),
+        ("a step too early, ending with 0", [*values[1:], 0 * values[-1]]),
+    ):  # fmt: skip
+        by_use = {(id(arrows[i].output), arrows[i].index): v for i, v in zip(uses, shifted)}
+        yield Mistake(
+            f"the other factors of {name_of(x)}, such as {arrows[uses[0]].label}, are taken {words}", frozenset(uses),
+            one_of(by_use),
+        )  # fmt: skip
+
+
+def another_factor(
+    g: LocalGradient, group: Sequence[int], values: Sequence[tuple[str, Array]]
+) -> Iterator[Mistake]:
+    """Another quantity of the same shape in place of a factor: the σ' of another layer, another input."""
+    if not isinstance(g.value, np.ndarray) or g.value.dtype.kind != "f" or g.value.ndim == 0:
+        return
+    label, concerned = g.label, frozenset(group)
+    for name, value in values:
+        if value.shape == g.value.shape and value is not g.value and value is not g.output.data and name != label:
+            shown = f"({name})ᵀ" if label.endswith("ᵀ") else name
+            yield Mistake(
+                f"{shown} stands in place of {label}", concerned, always(value)
+            )
+
+
+def quantities(region: set[Tensor]) -> list[tuple[str, Array]]:
+    """What has a name and could be mistaken for a factor: Tensors and constant operands, elementwise local gradients."""
+    found: dict[int, tuple[str, Array]] = {}
+    for out in sorted(region, key=age):
+        for x in (out, *recorded(out).operands):
+            if isinstance(x, Tensor) and x.name and x.ndim:
+                found.setdefault(id(x), (x.name, x.data))
+        for i, value in enumerate(recorded(out).values):
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
+                g = LocalGradient(out, i)
+                if is_elementwise(g) and len(recorded(out).operands) == 1:
+                    found.setdefault(id(value), (g.label, value))
+    return list(found.values())
+
+
+def with_value(g: LocalGradient, u: Any, value: Any) -> Any:
+    """The adjoint multiplied into a local gradient that has another value."""
+    other = LocalGradient(g.output, g.index)
+    other.value = value
+    return other.pull(u)
+
+
+def by(value_of: Callable[[LocalGradient], Any]) -> Change:
+    """Another value for each of the local gradients concerned."""
+    return lambda g, u: with_value(g, u, value_of(g))
+
+
+def always(value: Array) -> Change:
+    return by(lambda _: value)
+
+
+def one_of(values: Mapping[Any, Array]) -> Change:
+    return by(lambda g: values[id(g.output), g.index])
+
+
+def at_the_operand(formula: Callable[[Array], Array]) -> Change:
+    return by(lambda g: formula(g.parent.data))
+
+
+def at_the_result(g: LocalGradient) -> Any:
+    operation, _, _, settings = recorded(g.output)
+    data = g.output.data
+    return operation.rules[0](data, operation.forward(data, **settings), **settings)
+
+
+def name_of(x: Tensor) -> str:
+    return x.name or (f"the result of '{x.op}'" if x.op else "a parameter")

@@ -1,0 +1,134 @@
+"""A comparison as it is shown: the table as text and as html, what was found below it, and the plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from math import isnan
+from textwrap import TextWrapper
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from autograd_lite.comparing.comparison import Row
+
+WIDTH = 80
+HEADINGS = ("name", "shape", "exact", "approximate", "max abs", "max rel", "ulps")
+WORDS = 4
+"""The first so many columns hold words, the others numbers."""
+
+
+def text(rows: Sequence[Row], verdict: str, title: str = "") -> str:
+    """The table, at most 80 columns wide, then what was found about each row, then the verdict."""
+    lines = table(rows)
+    wide = [max(len(line[i]) for line in lines) for i in range(len(HEADINGS))]
+    wide[1] = min(wide[1], 22)
+    wide[0] = min(wide[0], WIDTH - sum(wide[1:]) - 2 * (len(wide) - 1))
+    shown = wrapped(title, "") if title else []
+    for line in lines:
+        cells = [shortened(cell, n) for cell, n in zip(line, wide)]
+        words = [cell.ljust(n) for cell, n in zip(cells[:WORDS], wide[:WORDS])]
+        numbers = [cell.rjust(n) for cell, n in zip(cells[WORDS:], wide[WORDS:])]
+        shown.append("  ".join(words + numbers))
+    for row in rows:
+        found = row.findings()
+        name = shortened(printable(row.name), 30)
+        if found:
+            shown += wrapped(f"{name}: {found[0]}", " " * min(len(name) + 2, 6))
+            for finding in found[1:]:
+                shown += wrapped(f"   → {finding}", "     ")
+    return "\n".join([*shown, *wrapped(verdict, "")])
+
+
+def wrapped(line: str, indent: str) -> list[str]:
+    return TextWrapper(WIDTH, subsequent_indent=indent, break_on_hyphens=False).wrap(line)
+
+
+def html(rows: Sequence[Row], verdict: str, title: str = "") -> str:
+    """The table as a notebook shows it, with what was found below each row."""
+    head, *body = table(rows)
+    lines = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"]
+    for line, row in zip(body, rows):
+        style = "" if row.approximate else ' style="color: #c00; font-weight: bold"'
+        lines.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>")
+        found = "<br>".join(escape(printable(finding)) for finding in row.findings())
+        if found:
+            lines.append(f'<tr><td></td><td colspan="{len(HEADINGS) - 1}" style="text-align: left">{found}</td></tr>')
+    caption = escape(f"{title}: {verdict}" if title else verdict)
+    return f"<table><caption>{caption}</caption>{''.join(lines)}</table>"
+
+
+def table(rows: Sequence[Row]) -> list[Sequence[str]]:
+    lines: list[Sequence[str]] = [HEADINGS]
+    for row in rows:
+        if row.shape is None or row.automatic_shape is None:
+            shape, answers, differences = "missing" if row.shape is None else "extra", ["-", "-"], ["-"] * 3
+        elif row.shape != row.automatic_shape:
+            shape, answers, differences = f"{row.shape} ≠ {row.automatic_shape}", ["no", "no"], ["-"] * 3
+        else:
+            shape, answers = str(row.shape), ["yes" if answer else "no" for answer in (row.exact, row.approximate)]
+            differences = [short(row.max_abs), short(row.max_rel), counted(row.max_ulp)]
+        lines.append([printable(row.name), shape, *answers, *differences])
+    return lines
+
+
+def short(x: float) -> str:
+    return "0" if x == 0 else f"{x:.2e}"
+
+
+def counted(x: float) -> str:
+    return "-" if isnan(x) else f"{x:.2e}" if x >= 10_000 else f"{x:.3g}" if x < 10 and x % 1 else f"{x:.0f}"
+
+
+def two_numbers(manual: Any, automatic: Any) -> str:
+    """Both values, in as few digits as tell them apart."""
+    for digits in (6, 9, 12):
+        one, other = (f"{x:.{digits}g}" for x in (manual, automatic))
+        if one != other:
+            return f"manual {one}, automatic {other}"
+    return f"manual {manual}, automatic {automatic}"
+
+
+def printable(name: str) -> str:
+    """`name` on one line, whatever is in it."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+
+
+def shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def plotted(rows: Sequence[Row]) -> Any:
+    """The figure of `Comparison.plot`."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plots are drawn with matplotlib: pip install matplotlib") from error
+    drawn = [row for row in rows if row.shape is not None and row.automatic_shape is not None]
+    figure = Figure(figsize=(9, 3.4 * max(len(drawn), 1)), dpi=110, layout="constrained")
+    if not drawn:
+        figure.text(0.5, 0.5, "nothing was compared", ha="center")
+        return figure
+    for row, (left, right) in zip(drawn, figure.subplots(len(drawn), 2, squeeze=False)):
+        m, a = (np.real(x).astype(float) for x in (row.manual_gradient, row.automatic_gradient))
+        color = "#1f5fa8" if row.approximate else "#cc0000"
+        left.set_title(f"{printable(row.name)}: {'agrees' if row.approximate else 'differs'}", loc="left", color=color)
+        if m.shape != a.shape:
+            left.text(0.5, 0.5, f"shape {m.shape}\ninstead of {a.shape}", ha="center", transform=left.transAxes)
+            left.set_axis_off()
+            right.set_axis_off()
+            continue
+        left.scatter(a.ravel(), m.ravel(), s=14, color=color, zorder=3)
+        finite = np.concatenate([x[np.isfinite(x)] for x in (m, a)])
+        if finite.size:
+            left.axline((0, 0), slope=1, color="#999999", linewidth=1)
+        left.set_xlabel("automatic")
+        left.set_ylabel("manual")
+        left.grid(color="#e3e3e3", linewidth=0.8)
+        difference = (m - a).reshape(len(m) if m.ndim else 1, -1) if m.size else np.zeros((1, 1))
+        reach = float(np.max(np.abs(difference), initial=0.0, where=np.isfinite(difference))) or 1.0
+        image = right.imshow(difference, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
+        figure.colorbar(image, ax=right)
+        right.set_title("manual − automatic", loc="left")
+    return figure
