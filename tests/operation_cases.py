@@ -306,7 +306,7 @@ for shape, axis in AXES:
         case(
             "euclidean_norm", f"{shape_label(shape)} axis={axis}",
             lambda x, axis=axis: TABLE["euclidean_norm"](x, axis), scattered(shape, 4),
-            reference=lambda x, axis=axis: np.sqrt(np.sum(x * x, axis=axis)),
+            reference=lambda x, axis=axis: np.sqrt(np.sum(np.abs(x) ** 2, axis=axis)),
         )  # fmt: skip
 
 
@@ -570,6 +570,13 @@ case(
     "place", "with repeats", lambda u: TABLE["place"](u, key=KEY, shape=(3,)), scattered((3,), 1),
     reference=lambda u: np.array([u[2], u[0] + u[1], 0.0], u.dtype),
 )  # fmt: skip
+
+
+for label, part in [("complex, logarithm", np.real), ("complex, phase", np.imag)]:
+    case(
+        "log_det", label, lambda a, f=part: f(TABLE["log_det"](a * (1 + 1j) + np.diag([0.3j, 1.0]))), regular(2, 2),
+        reference=lambda a, f=part: f(np.log(np.linalg.det(a * (1 + 1j) + np.diag([0.3j, 1.0])))),
+    )  # fmt: skip
 
 
 def of(name: str) -> Iterator[Case]:

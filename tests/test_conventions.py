@@ -179,7 +179,6 @@ def test_second_derivatives_at_edges() -> None:
     def second(f: Any, x: float) -> float:
         return float(ag.grad(ag.grad(f))(x))
 
-    assert second(np.abs, 0.0) == 0
     assert second(ag.relu, 0.0) == 0
     assert second(lambda x: x**2, 0.0) == 2
     assert second(lambda x: x**np.float64(2.0), 0.0) == 2
@@ -188,8 +187,27 @@ def test_second_derivatives_at_edges() -> None:
     assert second(np.sinc, 0.0) == pytest.approx(-np.pi**2 / 3, rel=1e-15)
     np.testing.assert_array_equal(ag.hessian(np.prod)(np.array([0.0, 2.0, 3.0])), [[0, 3, 2], [3, 0, 0], [2, 0, 0]])
     np.testing.assert_array_equal(ag.hessian(np.prod)(np.zeros(2)), [[0, 1], [1, 0]])
-    np.testing.assert_array_equal(ag.hessian(np.linalg.norm)(np.zeros(2)), np.zeros((2, 2)))
-    np.testing.assert_array_equal(ag.hessian(np.std)(np.ones(2)), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("function", [
+    np.abs, np.fabs, lambda x: np.hypot(x, 0 * x), lambda x: np.arctan2(x, 0 * x), np.linalg.norm, lambda x: np.std(x),
+    lambda x: np.linalg.norm(x, 1), lambda x: np.linalg.norm(x, 3), lambda x: np.abs(x * 1j), lambda x: np.abs(x) ** 2,
+    lambda x: np.linalg.norm(x) ** 2, lambda x: np.exp(-(np.linalg.norm(x - x.data) ** 2)), lambda x: np.std(x + 1) ** 2,
+    lambda x: np.hypot(x, x) ** 2,
+])  # fmt: skip
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_gradient_at_the_tip_of_a_cone_is_0_and_has_no_derivative(function: Any) -> None:
+    """Also where what is composed of it is smooth: the second derivatives were 0 there, without a word."""
+    x = np.zeros(2)
+    np.testing.assert_array_equal(ag.grad(lambda x: np.sum(function(x)))(x), [0, 0])
+    assert np.all(np.isnan(np.diag(ag.hessian(lambda x: np.sum(function(x)))(x))))
+
+
+def test_what_is_smooth_and_written_so_has_its_second_derivatives() -> None:
+    np.testing.assert_array_equal(ag.hessian(lambda x: np.sum(x**2))(np.zeros(2)), 2 * np.eye(2))
+    np.testing.assert_array_equal(ag.hessian(np.var)(np.full(2, 0.1)), [[0.5, -0.5], [-0.5, 0.5]])
+    cubes = ag.hessian(lambda x: np.linalg.norm(x, 3) ** 3)(np.array([0.0, 2.0]))
+    np.testing.assert_allclose(cubes, [[0, 0], [0, 12]], atol=1e-14)
 
 
 # Warnings ---------------------------------------------------------------------------------------------------

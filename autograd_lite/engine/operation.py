@@ -356,12 +356,14 @@ def elementwise_operation(
     keywords: bool = False,
     doc: str | None = None,
     own: bool = False,
+    listed: bool = True,
 ) -> Callable[..., Any]:
     """A function that acts on each entry by itself, from one rule an operand.
 
     A rule gives the factor of each entry, from the operands and, if it asks for it, the result; it may be
     a number, or None for an operand that no derivative is taken of. `together` computes the result and the
-    first rule's value in one pass. With `keywords` the function passes keywords on to forward and rules.
+    first rule's value in one pass. With `keywords` the function passes keywords on to forward and rules. One that
+    is not `listed` is for the table's own use: a function with other arguments, or the rule of another, calls it.
     """
     if labels is None:
         labels = [f"{rule:g}".replace("-", "−") if isinstance(rule, (int, float)) else None for rule in rules]
@@ -372,7 +374,7 @@ def elementwise_operation(
     function = applied(operation, together, keywords)
     if isinstance(forward, np.ufunc):
         numpy = (forward, *numpy)
-    return register(function, operation, numpy, doc, own=own)
+    return register(function, operation, numpy, doc, own=own, listed=listed)
 
 
 def general_operation(
@@ -388,13 +390,14 @@ def general_operation(
     together: Callable[..., Any] | None = None,
     keywords: bool = True,
     doc: str | None = None,
+    listed: bool = True,
 ) -> Callable[..., Any]:
     """A function with a rule, a pull and a label of its own for each operand."""
     operation = Operation(
         name, forward, edges, symbol=symbol, written=written, samples=samples, variadic=variadic, fresh=fresh
     )
     function = applied(operation, together, keywords)
-    return register(function, operation, numpy, doc)
+    return register(function, operation, numpy, doc, listed=listed)
 
 
 def register(
@@ -404,6 +407,7 @@ def register(
     doc: str | None = None,
     name: str | None = None,
     own: bool = False,
+    listed: bool = True,
 ) -> Callable[..., Any]:
     """Make `function` what the table holds for its name and for the NumPy functions that it stands for.
 
@@ -415,7 +419,8 @@ def register(
     function.__doc__ = doc or function.__doc__ or f"`{name}` of Tensors; the arguments are those of NumPy."
     function.operation = operation  # type: ignore[attr-defined]
     function.own = own  # type: ignore[attr-defined]
-    if not own:
+    if listed and not own:
         TABLE[name] = function
-    TABLE.update(dict.fromkeys(numpy, function))
+    if listed:
+        TABLE.update(dict.fromkeys(numpy, function))
     return function

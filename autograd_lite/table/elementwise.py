@@ -8,6 +8,12 @@ Conventions where a derivative is not defined are those of PyTorch: maximum, min
 gradient equally among ties, fmax and fmin give it to the first operand; abs, relu, norm and std have gradient
 0 at their kink (so has hypot, which is NaN there in PyTorch); sqrt has inf at 0; clip counts its bounds as
 inside; 0⁰ and 0ᵇ have gradient 0 with respect to the exponent b ≥ 0; sort leaves equal keys in their order.
+
+Second derivatives follow from what a kink is. Where an operation selects (relu, maximum, clip, where, sort), the
+derivatives of every order are those of what it selects, in a tie of both in equal parts. At the tip of a cone (abs,
+hypot, arctan2, norm and std at 0) and at 0⁰ the gradient is a choice that has no derivative: the second derivative is
+NaN. It stays NaN in what is smooth, such as ‖x‖² at 0, since it depends on more than the value and slope that the
+operation sees there; written as Σ x² it is right.
 """
 
 from __future__ import annotations
@@ -20,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.operation import Edge, Rule, elementwise_operation, general_operation, masked
+from autograd_lite.engine.operation import Edge, Rule, elementwise_operation, general_operation, masked, register
+from autograd_lite.engine.tensor import Tensor
 
 
 def quiet(rule: Rule) -> Rule:
@@ -28,9 +35,9 @@ def quiet(rule: Rule) -> Rule:
     wanted = rule.__code__.co_argcount  # `silent` is given the result, whether `rule` asks for it or not
 
     @wraps(rule)
-    def silent(*arguments: Any) -> Any:
+    def silent(*arguments: Any, **static: Any) -> Any:
         with np.errstate(all="ignore"):
-            return rule(*arguments[:wanted])
+            return rule(*arguments[:wanted], **static)
 
     return silent
 
@@ -39,20 +46,46 @@ def quiet(rule: Rule) -> Rule:
 
 
 def power_slope(a: Any, b: Any) -> Any:
-    """∂aᵇ/∂a = b aᵇ⁻¹, which is 0 for b = 0 also where a is 0."""
+    """∂aᵇ/∂a = b aᵇ⁻¹."""
+    if isinstance(b, (int, float)) and b >= 1:
+        return b * a if b == 2 else b * a ** (b - 1)
+    return power_slope_of_any(a, b)
+
+
+@quiet
+def power_slope_of_any(a: Any, b: Any) -> Any:
+    """The same for exponents of every kind: 0 for b = 0 also where 1/a is infinite."""
     if isinstance(b, (int, float)):
-        if b >= 1:
-            return b * a if b == 2 else b * a ** (b - 1)
-        if b == 0:
-            return 0 * b
-    with np.errstate(all="ignore"):
-        return np.where(b == 0, np.zeros((), np.result_type(a)), b * a ** np.where(b == 0, 1, b - 1))
+        return 0 * b if b == 0 else b * a ** (b - 1)
+    one = np.ones((), np.result_type(a))
+    flat = np.equal(b, 0) & np.logical_not(np.isfinite(np.divide(one, a)))
+    base, exponent = np.where(flat, one, a), b - one
+    if not isinstance(b, Tensor):
+        return b * base**exponent
+    return b * power_of_log(base, exponent, k=0) + undefined(flat, b)
 
 
 @quiet
 def power_slope_of_exponent(a: Any, b: Any, p: Any) -> Any:
-    """∂aᵇ/∂b = aᵇ log a, which is 0 where a is 0 and b is not negative."""
-    return p * np.log(np.where(np.equal(a, 0) & np.greater_equal(b, 0), np.ones((), p.dtype), a))
+    """∂aᵇ/∂b = aᵇ log a, and by convention 0 for 0⁰."""
+    tip = np.equal(a, 0) & np.equal(b, 0)
+    choice = undefined(tip, a + b) if isinstance(p, Tensor) else np.zeros((), p.dtype)
+    return np.where(tip, choice, power_of_log(a, b, k=1))
+
+
+@quiet
+def power_of_log_forward(a: Any, b: Any, k: int) -> Any:
+    """aᵇ logᵏ a, whose limit is 0 where a is 0 and b positive."""
+    p, vanishes = a**b, np.equal(a, 0) & np.greater(np.real(b), 0)
+    return p * np.log(np.where(vanishes, np.ones((), p.dtype), a)) ** k
+
+
+@quiet
+def power_of_log_slope(a: Any, b: Any, p: Any, k: int) -> Any:
+    """∂/∂a = aᵇ⁻¹ (b logᵏ a + k logᵏ⁻¹ a)."""
+    if k == 0:
+        return power_slope(a, b)
+    return b * power_of_log(a, b - 1, k=k) + k * power_of_log(a, b - 1, k=k - 1)
 
 
 def label_of_power(out: Any, a: Any, b: Any) -> str:
@@ -64,7 +97,17 @@ def label_of_power(out: Any, a: Any, b: Any) -> str:
 
 
 def slope_of_abs(x: Any) -> Any:
-    return np.conj(x) / np.abs(x) if np.iscomplexobj(x) else np.sign(x)
+    """The sign of a number, conj(x)/|x| of a complex one: 0 at the tip of |x|, where it has no derivative."""
+    return direction(np.conj(x), np.abs(x)) if np.iscomplexobj(x) else side(x)
+
+
+def or_nan(norm: Any) -> Any:
+    return np.where(np.equal(norm, 0), norm.dtype.type(np.nan), norm)
+
+
+@quiet
+def direction_forward(x: Any, norm: Any) -> Any:
+    return np.where(np.equal(norm, 0), np.zeros((), norm.dtype), np.divide(x, norm))
 
 
 def unless_loser(loses: np.ufunc) -> Rule:
@@ -96,9 +139,12 @@ elementwise_operation(
     labels=(label_of_power, "{out} ⊙ log({0})"),
 )  # fmt: skip
 elementwise_operation(
-    "remainder", np.remainder, 1, lambda a, b: -np.floor(a / b), labels=("1", "−⌊{0}/{1}⌋"), written="{0} mod {1}"
+    "remainder", np.remainder, 1, quiet(lambda a, b: -np.floor_divide(a, b)), labels=("1", "−⌊{0}/{1}⌋"),
+    written="{0} mod {1}",
+)  # fmt: skip
+elementwise_operation(  # the quotient that the value used, which a / b may round away from
+    "fmod", np.fmod, 1, quiet(lambda a, b, r: -np.rint((a - r) / b)), labels=("1", "−trunc({0}/{1})")
 )
-elementwise_operation("fmod", np.fmod, 1, lambda a, b: -np.trunc(a / b), labels=("1", "−trunc({0}/{1})"))
 elementwise_operation("negative", np.negative, -1, written="−{0}")
 elementwise_operation("positive", np.positive, 1)
 elementwise_operation("identity", lambda x: x, 1)
@@ -109,10 +155,27 @@ elementwise_operation("square", np.square, lambda x: 2 * x, labels=("2 {0}",), w
 elementwise_operation("sqrt", np.sqrt, quiet(lambda x, r: 0.5 / r), labels=("1/(2 {out})",), symbol="√")
 elementwise_operation("cbrt", np.cbrt, quiet(lambda x, r: 1 / (3 * r * r)), labels=("1/(3 {out}²)",))
 elementwise_operation("abs", np.abs, slope_of_abs, labels=("sign({0})",), written="|{0}|")
-elementwise_operation("fabs", np.fabs, lambda x: np.sign(x), labels=("sign({0})",))
+elementwise_operation("fabs", np.fabs, slope_of_abs, labels=("sign({0})",))
 elementwise_operation(
-    "hypot", np.hypot, lambda x, y, h: unless_zero(x, h), lambda x, y, h: unless_zero(y, h),
+    "hypot", np.hypot, lambda x, y, h: direction(x, h), lambda x, y, h: direction(y, h),
     labels=("{0}/{out}", "{1}/{out}"),
+)  # fmt: skip
+# What rules are made of: a value where the derivative has none, by convention, and NaN as derivative of that
+direction: Callable[..., Any] = elementwise_operation(
+    "direction", direction_forward, quiet(lambda x, norm: 1 / or_nan(norm)), quiet(lambda x, norm, d: -d / or_nan(norm)),
+    labels=("1/{1}", "−{out}/{1}"), written="{0} / {1}", listed=False,
+)  # fmt: skip
+side: Callable[..., Any] = elementwise_operation(
+    "side", np.sign, lambda x: np.where(np.equal(x, 0), x.dtype.type(np.nan), np.zeros((), x.dtype)),
+    symbol="sign", labels=("0",), listed=False,
+)  # fmt: skip
+undefined = elementwise_operation(
+    "undefined", lambda where, x: np.zeros(np.broadcast_shapes(np.shape(where), np.shape(x)), np.result_type(x)),
+    0, lambda where, x, out: np.where(where, out.dtype.type(np.nan), out), labels=("0", "0"), listed=False,
+)  # fmt: skip
+power_of_log: Callable[..., Any] = elementwise_operation(
+    "power_of_log", power_of_log_forward, power_of_log_slope, lambda a, b, p, k: power_of_log(a, b, k=k + 1),
+    keywords=True, listed=False,
 )  # fmt: skip
 attained = ("[{0} = {out}]", "[{1} = {out}]")
 elementwise_operation("maximum", np.maximum, unless_loser(np.less), unless_loser(np.greater), labels=attained)
@@ -129,15 +192,9 @@ for fmax, wins, labels in (  # the first operand, if it is no NaN
     )  # fmt: skip
 
 
-def unless_zero(x: Any, norm: Any) -> Any:
-    """x / norm, and 0 where the norm is 0."""
-    zero = norm == 0
-    return np.where(zero, np.zeros((), norm.dtype), x / np.where(zero, np.ones((), norm.dtype), norm))
-
-
 def over_square(x: Any, norm: Any) -> Any:
     """x / norm², and 0 where the norm is 0, without squaring what may overflow."""
-    return unless_zero(unless_zero(x, norm), norm)
+    return direction(direction(x, norm), norm)
 
 
 # Elementwise: exponential, trigonometric, hyperbolic -------------------------------------------------
@@ -163,17 +220,23 @@ def sinc_slope(x: Any) -> Any:
 def tanh_slope(x: Any, t: Any) -> Any:
     """1 − tanh² x, which loses its digits where tanh x is near ±1, by way of σ, which keeps them."""
     if np.iscomplexobj(x):
-        return 1 - t * t
+        e = np.exp(np.where(np.greater(np.real(x), 0), -2.0, 2.0) * x)
+        return 4 * e / ((1 + e) * (1 + e))
     with np.errstate(over="ignore"):
         return 4 * sigmoid(2 * x) * sigmoid(-2 * x)
+
+
+def arcsinh_slope(x: Any) -> Any:
+    """1 / √(x² + 1), without squaring what may overflow."""
+    return 1 / (np.sqrt(1 + 1j * x) * np.sqrt(1 - 1j * x)) if np.iscomplexobj(x) else 1 / np.hypot(x, 1.0)
 
 
 elementwise_operation("exp", np.exp, lambda x, e: e, labels=("exp({0})",))
 elementwise_operation("exp2", np.exp2, lambda x, e: e * log(2), labels=("{out} log(2)",))
 elementwise_operation("expm1", np.expm1, lambda x: np.exp(x), labels=("exp({0})",))
 elementwise_operation("log", np.log, quiet(lambda x: 1 / x), labels=("1/{0}",))
-elementwise_operation("log2", np.log2, quiet(lambda x: 1 / (x * log(2))), labels=("1/({0} log(2))",))
-elementwise_operation("log10", np.log10, quiet(lambda x: 1 / (x * log(10))), labels=("1/({0} log(10))",))
+elementwise_operation("log2", np.log2, quiet(lambda x: 1 / log(2) / x), labels=("1/({0} log(2))",))
+elementwise_operation("log10", np.log10, quiet(lambda x: 1 / log(10) / x), labels=("1/({0} log(10))",))
 elementwise_operation("log1p", np.log1p, quiet(lambda x: 1 / (1 + x)), labels=("1/(1 + {0})",))
 elementwise_operation(
     "logaddexp", np.logaddexp, quiet(lambda a, b: sigmoid(a - b)), quiet(lambda a, b: sigmoid(b - a)),
@@ -186,7 +249,9 @@ elementwise_operation(
 )  # fmt: skip
 elementwise_operation("sin", np.sin, lambda x: np.cos(x), labels=("cos({0})",))
 elementwise_operation("cos", np.cos, lambda x: -np.sin(x), labels=("−sin({0})",))
-elementwise_operation("tan", np.tan, lambda x, t: 1 + t * t, labels=("1 + {out}²",))
+elementwise_operation(
+    "tan", np.tan, lambda x, t: tanh_slope(1j * x, t) if np.iscomplexobj(x) else 1 + t * t, labels=("1 + {out}²",)
+)
 elementwise_operation("arcsin", np.arcsin, quiet(lambda x: 1 / np.sqrt((1 - x) * (1 + x))), labels=("1/√(1 − {0}²)",))
 elementwise_operation("arccos", np.arccos, quiet(lambda x: -1 / np.sqrt((1 - x) * (1 + x))), labels=("−1/√(1 − {0}²)",))
 elementwise_operation("arctan", np.arctan, quiet(lambda x: 1 / (1 + x * x)), labels=("1/(1 + {0}²)",))
@@ -198,7 +263,7 @@ elementwise_operation(
 elementwise_operation("sinh", np.sinh, lambda x: np.cosh(x), labels=("cosh({0})",))
 elementwise_operation("cosh", np.cosh, lambda x: np.sinh(x), labels=("sinh({0})",))
 elementwise_operation("tanh", np.tanh, tanh_slope)
-elementwise_operation("arcsinh", np.arcsinh, lambda x: 1 / np.hypot(x, 1.0), labels=("1/√({0}² + 1)",))
+elementwise_operation("arcsinh", np.arcsinh, arcsinh_slope, labels=("1/√({0}² + 1)",))
 elementwise_operation(
     "arccosh", np.arccosh, quiet(lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1))), labels=("1/√({0}² − 1)",)
 )
@@ -312,8 +377,17 @@ elementwise_operation(
     "nan_to_num", np.nan_to_num, lambda x, **_: np.isfinite(x), pull=masked, labels=("[{0} finite]",), keywords=True
 )
 elementwise_operation("round", np.round, lambda x, **_: 0, labels=("0",), keywords=True)
-for flat in (np.floor, np.ceil, np.rint, np.trunc, np.sign):
+for flat in (np.floor, np.ceil, np.rint, np.trunc):
     elementwise_operation(flat.__name__, flat, 0)
+_sign = elementwise_operation("sign", np.sign, 0, listed=False)
+
+
+def sign(x: Any) -> Any:
+    """−1, 0 or 1; x / |x| of a complex number."""
+    return direction(x, np.abs(x)) if np.iscomplexobj(x) else _sign(x)
+
+
+register(sign, _sign.operation, [np.sign])  # type: ignore[attr-defined]
 elementwise_operation("floor_divide", np.floor_divide, 0, 0)
 elementwise_operation("heaviside", np.heaviside, 0, lambda x, h: np.equal(x, 0), pull=masked, labels=("0", "[{0} = 0]"))
 

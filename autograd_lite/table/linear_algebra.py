@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine.operation import LEFT, LINEAR, RIGHT, Edge, constant, general_operation, register, sum_to
-from autograd_lite.table.elementwise import slope_of_abs
-from autograd_lite.table.reductions import euclidean_norm, max_, min_, reduction_operation, sum_
+from autograd_lite.table.elementwise import direction, slope_of_abs
+from autograd_lite.table.reductions import euclidean_norm, max_, min_, product_of_others, reduction_operation, sum_
 from autograd_lite.table.shapes import _place, data_of
 from autograd_lite.engine.tensor import ARRAYS, Tensor
 
@@ -229,44 +229,85 @@ inv = general_operation(
 )
 
 
+def times_each(g: Any, a: Any) -> Any:
+    """One number for each matrix, times the matrix."""
+    return g[..., None, None] * a
+
+
+def in_singular_vectors(a: Any) -> tuple[Any, Any, Any, Any]:
+    """Matrices ū, v̄ and singular values s with a = u diag(s) vᵀ for u, v of determinant 1 but for a sign or phase, and that."""
+    u, s, vh = np.linalg.svd(a)
+    return np.conj(u), s, np.conj(vh), np.linalg.det(u) * np.linalg.det(vh)
+
+
+def from_singular_vectors(a: Any) -> Any:
+    """The cofactors in singular vectors, those of a diagonal matrix: products of the other singular values."""
+    u, s, vh, sign = in_singular_vectors(a)
+    return times_each(sign, (u * product_of_others(s, None, -1)[..., None, :]) @ vh)
+
+
+def second_derivatives_of_det(w: Any, parts: Any, a: Any, out: Any) -> Any:
+    """The derivative of Σ w ⊙ cof(a), in singular vectors: there the products of all singular values but two decide."""
+    u, s, vh, sign = parts
+    n = s.shape[-1]
+    products = product_of_others(np.where(np.eye(n, dtype=bool), 1, s[..., None, :]), None, -1)
+    products = products * (1 - np.eye(n, dtype=s.dtype))
+    w = np.swapaxes(u, -1, -2) @ w @ np.swapaxes(vh, -1, -2)
+    diagonal = np.einsum("...ij,...jj->...i", products, w)
+    g = diagonal[..., None] * np.eye(n, dtype=s.dtype) - products * transposed(w)
+    return times_each(sign, u @ g @ vh)
+
+
+def svd_of_array(a: Any, _: Any) -> Any:
+    if isinstance(a, Tensor):
+        raise TypeError(
+            f"det has no third derivative at a matrix without inverse ({a.describe()}); it has the first two there"
+        )
+    return in_singular_vectors(a)
+
+
+singular_cofactors = general_operation(
+    "singular_cofactors", from_singular_vectors,
+    Edge(svd_of_array, second_derivatives_of_det, "cof'({0})", LINEAR),
+    listed=False,
+)  # fmt: skip
+
+
 def cofactors(a: Any, det: Any) -> Any:
-    """∂ det a / ∂a = det(a) a⁻ᵀ, or from the minors where a matrix has no inverse."""
+    """∂ det a / ∂a = det(a) a⁻ᵀ, or by way of singular values where the determinant is 0."""
     recorded = type(data_of(a)) is not np.ndarray  # in a compiled step values decide nothing: a⁻¹ must exist
     if recorded or not np.any(np.equal(det, 0)):
-        return det[..., None, None] * transposed(np.linalg.inv(a))
-    n = a.shape[-1]
-    if n == 1:
-        return np.ones(a.shape, a.dtype)
-    others = np.array([[j for j in range(n) if j != i] for i in range(n)])
-    minors = a[..., others[:, None, :, None], others[None, :, None, :]]
-    signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
-    return signs.astype(a.dtype) * np.linalg.det(minors)
+        return times_each(det, transposed(np.linalg.inv(a)))
+    return singular_cofactors(a)
 
 
 det = general_operation(
     "det",
     np.linalg.det,
-    Edge(cofactors, lambda u, d, a, out: u[..., None, None] * d, "cof({0})", LEFT),
+    Edge(cofactors, lambda u, d, a, out: times_each(u, d), "cof({0})", LEFT),
     numpy=[np.linalg.det],
 )
 
 
 def inverse_transposed(a: Any, logarithm: Any) -> Any:
     """∂ log |det a| / ∂a = a⁻ᵀ; NaN for a matrix without inverse, whose logarithm is -inf."""
-    none = np.isneginf(logarithm)[..., None, None]
+    none = np.isneginf(np.real(logarithm))[..., None, None]
     regular = np.where(none, np.eye(a.shape[-1], dtype=a.dtype), a)
     return np.where(none, a.dtype.type(np.nan), transposed(np.linalg.inv(regular)))
 
 
-log_abs_det = general_operation(
-    "log_abs_det",
-    lambda a: np.linalg.slogdet(a)[1],
-    Edge(inverse_transposed, lambda u, d, a, out: u[..., None, None] * d, "({0})⁻ᵀ", LEFT),
-)
+def logarithm_of_det(a: Any) -> Any:
+    sign, logarithm = np.linalg.slogdet(a)
+    return logarithm + 1j * np.angle(sign)
+
+
+of_inverse = Edge(inverse_transposed, lambda u, d, a, out: times_each(u, d), "({0})⁻ᵀ", LEFT)
+log_abs_det = general_operation("log_abs_det", lambda a: np.linalg.slogdet(a)[1], of_inverse)
+log_det = general_operation("log_det", logarithm_of_det, of_inverse)  # of complex matrices
 
 
 class SignAndLogarithm(NamedTuple):
-    """What `np.linalg.slogdet` gives: the sign, a plain array, and log |det|."""
+    """What `np.linalg.slogdet` gives: the sign (of a real matrix a plain array) and log |det|."""
 
     sign: Any
     logabsdet: Any
@@ -274,7 +315,10 @@ class SignAndLogarithm(NamedTuple):
 
 def slogdet(a: Any) -> SignAndLogarithm:
     """The sign of the determinant and the logarithm of its absolute value."""
-    return SignAndLogarithm(np.linalg.slogdet(data_of(a))[0], log_abs_det(a))
+    if not np.iscomplexobj(a):
+        return SignAndLogarithm(np.linalg.slogdet(data_of(a))[0], log_abs_det(a))
+    both = log_det(a)
+    return SignAndLogarithm(np.exp(1j * np.imag(both)) * np.isfinite(both), np.real(both))
 
 
 def solve_pull_matrix(u: Any, value: Any, a: Any, out: Any) -> Any:
@@ -326,10 +370,11 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def power_norm_slope(x: Any, r: Any, axis: Any, ord: Any) -> Any:
     """sign(x) (|x| / r)^(ord − 1), and 0 where x or the norm is 0."""
-    size, none = np.abs(x), np.equal(x, 0) | np.equal(r, 0)
-    one = np.ones((), r.dtype)
-    ratio = np.where(none, one, size) / np.where(none, one, r)
-    return np.where(none, np.zeros((), r.dtype), slope_of_abs(x) * ratio ** (ord - 1))
+    ratio = direction(x, r)
+    size = np.abs(ratio)
+    if ord > 2:
+        return np.conj(ratio) * size ** (ord - 2)
+    return slope_of_abs(ratio) * np.where(np.equal(size, 0), np.ones((), size.dtype), size) ** (ord - 1)
 
 
 power_norm = reduction_operation(

@@ -79,8 +79,10 @@ def linear(w: Any, a: Any, b: Any = None) -> Any:
 def half_squared_distance_together(a: Any, y: Any) -> tuple[Any, Any]:
     """½ Σ v² and its derivative v = a − y."""
     v = np.subtract(a, y)
-    if v.dtype.kind in "iu":  # whose difference and squares may be too large for them
-        v = np.subtract(a, y, dtype=float)
+    if v.dtype.kind != "f":
+        if v.dtype.kind == "c":
+            raise TypeError("half of the squared distance is that of real numbers; write 0.5 * np.sum(np.abs(a - y) ** 2)")
+        v = np.subtract(a, y, dtype=float)  # integers, whose difference and squares may be too large for them
     entries = v.ravel()
     return entries.dot(entries) / 2, v
 

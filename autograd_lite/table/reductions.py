@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.table.elementwise import quiet, unless_zero
+from autograd_lite.table.elementwise import direction, quiet
 from autograd_lite.engine.operation import LINEAR, REPEATED, Edge, Notation, Operation, applied, kept_shape, register, spread
 from autograd_lite.engine.tensor import TABLE
 
@@ -81,6 +81,19 @@ def deviation(x: Any, axis: Any) -> Any:
     return x - np.mean(x, axis=axis, keepdims=True)
 
 
+def std_slope(x: Any, r: Any, axis: Any, ddof: Any = 0) -> Any:
+    """The deviation d, divided by its length and √(n − ddof); 0 where all entries are equal.
+
+    The mean of equal numbers may differ from them by its rounding error: so d is made to sum to 0, and where the
+    entries are equal it is 0.
+    """
+    if not x.size:
+        return x
+    varies = np.not_equal(np.max(x, axis=axis, keepdims=True), np.min(x, axis=axis, keepdims=True))
+    d = deviation(deviation(x, axis), axis) * varies
+    return conjugate(direction(d, euclidean_norm(d, axis, keepdims=True))) * share(x, r, ddof) ** 0.5
+
+
 def conjugate(x: Any) -> Any:
     return np.conj(x) if np.iscomplexobj(x) else x
 
@@ -88,10 +101,10 @@ def conjugate(x: Any) -> Any:
 def logsumexp_forward(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     if isinstance(x, (int, float)):
         x = np.asarray(x)
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fc":
         x = x.astype(float)
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
+    top = np.max(np.real(x), axis=axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
     with np.errstate(divide="ignore", over="ignore"):  # log Σ of nothing but e^-inf is -inf
         r = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return r if keepdims else np.squeeze(r, axis=tuple(range(x.ndim)) if axis is None else axis)
@@ -111,7 +124,7 @@ reduction_operation(
 reduction_operation(
     "std",
     lambda x, axis, keepdims, ddof=0: np.std(x, axis=axis, keepdims=keepdims, ddof=ddof),
-    lambda x, r, axis, ddof=0: unless_zero(conjugate(deviation(x, axis)), r) * share(x, r, ddof),
+    std_slope,
     numpy=[np.std],
 )
 euclidean_norm = reduction_operation(
@@ -119,7 +132,7 @@ euclidean_norm = reduction_operation(
     lambda x, axis, keepdims: np.linalg.norm(x.ravel(), keepdims=False).reshape(kept_shape(x.shape, None) if keepdims else ())
     if axis is None
     else np.sqrt(np.sum(np.abs(x) ** 2, axis=axis, keepdims=keepdims)),
-    lambda x, r, axis: unless_zero(conjugate(x), r),
+    lambda x, r, axis: direction(conjugate(x), r),
     label="{0}/‖{0}‖{at}",
 )  # fmt: skip
 logsumexp = reduction_operation(
@@ -150,7 +163,7 @@ logsumexp = reduction_operation(
 
 def below_maximum(x: Any, axis: Any) -> Any:
     with np.errstate(over="ignore"):  # -inf is as good as the number that is too large
-        return x - np.max(x, axis=axis, keepdims=True)
+        return x - np.max(np.real(x), axis=axis, keepdims=True)
 
 
 def softmax_forward(x: Any, axis: Any) -> Any:

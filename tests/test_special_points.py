@@ -1,0 +1,357 @@
+"""Every row at its special points and with complex numbers on the way, against mpmath and numerical differentiation.
+
+Special points are zeros, ends of domains, ties, infinities, NaN, the smallest and the largest numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from operation_cases import CASES, Case
+from oracles import assert_close, gradient, mixed_along, random
+from test_operations import PRECISE, cost_of, directions
+
+import autograd_lite as ag
+from autograd_lite.engine.tensor import TABLE, Tensor
+
+inf, nan = np.inf, np.nan
+TINY, LARGE = 5e-324, np.finfo(float).max
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+# Powers -----------------------------------------------------------------------------------------------------
+
+
+def power_by_mpmath(a: float, b: float, i: int, j: int) -> float:
+    """∂^(i+j) aᵇ / ∂aⁱ ∂bʲ for a > 0, from its closed form in b: Σ over j of the product rule."""
+    with mpmath.workdps(60):
+        x = mpmath.mpf(a)
+        return float(mpmath.diff(lambda y: mpmath.ff(y, i) * x ** (y - i), mpmath.mpf(b), j))
+
+
+def power_exponent_array(x: Any, y: Any) -> Any:
+    return np.sum(np.reshape(x, (1,)) ** np.reshape(y, (1,)))
+
+
+@pytest.mark.parametrize("function", [lambda x, y: x**y, np.float_power, power_exponent_array])
+@pytest.mark.parametrize("point", [(2.0, 0.0), (2.0, 1.0), (0.5, 0.0), (0.5, 1.0), (3.0, 2.0), (1.0, 0.0)])
+def test_powers_have_mixed_and_third_derivatives_at_the_exponents_0_and_1(function: Any, point: Any) -> None:
+    """∂²/∂x∂y of xʸ at y = 0 was 0 where 1/x is right, and the Hessian not symmetric."""
+    for order in (1, 2, 3):
+        for operands in itertools.product((0, 1), repeat=order):
+            derivative = function
+            for operand in operands:
+                derivative = ag.grad(derivative, operand)
+            expected = power_by_mpmath(*point, operands.count(0), operands.count(1))
+            assert derivative(*point) == pytest.approx(expected, rel=1e-13, abs=1e-15), operands
+
+
+def test_hessian_hvp_and_jvp_of_a_power_agree_at_the_exponent_0() -> None:
+    def f(v: Any) -> Any:
+        return v[0] ** v[1]
+
+    x, v = np.array([2.0, 0.0]), np.array([0.3, -0.7])
+    h = ag.hessian(f)(x)
+    np.testing.assert_allclose(h, [[0, 0.5], [0.5, np.log(2) ** 2]], rtol=1e-15)
+    np.testing.assert_allclose(ag.hvp(f, (x,), (v,)), h @ v, rtol=1e-15)
+    np.testing.assert_allclose(ag.jvp(ag.grad(f), (x,), (v,))[1], h @ v, rtol=1e-15)
+    np.testing.assert_allclose(ag.hessian(lambda y: np.sum(np.full(2, 3.0) ** y))(np.array([0.0, 1.0])),
+                               np.log(3) ** 2 * np.diag([1.0, 3.0]), rtol=1e-15)  # fmt: skip
+
+
+@pytest.mark.parametrize(("point", "first", "second"), [
+    # at a = 0: limits where there are any, aᵇ⁻¹ (1 + b log a) for the mixed derivative; NaN where nothing is defined
+    ((0.0, 2.0), (0, 0), (2, 0, 0, 0)), ((0.0, 3.0), (0, 0), (0, 0, 0, 0)), ((0.0, 1.0), (1, 0), (0, -inf, -inf, 0)),
+    ((0.0, 0.0), (0, 0), (0, nan, nan, nan)), ((0.0, 0.5), (inf, 0), (-inf, nan, nan, 0)),
+    ((TINY, 0.0), (0, np.log(TINY)), (0, nan, nan, np.log(TINY) ** 2)),
+    ((inf, 0.0), (0, inf), (0, nan, nan, inf)), ((nan, 0.0), (0, nan), (0, nan, nan, nan)),
+])  # fmt: skip
+def test_powers_at_the_base_0(point: Any, first: Any, second: Any) -> None:
+    def f(x: Any, y: Any) -> Any:
+        return x**y
+
+    np.testing.assert_array_equal(ag.grad(f, (0, 1))(*point), first)
+    for operands, expected in zip(itertools.product((0, 1), repeat=2), second):
+        if not (point[0] == inf and np.isnan(expected)):
+            np.testing.assert_array_equal(ag.grad(ag.grad(f, operands[0]), operands[1])(*point), expected, str(operands))
+
+
+# Standard deviations ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("axis", "ddof"), [(None, 0), (None, 1), (0, 0), (1, 1), ((0, 1), 0.5), (-1, 0)])
+def test_std_of_equal_numbers_has_gradient_0(dtype: Any, axis: Any, ddof: float) -> None:
+    """Of numbers that are no binary fractions too, whose mean is not themselves: it was −1/n for each entry."""
+    for number, n in itertools.product([0.1, 1 / 3, -0.7, 1e10 / 7, 1e-5 / 3], [2, 3, 7, 11]):
+        x = np.full((n, n), number, dtype)
+        g = ag.grad(lambda x: np.sum(np.std(x, axis=axis, ddof=ddof)))(x)
+        np.testing.assert_array_equal(g, 0)
+
+
+def test_gradients_of_std_sum_to_0_and_are_right_next_to_equal_numbers() -> None:
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        x = generator.normal() + generator.integers(-3, 4, 6) * 2.0**-50
+        g = ag.grad(np.std)(x)
+        assert abs(np.sum(g)) < 1e-15
+        with mpmath.workdps(60):
+            entries = [mpmath.mpf(float(e)) for e in x]
+            d = [e - sum(entries) / 6 for e in entries]
+            norm = mpmath.sqrt(sum(e * e for e in d) * 6)
+            expected = [float(e / norm) if norm else 0.0 for e in d]
+        np.testing.assert_allclose(g, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_std_of_some_rows_that_are_equal() -> None:
+    x = np.array([[0.1, 0.1, 0.1], [1.0, 2.0, 4.0]])
+    g = ag.grad(lambda x: np.sum(np.std(x, axis=1)))(x)
+    d = x[1] - x[1].mean()
+    np.testing.assert_allclose(g, [[0, 0, 0], d / np.sqrt(3 * np.sum(d * d))], rtol=1e-14)
+
+
+# Remainders -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", [np.remainder, np.fmod, lambda a, b: a % b], ids=["remainder", "fmod", "%"])
+def test_remainders_go_by_the_quotient_that_the_value_used(function: Any) -> None:
+    """1 % 0.1 is 0.0999..., that is 1 − 9 · 0.1: the slope in b is −9, not the −10 of 1 / 0.1 rounded."""
+    assert ag.grad(function, 1)(1.0, 0.1) == -9
+    generator = np.random.default_rng(0)
+    a, b = generator.integers(-50, 50, 500) / 10, generator.choice([-0.3, -0.1, 0.1, 0.2, 0.7], 500)
+    slopes = ag.grad(lambda b: np.sum(function(a, b)))(b)
+    with mpmath.workdps(50):
+        for x, y, value, slope in zip(a, b, function(a, b), slopes):
+            assert abs(mpmath.mpf(x) + int(slope) * mpmath.mpf(y) - mpmath.mpf(value)) < 1e-15
+    np.testing.assert_array_equal(ag.grad(function, 1)(5.0, inf), 0)
+    assert ag.grad(ag.grad(function, 1), 1)(1.0, 0.1) == 0
+
+
+# Determinants -----------------------------------------------------------------------------------------------
+
+
+def second_derivatives_of_det(a: Any) -> Any:
+    """∂² det a / ∂a_ij ∂a_kl is, with a sign, the determinant without the rows i, k and the columns j, l."""
+    n = len(a)
+    h = np.zeros((n, n, n, n))
+    for i, j, k, m in itertools.product(range(n), repeat=4):
+        if i != k and j != m:
+            rest = np.delete(np.delete(a, [i, k], 0), [j, m], 1)
+            sign = (-1) ** (i + j + k + m) * (1 if (i < k) == (j < m) else -1)
+            h[i, j, k, m] = sign * (np.linalg.det(rest) if rest.size else 1.0)
+    return h
+
+
+def of_rank(n: int, rank: int) -> Any:
+    return random((n, rank), -1, 1, n) @ random((rank, n), -1, 1, rank + 9)
+
+
+@pytest.mark.parametrize(("n", "rank"), [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2), (4, 2), (4, 3), (5, 3), (5, 4)])
+def test_determinants_of_singular_matrices_have_gradient_and_hessian(n: int, rank: int) -> None:
+    a = np.round(4 * of_rank(n, rank)) if rank == 0 else of_rank(n, rank)
+    a = a - np.outer(a[:, 0], np.eye(n)[0]) if n > 1 else a  # a column of zeros: the determinant is exactly 0
+    assert np.linalg.det(a) == 0
+    minors = [[(-1) ** (i + j) * (np.linalg.det(np.delete(np.delete(a, i, 0), j, 1)) if n > 1 else 1.0) for j in range(n)]
+              for i in range(n)]  # fmt: skip
+    np.testing.assert_allclose(ag.grad(np.linalg.det)(a), minors, atol=1e-13)
+    np.testing.assert_allclose(ag.hessian(np.linalg.det)(a), second_derivatives_of_det(a), atol=1e-12)
+    with pytest.raises(TypeError, match="det has no third derivative at a matrix without inverse"):
+        ag.grad(lambda a: np.sum(ag.hessian(np.linalg.det)(a)))(a)
+
+
+def test_a_determinant_that_underflows_is_differentiated_without_minors() -> None:
+    """1e-7 · 1 of 64 rows took n⁴ numbers; its cofactors underflow too, those of 46 rows do not."""
+    np.testing.assert_array_equal(ag.grad(np.linalg.det)(1e-7 * np.eye(64)), np.zeros((64, 64)))
+    g = ag.grad(np.linalg.det)(1e-7 * np.eye(47))
+    np.testing.assert_allclose(np.diag(g), 1e-322, rtol=0.05)
+    assert np.all(g[~np.eye(47, dtype=bool)] == 0)
+    stack = np.stack([np.zeros((3, 3)), np.diag([1.0, 2.0, 3.0]), np.diag([0.0, 2.0, 3.0])])
+    expected = np.stack([np.zeros((3, 3)), np.diag([6.0, 3.0, 2.0]), np.diag([6.0, 0.0, 0.0])])
+    np.testing.assert_allclose(ag.grad(lambda a: np.sum(np.linalg.det(a)))(stack), expected, atol=1e-15)
+
+
+# Every row of one operand, at the ends of what numbers and domains are ---------------------------------------
+
+EXTREMES = [0.0, -0.0, 1.0, -1.0, TINY, -TINY, 1e-310, 1e-160, 1e160, -1e160, 1e300, LARGE, -LARGE]
+LIMITS: dict[str, dict[float, tuple[float, float, float]]] = {
+    # value, first and second derivative at infinities and ends of domains: NaN where 0 and ∞ meet on the way to them
+    "exp": {inf: (inf, inf, inf), -inf: (0, 0, 0)}, "expm1": {inf: (inf, inf, inf), -inf: (-1, 0, 0)},
+    "exp2": {inf: (inf, inf, inf), -inf: (0, 0, 0)}, "log": {0.0: (-inf, inf, -inf), inf: (inf, 0, 0), -1.0: (nan, -1, -1)},
+    "log2": {0.0: (-inf, inf, -inf), inf: (inf, 0, 0)}, "log10": {0.0: (-inf, inf, -inf), inf: (inf, 0, 0)},
+    "log1p": {-1.0: (-inf, inf, -inf), inf: (inf, 0, 0)}, "sqrt": {0.0: (0, inf, -inf), inf: (inf, 0, 0)},
+    "cbrt": {0.0: (0, inf, nan), inf: (inf, 0, nan)}, "sin": {inf: (nan, nan, nan)}, "cos": {inf: (nan, nan, nan)},
+    "tan": {inf: (nan, nan, nan)}, "arcsin": {1.0: (np.pi / 2, inf, nan), -1.0: (-np.pi / 2, inf, nan), 2.0: (nan, nan, nan)},
+    "arccos": {1.0: (0, -inf, nan), -1.0: (np.pi, -inf, nan), 2.0: (nan, nan, nan)},
+    "arctan": {inf: (np.pi / 2, 0, nan), -inf: (-np.pi / 2, 0, nan)}, "sinh": {inf: (inf, inf, inf), -inf: (-inf, inf, -inf)},
+    "cosh": {inf: (inf, inf, inf), -inf: (inf, -inf, inf)}, "tanh": {inf: (1, 0, 0), -inf: (-1, 0, 0)},
+    "arcsinh": {inf: (inf, 0, nan)}, "arccosh": {1.0: (0, inf, nan), 0.5: (nan, nan, nan), inf: (inf, 0, nan)},
+    "arctanh": {1.0: (inf, inf, nan), -1.0: (-inf, inf, nan), 2.0: (nan, -1 / 3, 4 / 9)},
+    "reciprocal": {0.0: (inf, -inf, inf), inf: (0, 0, 0)}, "square": {inf: (inf, inf, 2)},
+    "sinc": {inf: (nan, nan, nan)}, "sigmoid": {inf: (1, 0, 0), -inf: (0, 0, 0)}, "softplus": {inf: (inf, 1, 0), -inf: (0, 0, 0)},
+}  # fmt: skip
+
+
+def derivatives(function: Any, point: float) -> tuple[float, float, float]:
+    return (
+        float(function(np.array(point))), float(ag.grad(function)(point)), float(ag.grad(ag.grad(function))(point))
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits_at_infinities_and_ends_of_domains(name: str) -> None:
+    function = getattr(np, name, None) or getattr(ag, name)
+    for point, expected in {**LIMITS[name], nan: (nan,) * (2 if name == "square" else 3)}.items():
+        got = derivatives(function, point)[: len(expected)]
+        np.testing.assert_allclose(got, expected, rtol=1e-15, atol=1e-307, err_msg=f"{name} at {point}")
+
+
+def in_double(x: Any) -> float:
+    if isinstance(x, mpmath.mpc):
+        return nan
+    return float(x) if abs(x) < mpmath.mpf(2) ** 1024 else inf * (1 if x > 0 else -1)
+
+
+CLOSED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "sqrt": (mpmath.sqrt, lambda x: 1 / (2 * mpmath.sqrt(x)), lambda x: -1 / (4 * x * mpmath.sqrt(x))),
+    "cbrt": (mpmath.cbrt, lambda x: 1 / (3 * mpmath.cbrt(x) ** 2), lambda x: -2 / (9 * x * mpmath.cbrt(x) ** 2)),
+    "log": (mpmath.log, lambda x: 1 / x, lambda x: -1 / x**2),
+    "log2": (lambda x: mpmath.log(x, 2), lambda x: 1 / (x * mpmath.log(2)), lambda x: -1 / (x**2 * mpmath.log(2))),
+    "log10": (mpmath.log10, lambda x: 1 / (x * mpmath.log(10)), lambda x: -1 / (x**2 * mpmath.log(10))),
+    "log1p": (mpmath.log1p, lambda x: 1 / (1 + x), lambda x: -1 / (1 + x) ** 2),
+    "arctan": (mpmath.atan, lambda x: 1 / (1 + x**2), lambda x: -2 * x / (1 + x**2) ** 2),
+    "arcsinh": (mpmath.asinh, lambda x: 1 / mpmath.sqrt(1 + x**2), lambda x: -x / mpmath.sqrt(1 + x**2) ** 3),
+    "arccosh": (mpmath.acosh, lambda x: 1 / mpmath.sqrt(x**2 - 1), lambda x: -x / mpmath.sqrt(x**2 - 1) ** 3),
+    "tanh": (mpmath.tanh, lambda x: mpmath.sech(x) ** 2, lambda x: -2 * mpmath.tanh(x) * mpmath.sech(x) ** 2),
+    "reciprocal": (lambda x: 1 / x, lambda x: -1 / x**2, lambda x: 2 / x**3),
+    "sigmoid": (
+        lambda x: 1 / (1 + mpmath.exp(-x)), lambda x: mpmath.sech(x / 2) ** 2 / 4,
+        lambda x: -mpmath.tanh(x / 2) * mpmath.sech(x / 2) ** 2 / 4,
+    ),
+    "exp": (mpmath.exp,) * 3, "expm1": (mpmath.expm1, mpmath.exp, mpmath.exp),
+    "sinh": (mpmath.sinh, mpmath.cosh, mpmath.sinh), "cosh": (mpmath.cosh, mpmath.sinh, mpmath.cosh),
+}  # fmt: skip
+DOMAIN = {"sqrt": 0, "log": 0, "log2": 0, "log10": 0, "log1p": -0.5, "arccosh": 1.5, "reciprocal": 0, "cbrt": 0}
+OVERFLOWS = {"exp": 700, "expm1": 700, "sinh": 700, "cosh": 700, "sigmoid": 700, "tanh": 350}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_the_smallest_and_the_largest_numbers_at_50_digits(name: str) -> None:
+    function = getattr(np, name, None) or getattr(ag, name)
+    points = [x for x in EXTREMES if x > DOMAIN.get(name, -inf) and abs(x) <= OVERFLOWS.get(name, inf)]
+    for point in points:
+        got = derivatives(function, point)
+        with mpmath.workdps(50):
+            expected = [in_double(f(mpmath.mpf(point))) for f in CLOSED[name]]
+        for order, (value, right) in enumerate(zip(got, expected)):
+            cancels = 1e-16 * (name in ("tanh", "sigmoid") and order == 2)  # the difference of two slopes near ¼
+            assert value == pytest.approx(right, rel=1e-13, abs=1e-307 + cancels), f"derivative {order} of {name} at {point}"
+
+
+def test_every_smooth_row_of_one_operand_has_its_special_points_here() -> None:
+    assert set(PRECISE) == set(LIMITS)
+
+
+# Complex numbers on the way ---------------------------------------------------------------------------------
+
+
+def through_complex(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Real operands turned in the complex plane, and the real and imaginary part of what comes out."""
+
+    def real(*xs: Any) -> Any:
+        turned = [x * (1 + 0.25j) + 0.125j for x in xs]
+        results = function(*turned)
+        results = list(results) if isinstance(results, (list, tuple)) else [results]
+        parts = []
+        for y in results:
+            if (y.dtype if isinstance(y, Tensor) else np.asarray(y).dtype).kind in "fc":
+                parts += [np.real(y), np.imag(y)] if np.iscomplexobj(y) else [y]
+        return parts
+
+    return real
+
+
+def complex_cases() -> list[Case]:
+    """Up to six cases of each row, of those with entries."""
+    count: dict[str, int] = {}
+    chosen = []
+    for case in CASES:
+        if all(a.size for a in case.arrays) and count.setdefault(case.name, 0) < 6:
+            count[case.name] += 1
+            chosen.append(case)
+    return chosen
+
+
+@pytest.mark.parametrize("case", complex_cases(), ids=str)
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+def test_complex_numbers_on_the_way_are_differentiated_or_refused_by_name(case: Case) -> None:
+    function, reference = through_complex(case.function), through_complex(case.reference)
+    xs = [Tensor(a, requires_grad=True) for a in case.arrays]
+    try:
+        values = function(*xs)
+    except TypeError as error:
+        assert case.name in str(error) or "complex" in str(error), error
+        return
+    expected = reference(*case.arrays)
+    for value, y in zip(values, expected, strict=True):
+        assert_close(value.data, y, 1e-13, "value")
+    weights = [random(np.shape(y), 0.5, 1.5, i) for i, y in enumerate(expected)]
+    cost, plain_cost = cost_of(function, weights), cost_of(reference, weights)
+    first = ag.gradients(cost(*xs), xs, create_graph=True)
+    for g, right in zip(first, gradient(plain_cost, case.arrays)):
+        assert_close(g.data, right, 1e-9, "gradient")
+    v, w = directions(case, 1), directions(case, 2)
+    slope = sum((g * d).sum() for g, d in zip(first, v))
+    second = ag.gradients(slope, xs) if slope.requires_grad else [np.zeros(x.shape) for x in xs]
+    right = mixed_along(plain_cost, case.arrays, v, w)
+    assert_close(sum((g * d).sum() for g, d in zip(second, w)), right, 1e-7, "second derivative")
+
+
+def test_every_row_is_tried_with_complex_numbers() -> None:
+    rows = {key if isinstance(key, str) else f.__name__ for key, f in TABLE.items() if not getattr(f, "own", False)}
+    assert rows - {"full_like"} <= {case.name for case in complex_cases()}
+
+
+@pytest.mark.parametrize(("name", "function", "expected"), [
+    ("|z|²", lambda z: np.sum(np.abs(z) ** 2), [0, 4]), ("|z|", lambda z: np.sum(np.abs(z)), [0, np.sqrt(2)]),
+    ("norm", lambda z: np.linalg.norm(z), [0, np.sqrt(2)]), ("norm inf", lambda z: np.linalg.norm(z, np.inf), [0, np.sqrt(2)]),
+    ("norm -inf", lambda z: np.linalg.norm(z, -np.inf), [0, 0]), ("norm 3", lambda z: np.linalg.norm(z, 3), [0, np.sqrt(2)]),
+    ("norm 1", lambda z: np.linalg.norm(z, 1), [0, np.sqrt(2)]),
+    ("matrix norm inf", lambda z: np.linalg.norm(np.reshape(z, (1, 2)), np.inf), [0, np.sqrt(2)]),
+])  # fmt: skip
+def test_complex_zeros(name: str, function: Any, expected: Any) -> None:
+    """The slope of |z| at 0 was 0/0."""
+    np.testing.assert_allclose(ag.grad(lambda x: function(x * (1 + 1j)))(np.array([0.0, 1.0])), expected, rtol=1e-15)
+
+
+def test_the_norm_of_order_3_has_second_derivatives_also_where_an_entry_is_0() -> None:
+    real = ag.hessian(lambda x: np.linalg.norm(x, 3))(np.array([0.0, 1.0, 2.0]))
+    through = ag.hessian(lambda x: np.linalg.norm(x * np.exp(0.7j), 3))(np.array([0.0, 1.0, 2.0]))
+    with mpmath.workdps(50):
+        r = mpmath.cbrt(9)  # ∂²r/∂x∂y = 2 |x| / r² [x = y] − 2 x|x| y|y| / r⁵
+        x = [0, 1, 2]
+        exact = [[float(2 * x[i] / r**2 * (i == j) - 2 * x[i] ** 2 * x[j] ** 2 / r**5) for j in range(3)] for i in range(3)]
+    np.testing.assert_allclose(real, exact, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(through, exact, rtol=1e-14, atol=1e-15)
+
+
+def test_named_cases_of_complex_numbers() -> None:
+    z = np.array([0.3 + 1j, -0.5 + 2j])
+    x = np.array([1.0, 1.0])
+    value, imaginary = ag.value_and_grad(lambda x: np.imag(ag.logsumexp(x * z)))(x)
+    assert value == pytest.approx(np.log(np.sum(np.exp(z))).imag)
+    np.testing.assert_allclose(imaginary, np.imag(z * np.exp(z)) * 0 + np.imag(z * np.exp(z) / np.sum(np.exp(z))))
+    a = np.array([[1.0, 0.5], [0.2, 2.0]])
+    turned = ag.grad(lambda t: np.imag(np.linalg.slogdet(a * np.exp(1j * t))[0]))(0.3)  # the sign is e^(2it)
+    assert turned == pytest.approx(2 * np.cos(0.6))
+    assert ag.grad(lambda t: np.imag(np.sign(3 * np.exp(1j * t))))(0.3) == pytest.approx(np.cos(0.3))
+    slope = ag.grad(lambda t: np.real(np.arcsinh(t * (1 + 1j))))(0.3)
+    assert slope == pytest.approx(np.real((1 + 1j) / np.sqrt(1 + (0.3 + 0.3j) ** 2)))
+    tails = ag.grad(lambda t: np.imag(np.tanh(t + 0.5j * t)))(20.0)
+    with mpmath.workdps(50):
+        assert tails == pytest.approx(float(mpmath.im((1 + mpmath.mpc(0, 0.5)) * mpmath.sech(mpmath.mpc(20, 10)) ** 2)), rel=1e-12)
+    with pytest.raises(TypeError, match="half_squared_distance"):
+        ag.half_squared_distance(Tensor([1j]), [0.0])
