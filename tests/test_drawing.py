@@ -33,7 +33,8 @@ Y = np.array([[0.0, 1.0, 1.0, 0.0]])
 HOSTILE = [
     '<b>"x"</b> & \\n', 'back\\slash \\"quoted\\"', "😀 emoji", "שלום עולם", "</script><script>alert(1)</script>",
     "it's -> {a|b} [x=1]; }", "{0} {u} %s", "--> <!-- ]]>", "\\N\\G\\l\\r", "&amp;lt; &#60;", "node", "a_0",
-    "  spaces  ", 'font-style="italic" bold',
+    "  spaces  ", 'font-style="italic" bold', "\\\\", "\\", "a\\\\N\\\\", "\\\u2060",
+    "\ue0000\ue001\ue002", "\x00'\x00", "\u202eevil", "it''s",
 ]  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def svg_groups(svg: bytes | str) -> dict[tuple[str, str], Any]:
 
 def texts(element: Any) -> list[str]:
     found = [t.text.replace("\xa0", " ") for t in element.iter("{http://www.w3.org/2000/svg}text") if t.text]
-    return [t.strip("\u200e") for t in found]
+    return [t.replace("\u200e", "") for t in found]
 
 
 def written(array: Any, scale: float = 1) -> list[str]:
@@ -295,10 +296,10 @@ def test_values_of_local_gradients_stay_in_their_scope_and_clear_of_arrows(direc
     for layer in "12":
         left, right, top, bottom = extent(svg["edge", f"w{layer}->z{layer}"])
         assert any(x0 < left and right < x1 and y0 < top and bottom < y1 for x0, x1, y0, y1 in scopes)
-    if direction in ("right", "left"):  # the arrow passes below the label
+    if direction in ("right", "left"):  # the arrow passes below the label, through the middle third of it
         path, head, label = list(svg["edge", "w2->z2"])[1:4]
         (x, _, top, bottom), (left, right, above, below) = extent(path), extent(label)
-        assert left < x < right and abs(x - (left + right) / 2) < 6 and top < above < below < bottom
+        assert abs(x - (left + right) / 2) < (right - left) / 6 and top < above < below < bottom
         assert label.get("fill") == "#f6f8fa"
 
 
@@ -317,7 +318,8 @@ def test_brackets_are_narrow_also_below_a_long_name() -> None:
     t = Tensor([[1.5], [2.5]], requires_grad=True, name="a_name_that_is_much_wider_than_its_matrix")
     box = svg_groups(ag.draw(t.sum()).pipe("svg"))["node", t.name or ""]
     lines = [extent(part) for part in box if part.tag.endswith("}polyline")]
-    assert len(lines) == 4 and all(right - left < 15 for left, right, _, _ in lines)
+    [number] = [extent(part) for part in box if part.text == "\xa01.500\xa0"]
+    assert len(lines) == 4 and all(right - left < (number[1] - number[0]) / 2 for left, right, _, _ in lines)
 
 
 @pytest.mark.parametrize("direction", ["down", "right"])
@@ -377,8 +379,8 @@ def test_summary_fits_a_page(direction: str) -> None:
         with ag.name_scope(f"layer {layer + 1}"):
             t = ag.sigmoid(t)
     graph = parsed(rendering_source(ag.draw(t, summary=True, direction=direction)))
-    width, height = (float(x) / 72 for x in graph["bb"].split(",")[2:])
-    assert min(width, height) < 11 and max(width, height) < 15  # inches
+    width, height = (float(x) for x in graph["bb"].split(",")[2:])
+    assert 0.5 < width / height < 2
     places = {item["name"]: [float(x) for x in item["pos"].split(",")] for item in graph["objects"] if "pos" in item}
     rows: dict[float, list[float]] = {}
     for i in range(50):  # there and back again, with an arrow to the next row at the end
@@ -566,11 +568,22 @@ def test_a_name_is_drawn_as_it_is(name: str) -> None:
     svg = svg_groups(picture.pipe("svg"))
     [leaf] = [g for (kind, title), g in svg.items() if kind == "node" and title != "out"]
     [scope] = [g for (kind, _), g in svg.items() if kind == "cluster"]
+    name = name.replace("\x00", "\ufffd")  # which no svg may hold
     assert texts(leaf)[0] == texts(scope)[0] == name
     assert texts(svg["node", "out"])[0] == f"out = sin({name})"
     [arrow] = [g for (kind, _), g in svg.items() if kind == "edge"]
-    assert texts(arrow)[0].strip("\u200e")[1:-1] == f"cos({name})"
+    assert texts(arrow)[0][1:-1] == f"cos({name})"
     assert len(parsed(picture.source)["edges"]) == 1
+    last = texts(ElementTree.fromstring(ag.draw_steps(t)[-1].pipe("svg")))
+    in_equations = [f"∂out/∂{each} = cos({each})" for each in (name, f"“{name}”")]  # in quotes where it takes them
+    assert any(equation in last for equation in in_equations) or not str(t.parents[0].name).isprintable()
+
+
+def test_names_from_right_to_left_leave_a_formula_running_to_the_right() -> None:
+    a, b = (Tensor(1.5, requires_grad=True, name=name) for name in ("אב", "גד"))
+    picture = ag.draw(a - b)
+    said = svg_groups(picture.pipe("svg"))["node", "C"]
+    assert "C = \u200eאב\u200e − \u200eגד\u200e" in "".join(said.itertext())
 
 
 def test_names_of_several_lines_and_with_control_characters() -> None:
@@ -579,19 +592,25 @@ def test_names_of_several_lines_and_with_control_characters() -> None:
     assert texts(box)[:3] == ["one", "two", "three\ufffd\ufffd"]
 
 
-CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cn", "Zs", "Zl", "Zp"])
+# those that mean something to dot, svg, html or LaTeX, or to us, come up often
+NAMES = st.text(
+    st.sampled_from("\\\\\"<>&;#'NGl\n\t [Σ_^א\u0301\u200b\u200e\u2060\ue000\ue001\x00\x85\ufffe")
+    | st.characters(codec="utf-8"),
+    min_size=1,
+)
 
 
-@settings(max_examples=8, deadline=None)
-@given(st.lists(st.text(CHARACTERS, min_size=1), min_size=30))
+@settings(max_examples=settings().max_examples // 10)
+@given(st.lists(NAMES, min_size=30, max_size=60))
 def test_any_names(names: list[str]) -> None:
-    leaves = [Tensor(1.5, requires_grad=True, name=name) for name in names]
-    t = np.sum(np.stack(leaves))
-    svg = ElementTree.fromstring(ag.draw(t, max_nodes=10**4).pipe("svg"))
-    found = Counter(t.strip("\u200e") for t in texts(svg))
+    picture = ag.draw(np.sum(np.stack([Tensor(1.5, requires_grad=True, name=name) for name in names])))
+    svg = svg_groups(picture.pipe("svg"))
+    found = Counter("\n".join(texts(g)).split("\nparameter")[0] for (kind, _), g in svg.items() if kind == "node")
     for name in names:
+        lines = re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffe\uffff]", "\ufffd", re.sub("\r\n?", "\n", name).replace("\t", " " * 4))
+        lines = "\n".join(filter(None, lines.replace("\xa0", " ").replace("\u200e", "").split("\n")))
         if not re.fullmatch(r"[^\W\d_]+[0-9]*", name):  # such a name is set in mathematical dress
-            assert found[name.strip("\u200e")] > 0, ascii(name)
+            assert found[lines] > 0, ascii(name)
 
 
 def test_two_tensors_of_one_name_are_two_boxes() -> None:
@@ -660,9 +679,12 @@ def test_png_is_not_blank_and_has_the_resolution_asked_for(tmp_path: Path) -> No
 
 
 def test_two_layer_network_fits_a_page() -> None:
-    root = ElementTree.fromstring(ag.draw(network()).pipe("svg"))
+    svg = ag.draw(network()).pipe("svg")
+    root = ElementTree.fromstring(svg)
     width, height = (float(str(root.get(key)).removesuffix("pt")) for key in ("width", "height"))
-    assert max(width / 482, height / 729) < 1.6  # A4 within margins of 2 cm, in the widest of fonts
+    boxes = [extent(g) for (kind, _), g in svg_groups(svg).items() if kind == "node"]
+    # In boxes, as a font is as wide as it is: A4 holds four matrices beside each other and eight above each other
+    assert width < 4 * max(box[1] - box[0] for box in boxes) and height < 8 * max(box[3] - box[2] for box in boxes)
 
 
 @pytest.mark.parametrize(

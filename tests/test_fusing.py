@@ -252,7 +252,7 @@ def run(program: list[tuple[Any, ...]], state: list[Tensor], x: Any) -> Any:
     return [np.multiply(a, 1.0) for a in latest]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(program=programs())
 def test_random_programs(program: list[tuple[Any, ...]]) -> None:
     a, b = ([Tensor(random(shape, -1, 1, i)) for i, shape in enumerate(SHAPES)] for _ in range(2))

@@ -20,7 +20,6 @@ from oracles import Array, along, assert_close, mixed_along, random, scattered
 import autograd_lite as ag
 from autograd_lite.engine.tensor import Tensor
 
-examples = settings(max_examples=100, deadline=None, derandomize=True)
 shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3)
 filled = hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=3)
 
@@ -71,7 +70,6 @@ def check_move(function: Callable[..., Any], *operand_shapes: tuple[int, ...]) -
 # Broadcasting -----------------------------------------------------------------------------------------------
 
 
-@examples
 @given(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, min_side=0, max_side=3))
 def test_products_of_any_shapes_that_broadcast(drawn: Any) -> None:
     a, b = (random(s, -1, 1, seed_of(i, s)) for i, s in enumerate(drawn.input_shapes))
@@ -86,7 +84,6 @@ def test_products_of_any_shapes_that_broadcast(drawn: Any) -> None:
         assert_close(t.grad, expected, 1e-14)
 
 
-@examples
 @given(hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=3, min_side=0, max_side=3))
 def test_operations_of_three_operands_of_any_shapes_that_broadcast(drawn: Any) -> None:
     c, a, b = (scattered(s, seed_of(i, s)) for i, s in enumerate(drawn.input_shapes))
@@ -103,7 +100,6 @@ def test_operations_of_three_operands_of_any_shapes_that_broadcast(drawn: Any) -
         assert sum(np.sum(g * w) for g, w in zip(pullback(u), v)) == pytest.approx(np.sum(u * tangent), abs=1e-12)
 
 
-@examples
 @given(hnp.mutually_broadcastable_shapes(num_shapes=1, base_shape=(2, 3), max_dims=4, max_side=3))
 def test_broadcast_to_any_shape(drawn: Any) -> None:
     (shape,) = drawn.input_shapes
@@ -161,14 +157,13 @@ def shape_and_index(draw: Any) -> tuple[tuple[int, ...], Any]:
     return shape, tuple(key)
 
 
-@settings(examples, max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 @given(shape_and_index())
 def test_any_index(drawn: Any) -> None:
     shape, key = drawn
     check_move(lambda x: x[key], shape)
 
 
-@examples
 @given(st.data())
 def test_any_basic_index(data: Any) -> None:
     shape = data.draw(shapes)
@@ -176,7 +171,6 @@ def test_any_basic_index(data: Any) -> None:
     check_move(lambda x: x[key], shape)
 
 
-@examples
 @given(st.data())
 def test_any_mask(data: Any) -> None:
     shape = data.draw(shapes)
@@ -185,7 +179,6 @@ def test_any_mask(data: Any) -> None:
     check_move(lambda x: x[mask, ...], shape)
 
 
-@examples
 @given(st.data())
 def test_ellipsis_before_arrays(data: Any) -> None:
     shape = data.draw(hnp.array_shapes(min_dims=2, max_dims=4, min_side=1, max_side=3))
@@ -220,7 +213,6 @@ def test_index_errors_name_the_tensor() -> None:
 # Moves ------------------------------------------------------------------------------------------------------
 
 
-@examples
 @given(st.data())
 def test_transposes_and_moves_of_any_axes(data: Any) -> None:
     shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=3))
@@ -240,7 +232,6 @@ def test_transposes_and_moves_of_any_axes(data: Any) -> None:
     check_move(lambda x: np.rollaxis(x, a, b), shape)
 
 
-@examples
 @given(st.data())
 def test_reshapes(data: Any) -> None:
     shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
@@ -260,7 +251,6 @@ def test_reshapes(data: Any) -> None:
         check_move(function, shape)
 
 
-@examples
 @given(st.data())
 def test_flips_rolls_and_repeats_along_any_axis(data: Any) -> None:
     shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3))
@@ -290,7 +280,6 @@ def test_flips_rolls_and_repeats_along_any_axis(data: Any) -> None:
     check_move(np.flipud, shape)
 
 
-@examples
 @given(st.data())
 def test_pads_of_any_mode(data: Any) -> None:
     shape = data.draw(filled)
@@ -300,7 +289,6 @@ def test_pads_of_any_mode(data: Any) -> None:
     check_move(lambda x: np.pad(x, widths[0], mode=mode), shape)
 
 
-@examples
 @given(st.data())
 def test_sorting_along_any_axis(data: Any) -> None:
     shape = data.draw(filled)
@@ -319,7 +307,6 @@ def test_sorting_along_any_axis(data: Any) -> None:
 # Joins and splits -------------------------------------------------------------------------------------------
 
 
-@examples
 @given(st.data())
 def test_joins_along_any_axis(data: Any) -> None:
     shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3))
@@ -339,7 +326,6 @@ def test_joins_along_any_axis(data: Any) -> None:
         check_move(lambda *xs: np.column_stack(xs), shape, shape)
 
 
-@examples
 @given(st.data())
 def test_splits_along_any_axis(data: Any) -> None:
     shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=4))
@@ -369,7 +355,6 @@ def test_splits_refuse_what_numpy_refuses() -> None:
 # Reductions over any axes -----------------------------------------------------------------------------------
 
 
-@examples
 @given(st.data())
 def test_reductions_over_any_axes(data: Any) -> None:
     shape = data.draw(filled)
@@ -392,7 +377,6 @@ def test_reductions_over_any_axes(data: Any) -> None:
         assert np.sum(g * v) == pytest.approx(np.sum(u * tangent), rel=1e-11, abs=1e-11)
 
 
-@examples
 @given(st.data())
 def test_running_totals_along_any_axis(data: Any) -> None:
     shape = data.draw(filled)
@@ -418,7 +402,6 @@ def test_running_totals_along_any_axis(data: Any) -> None:
     assert_close(ag.jvp(whole, (a,), (v,))[1], along(whole, [a], [v]), 1e-9)
 
 
-@examples
 @given(st.data())
 def test_differences_along_any_axis(data: Any) -> None:
     shape = data.draw(filled)
@@ -463,7 +446,7 @@ def einsum_calls(draw: Any) -> tuple[str, list[tuple[int, ...]]]:
     return subscripts, operand_shapes
 
 
-@settings(examples, max_examples=250)
+@settings(max_examples=2 * settings().max_examples)
 @given(einsum_calls())
 def test_any_einsum(drawn: Any) -> None:
     subscripts, operand_shapes = drawn
@@ -493,7 +476,6 @@ def test_any_einsum(drawn: Any) -> None:
     assert_close(second, mixed_along(cost, arrays, v, v), 1e-6, "second derivative")
 
 
-@examples
 @given(einsum_calls())
 def test_einsum_in_list_notation(drawn: Any) -> None:
     subscripts, operand_shapes = drawn

@@ -6,8 +6,6 @@ which looks like HTML; `rendering` runs Graphviz, which is imported only when so
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
@@ -20,7 +18,7 @@ import numpy as np
 
 from autograd_lite.drawing.boxes import Arrow, Box, collect, folded, wind
 from autograd_lite.engine.derivatives import gradients
-from autograd_lite.drawing.stepping import Step, page, steps_of
+from autograd_lite.drawing.stepping import Step, clean, page, steps_of
 from autograd_lite.engine.graph import history
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing.formulas import Formula
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 SERIF = "STIX Two Text,Times New Roman,Liberation Serif,Times,DejaVu Serif,serif"
 DIRECTIONS = {"down": "TB", "right": "LR", "up": "BT", "left": "RL"}
 DIRECTIONS |= {rankdir: rankdir for rankdir in DIRECTIONS.values()}
-WORD_JOINER = "\u2060"  # keeps Graphviz from taking \N for the name of the node; it has no escape for that
+WORD_JOINER = "\u2060"  # keeps Graphviz from taking \N for the name of the node, and \\ for one backslash
 SUBSCRIPT = '<SUB><FONT POINT-SIZE="9">{}</FONT></SUB>'
 NBSP = "\xa0"  # common spaces at the ends of a line are left out of account: in a label, and in the svg of an older version
 SUFFIXES = (".svg", ".png", ".pdf", ".html", ".gv", ".dot")
@@ -123,25 +121,14 @@ class Options:
 
 def text(words: str) -> str:
     """`words` as they are: nothing in them is markup to Graphviz, or an escape of dot."""
-    return toward_the_right(words) + quoted(words)
+    markup = quoted(words)
+    return markup + '<BR ALIGN="LEFT"/>' * ("<BR" in markup)
 
 
 def quoted(words: str) -> str:
     """A part of a line as markup."""
-    markup = re.sub(r"\\(?=[EGHLNT])", f"\\\\{WORD_JOINER}", escape(clean(words))).replace("]", "&#93;")
-    return markup.replace("\n", '<BR ALIGN="LEFT"/>') + '<BR ALIGN="LEFT"/>' * ("\n" in markup)
-
-
-def clean(words: str) -> str:
-    """`words` without what no svg may hold: control characters, and halves of characters."""
-    words = words.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-    words = re.sub("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", words)
-    return words
-
-
-def toward_the_right(words: str) -> str:
-    """What has a line with a right-to-left name in it still run to the right."""
-    return "\u200e" if any(unicodedata.bidirectional(c) in ("R", "AL") for c in words) else ""
+    markup = escape(clean(words)).replace("\\", f"\\{WORD_JOINER}").replace("]", "&#93;")
+    return markup.replace("\n", '<BR ALIGN="LEFT"/>')
 
 
 def font(markup: str, color: str, size: float, style: str = "") -> str:
@@ -161,8 +148,10 @@ def row(*cells: str, right: str = "") -> str:
     return f'<TR>{left}{FILLER}<TD ALIGN="RIGHT">{right}</TD></TR>'
 
 
-# Graphviz shares out what a table is too wide by among its columns. Here nearly all of it goes.
-FILLER = '<TD COLSPAN="9"></TD>'
+# Graphviz shares out what a table is too wide by among its columns. Nearly all of it goes to these empty ones, which
+# are not more since Graphviz 2.43 makes each a point wide.
+FILLER = '<TD COLSPAN="20"></TD>'
+ALL_COLUMNS = 'COLSPAN="22"'
 
 
 def numbers(array: Any, options: Options, color: str) -> str:
@@ -350,9 +339,7 @@ class Picture:
         item, options = box.item, self.options
         if box.kind == "scope":
             return self.contents(box, theme)
-        head = text(box.name)
-        if box.formula:
-            head = toward_the_right(self.line(box.formula)) + head + " = " + self.markup_of(box.formula)
+        head = f"{quoted(box.name)} = {self.markup_of(box.formula)}" if box.formula else text(box.name)
         head = font(head, theme.ink, 14, "I")
         data = data_of(item)
         words = ["" if box.formula else box.kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
@@ -367,10 +354,10 @@ class Picture:
             elif item.ndim == 0:  # all in one line
                 lines = [row(value, font(NBSP * 2, theme.ink, 10) + symbol, adjoint)]
             elif adjoint.startswith("<TABLE") and item.size > 1:  # two matrices, and what the second one is in between
-                lines += [f'<TR><TD ALIGN="LEFT" COLSPAN="11">{symbol}</TD></TR>', row(adjoint)]
+                lines += [f'<TR><TD ALIGN="LEFT" {ALL_COLUMNS}>{symbol}</TD></TR>', row(adjoint)]
             else:
                 lines = [row("", value), row(symbol, adjoint)]
-        rows += [f'<TR><TD COLSPAN="11">{table(*lines, padding=2)}</TD></TR>'] if lines else []
+        rows += [f'<TR><TD {ALL_COLUMNS}>{table(*lines, padding=2)}</TD></TR>'] if lines else []
         return table(*rows)
 
     def markup_of(self, formula: Formula) -> str:
@@ -407,7 +394,6 @@ class Picture:
             line = self.line(arrow.symbol)
             before, after = (NBSP * (len(line) + 2 if rankdir == long else 1) for long in ("RL", "LR"))
             written = self.markup_of(arrow.symbol)
-            before = toward_the_right(line) + before
             value: Any = arrow.gradient.value if arrow.gradient else None
             shows = isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fb"
             if self.options.local_gradients == "values" and shows:
@@ -428,8 +414,9 @@ class Picture:
         depth = len(arrow.target.scope)
         fill = theme.scopes[(depth - 1) % len(theme.scopes)] if depth else theme.paper
         label = f"<TD>{table(f'<TR>{cells}</TR>', fill=fill)}</TD>"
-        height = f'<TD WIDTH="{13 * max(cells.count("<TR>"), 1) + 4}"></TD>'
-        return table(f"<TR>{height}{label}</TR>" if rankdir == "LR" else f"<TR>{label}{height}</TR>")
+        height = 16 * max(cells.count("<TR>"), 1) + 4  # of the label too, as the lines of no usual font are so high
+        square = f'<TD WIDTH="{height + 6}" HEIGHT="{height}"></TD>'
+        return table(f"<TR>{square}{label}</TR>" if rankdir == "LR" else f"<TR>{label}{square}</TR>")
 
 
 # What one calls -----------------------------------------------------------------------------------------

@@ -7,8 +7,11 @@ adjoints at the heads of these arrows, each found before and used again: the dyn
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,15 @@ from autograd_lite.engine.tensor import Tensor
 
 if TYPE_CHECKING:
     from autograd_lite.drawing.picture import Theme
+
+
+def clean(words: str) -> str:
+    """`words` without what no svg may hold, control characters and halves of characters; between marks of direction
+    if any run from right to left, so that what stands around them still runs to the right."""
+    words = words.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
+    words = re.sub("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", words)
+    mark = "\u200e" * any(unicodedata.bidirectional(c) in ("R", "AL") for c in words)
+    return f"{mark}{words}{mark}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,7 @@ def page(svg: str, steps: Sequence[Step], theme: Theme) -> str:
     """One page of HTML that holds all it needs: the picture once, and what is seen of it at each step."""
     keys = [
         {
-            "equation": step.equation(),
+            "equation": step.equation(quoted=lambda words: escape(clean(words))),
             "box": step.box and step.box.key,
             "arrows": [f"{arrow.source.key}->{arrow.target.key}" for arrow in step.arrows],
             "used": [box.key for box in step.used],
