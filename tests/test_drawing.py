@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import autograd_lite as ag
 from autograd_lite import Tensor
+from examples import gallery
 
 pytest.importorskip("graphviz")
 rendering = pytest.importorskip("autograd_lite.drawing.rendering")
@@ -354,12 +355,16 @@ def test_summary_of_fifty_layers_has_fifty_boxes() -> None:
         t.name = f"a{layer + 1}"
     cost = t.sum()
     with pytest.raises(ValueError, match=r"the graph has 202 boxes, more than max_nodes=100.*summary=True"):
-        ag.draw(cost, max_nodes=100)
-    picture = ag.draw(cost, summary=True, max_nodes=100)
+        ag.draw(cost, max_nodes=100, summary=False)
+    picture = ag.draw(cost)
+    assert "each scope of a graph of 202 boxes is folded into one; summary=False" in picture.source
     graph = parsed(picture.source)
     boxes = [words(item["label"]) for item in graph["objects"] if item["name"].startswith("scope_")]
     assert sorted(boxes) == sorted(f"layer {layer}2 operations, 4 parameters" for layer in range(50))
-    assert arrows(picture.source)["scope_0", "scope_1", "a₁   2 × 1"] == 1
+    norm = np.linalg.norm(ag.gradients(cost, [t for t in reachable(cost) if t.name == "a1"])[0])
+    power = int(np.floor(np.log10(norm)))
+    said = f"{norm / 10.0**power:.2f}×10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    assert arrows(picture.source)["scope_0", "scope_1", f"a₁   2 × 1 ‖∂C/∂a₁‖ = {said}"] == 1
     assert b"layer 49" in picture.pipe("svg")
 
 
@@ -399,7 +404,7 @@ def rendering_source(picture: Any) -> str:
 
 
 def test_summary_of_what_is_no_chain() -> None:
-    assert len(parsed(ag.draw(residual(20), summary=True).source)["objects"]) == 22
+    assert len(parsed(ag.draw(residual(20), summary=True).source)["objects"]) == 21  # x is in the first
     x = Tensor(0.5, requires_grad=True, name="x")
     for i in range(20):  # scopes that are entered again
         with ag.name_scope(f"scope {i % 2}"):
@@ -427,12 +432,12 @@ def test_summary_says_what_the_output_is(values: bool) -> None:
         ({"direction": "north"}, ValueError, "direction is one of 'down'"),
         ({"local_gradients": "all"}, ValueError, "local_gradients is one of"),
         ({"max_nodes": 9}, ValueError, "11 boxes, more than max_nodes=9; pass summary=True.*, or pass max_nodes=11"),
-        ({"max_nodes": 2, "summary": True}, ValueError, "4 boxes, more than max_nodes=2; pass max_nodes=4"),
+        ({"max_nodes": 2, "summary": True}, ValueError, "5 boxes, more than max_nodes=2; pass max_nodes=5"),
         ({"max_nodes": None}, ValueError, "max_nodes is a whole number of at least 1, not None"),
         ({"decimals": -1}, ValueError, "decimals is a whole number of at least 0, not -1"),
         ({"decimals": True}, ValueError, "decimals is a whole number of at least 0, not True"),
         ({"values": "none"}, ValueError, "values is True or False, not 'none'"),
-        ({"summary": None}, ValueError, "summary is True or False, not None"),
+        ({"summary": "all"}, ValueError, "summary is True, False or None, not 'all'"),
         ({"local_gradients": np.ones(2)}, ValueError, "local_gradients is one of 'symbols', 'values', None, not array"),
         ({"entries": "all"}, ValueError, "entries is a whole number of at least 0, not 'all'"),
     ],
@@ -463,6 +468,121 @@ def test_what_to_do_with_too_many_boxes() -> None:
         ag.draw(chain(1000))
     with pytest.raises(ValueError, match="max_nodes=300; pass max_nodes=1001 to draw them all"):
         ag.draw_steps(chain(1000))  # which cannot be folded
+
+
+# Layout: what any reader sees at once ---------------------------------------------------------------------------
+
+GALLERY = {picture.name: picture for picture in gallery.PICTURES}
+
+
+def curve(path: str) -> Any:
+    """Points on the Bézier curves of an arrow, one after the other."""
+    points = np.reshape([float(x) for x in re.findall(r"-?[0-9.]+", path)], (-1, 2))
+    t = np.linspace(0, 1, 300)[:, None]
+    pieces = [points[i : i + 4] for i in range(0, len(points) - 1, 3)]
+    return np.concatenate([
+        (1 - t) ** 3 * a + 3 * t * (1 - t) ** 2 * b + 3 * t**2 * (1 - t) * c + t**3 * d for a, b, c, d in pieces
+    ])  # fmt: skip
+
+
+def faults(svg: str) -> list[str]:
+    """Arrows that run through a box that they do not belong to, or through the title of a scope."""
+    groups = svg_groups(svg)
+    boxes = {title: extent(svg_group(list(g)[1:2])) for (kind, title), g in groups.items() if kind == "node"}
+    titles = {}
+    for (kind, _), g in groups.items():
+        if kind == "cluster":
+            for t in g.iter("{http://www.w3.org/2000/svg}text"):
+                x, y = float(t.get("x")), float(t.get("y"))
+                titles[str(t.text)] = (x, x + float(t.get("textLength")), y - 9, y + 2)
+    found = []
+    for (kind, title), g in groups.items():
+        if kind == "edge":
+            points = curve(next(str(part.get("d")) for part in g if part.get("d")))
+            for name, (left, right, top, bottom) in {**boxes, **titles}.items():
+                (x, y) = points.T
+                inside = (left + 2 < x) & (x < right - 2) & (top + 2 < y) & (y < bottom - 2)
+                if name not in title.split("->") and inside.any():
+                    found.append(f"{title} runs through {name}")
+    return found
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_no_arrow_runs_through_a_box_or_a_title(name: str) -> None:
+    picture = GALLERY[name]
+    assert faults(ag.draw(picture.graph(), **picture.options).pipe("svg").decode()) == []
+
+
+def test_the_faults_of_a_layout_are_found() -> None:
+    svg = ag.draw(network(), values=False, adjoints=False).pipe("svg").decode()
+    title = next(g for (kind, _), g in svg_groups(svg).items() if kind == "cluster" and texts(g) == ["layer 2"])[-1]
+    for name, (left, right, _, _) in {"layer 2": extent(title), "z1": extent(svg_groups(svg)["node", "z1"][1])}.items():
+        x = (left + right) / 2
+        path = f"M{x},-900 C{x},-600 {x},-300 {x},0"
+        wrong = re.sub(r'(a2&#45;&gt;C</title>\s*<path[^>]* d=")[^"]*', rf"\g<1>{path}", svg)
+        assert f"a2->C runs through {name}" in faults(wrong)
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+@pytest.mark.parametrize("scopes", [True, False])
+def test_a_recurrence_flows_in_one_direction(direction: str, scopes: bool) -> None:
+    cost = gallery.recurrence() if scopes else without_scopes(5)
+    svg = ag.draw(cost, values=False, adjoints=False, direction=direction).pipe("svg").decode()
+    assert faults(svg) == []
+    groups = svg_groups(svg)
+    for (kind, title), g in groups.items():
+        if kind == "edge":
+            points = curve(next(str(part.get("d")) for part in g if part.get("d")))[:, 1 if direction == "down" else 0]
+            assert np.all(np.diff(points) >= -1) or np.ptp(points) < 25 or "chip" in title, title
+    for name, uses in (("W", 5), ("U", 5), ("b", 5)):
+        boxes = [texts(g)[0] for (kind, _), g in groups.items() if kind == "node"]
+        assert boxes.count(name) == 1 and boxes.count(f"{name} ↑") == (uses - 1 if scopes else boxes.count(f"{name} ↑")) > 0
+
+
+def without_scopes(steps: int) -> Tensor:
+    W, U, b = (Tensor(np.eye(2)[:, :n], requires_grad=True, name=name) for name, n in (("W", 2), ("U", 1), ("b", 1)))
+    h: Any = np.zeros((2, 1))
+    for t in range(steps):
+        h = np.tanh(W @ h + U @ Tensor([[t / 4]], name=f"x{t}") + b)
+    return h.sum()
+
+
+def test_a_chip_bears_the_local_gradient_of_its_use_and_is_no_box_of_its_own() -> None:
+    cost = gallery.recurrence(2)
+    drawn = arrows(ag.draw(cost).source)
+    assert {(tail[:5], head, label) for tail, head, label in drawn if tail.startswith("_chip")} == {
+        ("_chip", "t5", "· x₂ᵀ"), ("_chip", "t4", "· h₁ᵀ"), ("_chip", "z2", "1")
+    }  # fmt: skip
+    assert ag.draw(cost, max_nodes=20) and len(ag.draw_steps(cost)) > 10
+    with pytest.raises(ValueError, match="20 boxes"):
+        ag.draw(cost, max_nodes=19)
+    box = svg_groups(ag.draw(cost).pipe("svg"))["node", "U"]
+    assert "∂C/∂U" in texts(box)
+
+
+def test_scopes_that_share_parameters_say_so_when_folded() -> None:
+    svg = svg_groups(ag.draw(gallery.recurrence(3), summary=True).pipe("svg"))
+    said = [texts(g) for (kind, title), g in svg.items() if kind == "node" and title.startswith("scope")]
+    assert said[:2] == [["step 1", "5 operations, 8 parameters"], ["step 2", "5 operations, W, U, b ↑"]]
+    assert {"h0", "x1", "x2", "x3", "target"} < {title for kind, title in svg if kind == "node"}
+    assert any(text.startswith("‖∂C/∂h₂‖ = ") for text in texts(svg["edge", "scope_1->scope_2"]))
+
+
+def test_no_box_stands_without_an_arrow() -> None:
+    x = Tensor(2.0, requires_grad=True, name="x")
+    assert len(parsed(ag.draw(x * Tensor(3.0)).source)["objects"]) == 2
+    [slope] = ag.gradients(x**3 * 2, [x], create_graph=True)
+    groups = svg_groups(ag.draw(slope).pipe("svg"))
+    ends = {end for kind, title in groups if kind == "edge" for end in title.split("->")}
+    assert ends == {title for kind, title in groups if kind == "node"}
+
+
+def test_single_numbers_on_arrows_have_an_equals_sign() -> None:
+    w, x = (Tensor(value, requires_grad=True, name=name) for name, value in (("w", -3.0), ("x", 2.0)))
+    svg = svg_groups(ag.draw(np.tanh(w * x), local_gradients="values").pipe("svg"))
+    said = {title: "".join(texts(g)).split() for (kind, title), g in svg.items() if kind == "edge"}
+    assert said["x->t1"] == ["w", "=", "−3"]
+    assert said["t1->C"] == ["tanh′(t₁)", "=", f"{(1 - np.tanh(-6.0) ** 2) * 1e5:.3f}", "×10⁻⁵"]
 
 
 # Numbers and names ----------------------------------------------------------------------------------------

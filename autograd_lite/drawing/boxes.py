@@ -7,6 +7,7 @@ sweep multiplies by on its way back.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -31,7 +32,7 @@ class Box:
     key : str
         The identifier in the dot source: the name where that can be one.
     kind : str
-        parameter, input, number, intermediate, output or scope.
+        parameter, input, number, intermediate, output, scope; or chip, which stands for a leaf where that is used again.
     name : str
         In mathematical dress.
     formula : Formula or None
@@ -57,6 +58,7 @@ class Arrow:
     symbol: Formula | None  # None for an operand that no derivative is taken of
     gradient: LocalGradient | None
     side: str = ""  # left or right, if the operand stands beside the result
+    passing: Box | None = None  # between scopes that are folded: what passes
 
 
 def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list[Arrow], dict[int, str]]:
@@ -88,6 +90,8 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
         return new
 
     for t in history(output):
+        if is_number(t) and t is not output:  # stands in the formulas
+            continue
         found = []
         if t.is_leaf:
             box(t)
@@ -101,7 +105,9 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
         target = box(t)
         arrows += [Arrow(source, target, symbol, gradient) for source, symbol, gradient in found]
     place_leaves(arrows)
-    return list(boxes.values()), arrows, names
+    chips = with_chips(arrows)
+    place_beside(arrows)
+    return [*boxes.values(), *chips], arrows, names
 
 
 def kind_of(x: Any, output: Tensor) -> str:
@@ -112,36 +118,105 @@ def kind_of(x: Any, output: Tensor) -> str:
     return "output" if x is output else "intermediate"
 
 
+FAR = 5
+"""Between uses of a leaf that are so many steps of computation apart no arrow is drawn: it would cross the picture."""
+
+
 def place_leaves(arrows: Sequence[Arrow]) -> None:
-    """Put parameters and numbers into the innermost scope that holds all their uses, and leaves with one
-    use to the left and the right of the box where they are used, so that the data flows through the middle."""
-    uses: dict[Box, list[Arrow]] = {}
-    operands: dict[Box, list[Arrow]] = {}
-    for arrow in arrows:
-        uses.setdefault(arrow.source, []).append(arrow)
-        operands.setdefault(arrow.target, []).append(arrow)
-    for leaf, found in uses.items():
+    """Put parameters and numbers into the innermost scope that holds all their uses."""
+    for leaf, found in by(arrows, "source").items():
         if leaf.kind in ("parameter", "number"):
             same = takewhile(lambda names: len(set(names)) == 1, zip(*(arrow.target.scope for arrow in found)))
             leaf.scope = tuple(names[0] for names in same)
+
+
+def with_chips(arrows: Sequence[Arrow]) -> list[Box]:
+    """A chip ``U ↑`` for each scope but the first that a leaf is used in, and for uses far from the first: an arrow from
+    the one full box would run across everything in between."""
+    chips: list[Box] = []
+    depth, height = lengths(arrows), heights(arrows)
+    for leaf, found in by(arrows, "source").items():
+        if leaf.kind not in ("parameter", "input"):
+            continue
+        here, start, scope = leaf, found[0].target, found[0].target.scope
+        several = any(arrow.target.scope != scope for arrow in found)
+        leaf.scope = scope if several else leaf.scope
+        for arrow in found:
+            far = max(abs(depth[arrow.target] - depth[start]), abs(height[arrow.target] - height[start]))
+            if arrow.target.scope != scope or far > FAR:
+                here, start, scope = Box(leaf.item, f"_chip_{len(chips)}", "chip", leaf.name), arrow.target, arrow.target.scope
+                here.scope = scope
+                chips.append(here)
+            arrow.source = here
+    return chips
+
+
+def lengths(arrows: Sequence[Arrow]) -> dict[Box, int]:
+    """The number of steps that lead to each box that was computed."""
+    depth: dict[Box, int] = {}
+    for arrow in arrows:  # which are in the order of creation
+        depth[arrow.target] = max(depth.get(arrow.target, 0), depth.get(arrow.source, 0) + 1)
+    return depth
+
+
+def heights(arrows: Sequence[Arrow]) -> dict[Box, int]:
+    """The number of steps that lead from each box to the output."""
+    height: dict[Box, int] = {}
+    for arrow in reversed(arrows):
+        height[arrow.source] = max(height.get(arrow.source, 0), height.setdefault(arrow.target, 0) + 1)
+    return height
+
+
+def place_beside(arrows: Sequence[Arrow]) -> None:
+    """Put leaves with one use to the left and the right of the box where they are used, so that the data flows through
+    the middle. Where several boxes at the same height have such leaves there is no room for that."""
+    uses, operands = by(arrows, "source"), by(arrows, "target")
+    again = {id(leaf.item) for leaf in uses if leaf.kind == "chip"}
+    depth, height = lengths(arrows), heights(arrows)
+    planned: list[tuple[Box, list[Arrow]]] = []
     for target, found in operands.items():
         alone = [arrow for arrow in found if not arrow.source.formula and len(uses[arrow.source]) == 1]
+        alone = [arrow for arrow in alone if arrow.source.kind == "chip" or id(arrow.source.item) not in again]
         through = [arrow for arrow in found if arrow not in alone]
         through = through or [arrow for arrow in alone if arrow.source.kind == "input"]
         if any(arrow.source.kind == "number" for arrow in alone):
             through = through or [arrow for arrow in alone if arrow.source.kind == "parameter"]
         if through:
             middle = found.index(through[0])
+            beside = []
             for side, candidates in (("left", found[:middle]), ("right", found[middle + 1 :])):
                 for arrow in [arrow for arrow in candidates if arrow in alone][:1]:
-                    arrow.side, arrow.source.scope = side, target.scope
+                    arrow.side = side
+                    beside.append(arrow)
+            planned.append((target, beside))
+    wide = [target for target, beside in planned if any(arrow.source.kind != "number" for arrow in beside)]
+    at: Counter[tuple[Any, ...]] = Counter(("from below", height[target]) for target in wide)
+    at.update(("from above", target.scope, depth[target]) for target in wide)
+    for target, beside in planned:
+        crowded = max(at["from below", height[target]], at["from above", target.scope, depth[target]]) > 1
+        for arrow in beside:
+            if crowded and arrow.source.kind != "number":
+                arrow.side = ""
+            if not arrow.source.scope:
+                arrow.source.scope = arrow.target.scope
+
+
+def by(arrows: Sequence[Arrow], end: str) -> dict[Box, list[Arrow]]:
+    """The arrows that start or end at each box."""
+    found: dict[Box, list[Arrow]] = {}
+    for arrow in arrows:
+        found.setdefault(getattr(arrow, end), []).append(arrow)
+    return found
 
 
 def folded(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box], list[Arrow]]:
-    """Each outermost scope as one box, and as arrows the Tensors that pass from one box to another."""
+    """Each outermost scope as one box, and as arrows the Tensors that pass from one box to another. Inputs with a name stay, and
+    parameters that several scopes use are counted in the first."""
     around: dict[Box, Box] = {}
     scopes: dict[str, Box] = {}
     for box in boxes:
+        if box.kind == "input" and getattr(box.item, "name", None):
+            box.scope = ()
         if box.scope:
             title = box.scope[0]
             scope = scopes.setdefault(title, Box([], f"scope_{len(scopes)}", "scope", title))
@@ -155,7 +230,7 @@ def folded(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box], li
         if source is not target:
             caption = f"{arrow.source.name}   {shape_of(arrow.source.item)}"
             symbol = Symbol(caption) if source.kind == "scope" else None
-            passing[source, target, arrow.source] = Arrow(source, target, symbol, None)
+            passing[source, target, arrow.source] = Arrow(source, target, symbol, None, passing=arrow.source)
     return list(dict.fromkeys(around.values())), list(passing.values())
 
 
@@ -164,6 +239,8 @@ def wind(boxes: Sequence[Box], arrows: Sequence[Arrow], upright: bool) -> None:
 
     The rows are `upright` where the data flows to the side. Then more boxes, which are wide, make up one.
     """
+    boxes = [box for i, box in enumerate(boxes) if i == 0 or box.kind != "input"]
+    arrows = [arrow for arrow in arrows if arrow.source in boxes]
     following = {arrow.source: arrow.target for arrow in arrows}
     pairs = {(arrow.source, arrow.target) for arrow in arrows}
     chain = [box for box in boxes if box not in following.values()][:1]

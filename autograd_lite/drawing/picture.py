@@ -12,6 +12,7 @@ from html import escape
 from itertools import takewhile
 from os import PathLike
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from autograd_lite.drawing.stepping import Step, clean, page, steps_of
 from autograd_lite.engine.graph import history
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing.formulas import Formula
-from autograd_lite.writing.naming import check_is_tensor, data_of, is_number, items, number, shape_of, times_ten_to
+from autograd_lite.writing.naming import check_is_tensor, data_of, is_number, number, shape_of, times_ten_to
 from autograd_lite.writing.terms import is_transposed
 from autograd_lite.writing.styles import Dressed, Markup
 
@@ -35,6 +36,8 @@ DIRECTIONS |= {rankdir: rankdir for rankdir in DIRECTIONS.values()}
 WORD_JOINER = "\u2060"  # keeps Graphviz from taking \N for the name of the node, and \\ for one backslash
 SUBSCRIPT = '<SUB><FONT POINT-SIZE="9">{}</FONT></SUB>'
 NBSP = "\xa0"  # common spaces at the ends of a line are left out of account: in a label, and in the svg of an older version
+LARGEST = 100
+"""More boxes than these are not read one by one: they are folded, if there are scopes and nobody has said otherwise."""
 SUFFIXES = (".svg", ".png", ".pdf", ".html", ".gv", ".dot")
 
 
@@ -90,7 +93,7 @@ class Options:
     theme: str = "light"
     decimals: int = 3
     entries: int = 16
-    summary: bool = False
+    summary: bool | None = None
     max_nodes: int = 300
     gradient: Any = None
 
@@ -110,6 +113,8 @@ class Options:
             value = options.get(option, least)
             if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{option} is a whole number of at least {least}, not {value!r}")
+        if options.get("summary", None) not in (True, False, None):
+            raise ValueError(f"summary is True, False or None, not {options['summary']!r}")
         for field in fields(cls):
             if isinstance(field.default, bool) and not isinstance(options.get(field.name, True), (bool, np.bool_)):
                 raise ValueError(f"{field.name} is True or False, not {options[field.name]!r}")
@@ -228,6 +233,17 @@ def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
     return f"{NBSP}{times_ten_to(exponent)}" if exponent and common else "", show
 
 
+def brief(x: float) -> str:
+    """A number in three digits."""
+    mantissa, power = f"{x:.2e}".split("e") if np.isfinite(x) else (str(x), "0")
+    return number(x, ".3g") if -3 <= int(power) < 5 else number(mantissa, "") + times_ten_to(int(power))
+
+
+def in_lines(title: str) -> str:
+    """A long title in short lines: it stands at the corner, and an arrow comes in at the middle."""
+    return "\n".join(wrap(title, 16, break_long_words=False, break_on_hyphens=False)) if len(title) > 24 else title
+
+
 # The dot source -----------------------------------------------------------------------------------------
 
 
@@ -241,6 +257,7 @@ class Picture:
     of: str  # the name of the output
     names: Mapping[int, str]  # those in the formulas
     options: Options
+    note: str = ""  # a line below the picture
 
     @property
     def is_large(self) -> bool:
@@ -258,6 +275,7 @@ class Picture:
                 "rankdir": DIRECTIONS[self.options.direction],
                 "bgcolor": theme.paper,
                 "fontname": SERIF,
+                "newrank": "true",  # boxes beside each other inside of a scope do not tear it out of the order
                 "nodesep": "0.25",
                 "ranksep": "0.3",
                 "pad": "0.1",
@@ -265,6 +283,8 @@ class Picture:
             node_attr={"fontname": SERIF, "fontcolor": theme.ink, "shape": "box", "margin": "0.06,0.03"},
             edge_attr={"fontname": SERIF, "fontcolor": theme.gradient, "color": theme.faint, "arrowsize": "0.6"},
         )
+        if self.note:
+            drawing.graph_attr.update(label=f"<{font(text(self.note), theme.faint, 10)}>", labelloc="b")
         if self.is_large:
             drawing.graph_attr.update(nslimit="0.1", nslimit1="1", mclimit="0.1", splines="line")
         if step is not None:
@@ -297,7 +317,7 @@ class Picture:
             common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(is_open, box.scope)))
             drawing.body += ["}\n"] * (len(is_open) - common)
             for depth in range(common, len(box.scope)):
-                title = font(text(box.scope[depth]), theme.faint, 11, "B")
+                title = font(text(in_lines(box.scope[depth])), theme.faint, 11, "B")
                 fill = theme.scopes[depth % len(theme.scopes)]
                 drawing.body += [
                     f"subgraph cluster_{first[box.scope[: depth + 1]]} {{\n",
@@ -318,6 +338,10 @@ class Picture:
         drawing.body += ["}\n"] * len(is_open)
 
     def box_attributes(self, box: Box, theme: Theme, step: Step | None) -> dict[str, str]:
+        if box.kind == "chip":
+            border, fill = theme.parameter if getattr(box.item, "requires_grad", False) else theme.input
+            label = font(text(f"{box.name} ↑"), theme.ink, 11, "I")
+            return {"label": f"<{label}>", "color": border, "fillcolor": fill, "style": "filled,rounded", "height": "0.1"}
         if box.kind == "number":
             return {"label": f"<{font(text(f'{NBSP}{box.name}{NBSP}'), theme.faint, 11)}>", "shape": "plain"}
         kind = box.kind
@@ -373,6 +397,9 @@ class Picture:
         caption = f"{len(results)} operation{'s' * (len(results) != 1)}"
         if parameters:
             caption += f", {sum(x.size for x in parameters):,} parameters"
+        again = dict.fromkeys(box.name for box in scope.item if box.kind == "chip")
+        if again:
+            caption += f", {', '.join(again)} ↑"
         lines = [font(text(scope.name), theme.ink, 14), font(caption, theme.faint, 10)]
         for output in (box for box in results if box.kind == "output"):
             name = font(text(f"{output.name} ="), theme.ink, 14, "I")
@@ -384,7 +411,7 @@ class Picture:
         # An arrow without weight may run to the left, as that from an operand on the right must
         attributes = {"weight": "0"} if arrow.side == "right" else {}
         if arrow.gradient is None:
-            attributes["style"] = "solid" if self.options.summary else "dashed"
+            attributes["style"] = "solid" if arrow.passing and getattr(arrow.passing.item, "requires_grad", False) else "dashed"
         if step is not None and arrow in step.arrows:
             attributes.update(color=theme.gradient, penwidth="2")
         if arrow.symbol is not None and self.options.local_gradients and not self.is_large:
@@ -395,16 +422,31 @@ class Picture:
             before, after = (NBSP * (len(line) + 2 if rankdir == long else 1) for long in ("RL", "LR"))
             written = self.markup_of(arrow.symbol)
             value: Any = arrow.gradient.value if arrow.gradient else None
-            shows = isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fb"
+            shows = isinstance(value, (np.ndarray, np.generic, float)) and np.asarray(value).dtype.kind in "fb"
             if self.options.local_gradients == "values" and shows:
                 if is_transposed(arrow.symbol):  # what is stored is the factor as it is
                     value = value.T if value.ndim < 3 else value.swapaxes(-1, -2)
-                symbol = font(f"{NBSP}{written}{NBSP}", color, 11, "I")
+                equals = f"{NBSP}=" * (np.ndim(value) == 0)
+                symbol = font(f"{NBSP}{written}{equals}{NBSP}", color, 11, "I")
                 label = self.on_arrow(arrow, f"<TD>{symbol}</TD><TD>{numbers(value, self.options, color)}</TD>", theme)
             else:
                 label = font(before + written + after, color, 11, "I")
+            if self.has_norm(arrow):
+                label = table(f"<TR><TD>{label}</TD></TR>", f"<TR><TD>{self.norm(arrow, theme)}</TD></TR>")
             attributes["label"] = f"<{label}>"
         return attributes
+
+    def has_norm(self, arrow: Arrow) -> bool:
+        return arrow.passing is not None and isinstance(arrow.passing.item, Tensor) and arrow.passing.item in self.adjoints
+
+    def norm(self, arrow: Arrow, theme: Theme) -> str:
+        """How large an adjoint is; a vanishing gradient is seen by it."""
+        assert arrow.passing is not None
+        box = arrow.passing
+        adjoint = np.asarray(self.adjoints[box.item])
+        largest = float(np.max(np.abs(adjoint), initial=0.0)) or 1.0
+        size = largest * float(np.linalg.norm(adjoint / largest)) if np.isfinite(largest) else largest
+        return font(text(f"‖∂{self.of}/∂{box.name}‖ = {brief(size)}"), theme.gradient, 10, "I")
 
     def on_arrow(self, arrow: Arrow, cells: str, theme: Theme) -> str:
         """A label with a matrix; across an arrow along a vertical rank, which it leaves half its height to the left."""
@@ -446,8 +488,10 @@ def draw(output: Tensor, **options: Any) -> Drawing:
     decimals : int, default 3
     entries : int, default 16
         The size up to which an array is shown in full, as long as no side exceeds 6.
-    summary : bool, default False
-        Fold each outermost `name_scope` into one box. A long chain of them winds to and fro in rows.
+    summary : bool, optional
+        Fold each outermost `name_scope` into one box, with the norm of the adjoint at each arrow between them. A long
+        chain of them winds to and fro in rows. By default graphs of more than 100 boxes with scopes are folded, and a
+        line below the picture says so.
     max_nodes : int, default 300
         Refuse to draw more boxes than this. Beyond 300 the layout is a quick one, of straight arrows without
         symbols.
@@ -581,26 +625,32 @@ def render(
 
 def pictured(output: Tensor, options: Options, *, in_steps: bool = False) -> Picture:
     check_is_tensor(output, "a picture")
-    if not options.summary:  # no box is made of a million that are too many
-        check_size(len({id(x) for x in items(output) if not is_number(x)}), output, options, in_steps)
+    size = len({id(x) for t in history(output) for x in (*t._operands, t) if not is_number(x)})
+    summary, note = options.summary, ""
+    if summary is None and not in_steps:
+        summary = size > LARGEST and any(t.scope for t in history(output))
+        note = f"each scope of a graph of {size:,} boxes is folded into one; summary=False draws them all" * summary
+    if not summary:  # no box is made of a million that are too many
+        check_size(size, output, options, False, in_steps)
     boxes, arrows, names = collect(output, constants=options.constants)
     # An adjoint to start from is that of a cost further on
     of = "C" if options.gradient is not None else next(box.name for box in boxes if box.item is output)
-    if options.summary:
+    if summary:
         boxes, arrows = folded(boxes, arrows)
         wind(boxes, arrows, upright=DIRECTIONS[options.direction] in ("LR", "RL"))
-    check_size(len(boxes), output, options, in_steps)
-    wanted = [box.item for box in boxes if isinstance(box.item, Tensor) and box.item.requires_grad]
+    check_size(sum(box.kind != "chip" for box in boxes), output, options, bool(summary), in_steps)
+    shown = [*boxes, *(arrow.passing for arrow in arrows if arrow.passing)]
+    wanted = [box.item for box in shown if isinstance(box.item, Tensor) and box.item.requires_grad]
     adjoints: dict[Tensor, Any] = {}
     if options.adjoints and output.requires_grad and (output.size == 1 or options.gradient is not None):
         adjoints = dict(zip(wanted, gradients(output, wanted, options.gradient)))
-    return Picture(boxes, arrows, adjoints, of, names, options)
+    return Picture(boxes, arrows, adjoints, of, names, options, note)
 
 
-def check_size(boxes: int, output: Tensor, options: Options, in_steps: bool) -> None:
+def check_size(boxes: int, output: Tensor, options: Options, summary: bool, in_steps: bool) -> None:
     if boxes > options.max_nodes:
         fold = "pass summary=True to fold each name_scope into one box, or "
-        if options.summary or in_steps:
+        if summary or in_steps:
             fold = ""
         elif not any(t.scope for t in history(output)):
             fold = "compute it in parts `with name_scope(...)` and pass summary=True to fold each into one box, or "

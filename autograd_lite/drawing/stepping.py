@@ -55,15 +55,15 @@ class Step:
 def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], gradient: Any = None) -> list[Step]:
     """The forward pass, and then the lines of the chain rule in the order in which the sweep follows them."""
     reached = set(history(output, constants=False))
-    where = {box.item: box for box in boxes if isinstance(box.item, Tensor)}
-    leaving: dict[Box, list[Arrow]] = {}
+    where = {box.item: box for box in boxes if isinstance(box.item, Tensor) and box.kind != "chip"}
+    leaving: dict[Tensor, list[Arrow]] = {}
     for arrow in arrows:
         if arrow.gradient is not None:
-            leaving.setdefault(arrow.source, []).append(arrow)
+            leaving.setdefault(arrow.gradient.parent, []).append(arrow)
     steps = [Step(0, None)]
     for line in chain_rule(output, [t for t in where if t in reached], gradient):
         box = where[line.tensor]
-        found = leaving.get(box, [])
+        found = leaving.get(line.tensor, [])
         used = tuple(dict.fromkeys(arrow.target for arrow in found))
         steps.append(Step(len(steps), line, box, found, used, steps[-1].known | {box}))
     return steps
