@@ -10,6 +10,9 @@ import math
 import os
 import pickle
 import random
+import shutil
+import subprocess
+import sys
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -520,3 +523,31 @@ def test_loading_a_file_of_any_bytes_gives_a_network_or_one_error(tmp_path: Path
             assert "\n" not in str(error)
         else:
             assert net.parameters()
+
+
+# Under a name that nobody else has --------------------------------------------------------------------------------
+
+
+def in_a_process(code: str, folder: Path, path: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=os.environ | {"PYTHONPATH": str(path)}, capture_output=True, text=True
+    )
+    return done.stdout + done.stderr
+
+
+def test_nets_is_found_by_its_place(tmp_path: Path) -> None:
+    root = Path(nets.__file__).parents[1]
+    same = "import nets, autograd_lite.nets as alias; from autograd_lite.nets import MLP; from nets import layers; "
+    assert in_a_process(same + "print(alias is nets, MLP is nets.MLP)", tmp_path, root) == "True True\n"
+    (tmp_path / "nets.py").write_text("MLP = 'mine'")
+    hidden = "import nets; from autograd_lite.nets import MLP, closed_form; print(nets.MLP, MLP([2, 1]).sizes)"
+    assert in_a_process(hidden, tmp_path, root) == "mine (2, 1)\n"
+
+
+def test_another_package_in_its_place_is_told(tmp_path: Path) -> None:
+    root = Path(nets.__file__).parents[1]
+    shutil.copytree(root / "autograd_lite", tmp_path / "autograd_lite", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "__init__.py").write_text("")
+    said = in_a_process("import autograd_lite.nets", tmp_path, tmp_path)
+    assert "is not the package nets of autograd_lite" in said.splitlines()[-1]
