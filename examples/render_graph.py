@@ -2,7 +2,7 @@
 
     python examples/render_graph.py --output pictures
 
-Needs the extra `render`: pip install "autograd_lite[render]"
+Needs the extra `render`: pip install -e ".[render]"
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import autograd_lite as ag
-from nets import MLP, GradientDescent, TwoLayerNet, quadratic_cost
+from autograd_lite.nets import MLP, GradientDescent, TwoLayerNet, quadratic_cost
 
 
 def two_layer_network(bias: bool = True) -> ag.Tensor:

@@ -3,7 +3,7 @@
     python examples/two_layer_network.py                  # scikit-learn's handwritten digits
     python examples/two_layer_network.py --data chapter   # the four samples and the 3-4-1 network of the chapter
 
-Needs the extra `examples`: pip install "autograd_lite[examples]"
+Needs the extra `examples`: pip install -e ".[examples]"
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import autograd_lite as ag
-from nets import History, TwoLayerNet, closed_form, evaluate, train
+from autograd_lite.nets import TwoLayerNet, closed_form, evaluate, train
 
 Array = np.ndarray[Any, Any]
-INSTALL = 'pip install "autograd_lite[examples]"'
+INSTALL = 'pip install -e ".[examples]" in the folder of the project'
 
 
 class Problem(NamedTuple):
@@ -39,10 +40,8 @@ class Problem(NamedTuple):
 
 def digits(seed: int) -> Problem:
     """1,797 images of 8 × 8 pixels, a fifth of them held out; the outputs are the ten digits."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        sys.exit(f"the digits come with scikit-learn, which is not installed: {INSTALL}")
+    from sklearn.datasets import load_digits
+
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(seed).permutation(len(labels))
     x, y = images[order].T / 16, np.eye(10)[labels[order]].T
@@ -88,7 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_by_hand(net, x, y)
     check_by_differences(net, x[:, :8], y[:, :8])
 
-    written = [learning_curve(history, options.output / f"{options.data}_learning_curve.png")]
+    written = [options.output / f"{options.data}_learning_curve.png"]
+    history.plot(written[0])
+    if problem.held_out is not None:
+        written.append(misclassified(problem, options.output / f"{options.data}_misclassified.png"))
+        written.append(hidden_units(net, options.output / f"{options.data}_hidden_units.png"))
     cost = net.cost(x[:, :4], y[:, :4])  # few samples: the picture shows their values
     for suffix in ("svg", "png"):
         written.append(ag.render(cost, options.output / f"{options.data}_graph.{suffix}"))
@@ -109,9 +112,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=natural, default=0, help="for weights and order of the samples (default: 0)")
     options = parser.parse_args(arguments)
+    needed = {"matplotlib": "matplotlib", "graphviz": "graphviz"}
+    if options.data == "digits":
+        needed["sklearn"] = "scikit-learn"
+    missing = [name for package, name in needed.items() if find_spec(package) is None]
+    if missing:  # better now than after the training, as with the folder
+        sys.exit(f"this example needs {' '.join(missing)}: {INSTALL}")
     try:
         options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:  # better now than after the training
+    except OSError as error:
         parser.error(f"cannot make the folder {options.output}: {error.strerror}")
     return options
 
@@ -178,40 +187,39 @@ def show(title: str, x: Array, comparison: ag.Comparison) -> None:
 # What is drawn --------------------------------------------------------------------------------------------------
 
 
-def learning_curve(history: History, path: Path) -> Path:
-    """Draw cost and accuracy by epoch."""
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator, PercentFormatter
-    except ImportError:
-        sys.exit(f"the learning curve is drawn with matplotlib, which is not installed: {INSTALL}")
-    figure = Figure(figsize=(9, 3.6), dpi=160, layout="constrained")
-    panels = zip(
-        figure.subplots(1, 2),
-        ("cost per sample", "accuracy"),
-        ("{:#.2g}", "{:.1%}"),
-        (history.cost, history.accuracy),
-        (history.held_out_cost, history.held_out_accuracy),
-    )
-    for axes, title, form, known, unknown in panels:
-        for color, label, values in (("#1f5fa8", "trained with", known), ("#d1640f", "held out", unknown)):
-            if values:
-                axes.plot(values, color=color, linewidth=2, label=f"{label}: {form.format(values[-1])}")
-        axes.set_title(title, loc="left", fontsize=12)
-        axes.set_xlabel("epochs")
-        axes.set_xlim(0, max(history.epochs, 1))
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.grid(color="#e3e3e3", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
-        if title == "accuracy":
-            good = min(values[-1] for values in (known, unknown) if values) > 0.9
-            axes.set_ylim(0.8 if good and unknown else 0, 1.01)  # where the two curves part
-            axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        else:
-            axes.set_yscale("log")
+def misclassified(problem: Problem, path: Path) -> Path:
+    """The held-out images that come out wrong, each with what it was taken for and what it is."""
+    from matplotlib.figure import Figure
+
+    assert problem.held_out is not None
+    x, y = problem.held_out
+    said, right = problem.net(x).data.argmax(axis=0), y.argmax(axis=0)
+    wrong = np.flatnonzero(said != right)[:24]
+    rows = max(1, -(-len(wrong) // 8))
+    figure = Figure(figsize=(8, 1.4 * rows + 0.5), dpi=120, layout="constrained")
+    for axes, i in zip(figure.subplots(rows, 8, squeeze=False).flat, wrong):
+        axes.imshow(x[:, i].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        axes.set_title(f"{said[i]}, is {right[i]}", fontsize=9)
+    for axes in figure.axes:
+        axes.set_axis_off()
+    figure.suptitle(f"taken for another digit: {np.sum(said != right)} of {len(right)}", fontsize=11)
+    figure.savefig(path)
+    return path
+
+
+def hidden_units(net: TwoLayerNet, path: Path) -> Path:
+    """The weights of each hidden unit as an image: what it looks for is red, what speaks against it blue."""
+    from matplotlib.figure import Figure
+
+    weights = net.w1.data
+    limit = float(np.max(np.abs(weights)))
+    figure = Figure(figsize=(8, 4.4), dpi=120, layout="constrained")
+    for axes, row in zip(figure.subplots(4, 8, squeeze=False).flat, weights):
+        image = axes.imshow(row.reshape(8, 8), cmap="RdBu_r", vmin=-limit, vmax=limit)
+    for axes in figure.axes:
+        axes.set_axis_off()
+    figure.colorbar(image, ax=figure.axes, shrink=0.7)
+    figure.suptitle("weights w1 of the hidden units", fontsize=11)
     figure.savefig(path)
     return path
 

@@ -7,11 +7,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+
+from nets import MLP, evaluate, train
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,10 +30,12 @@ def can_render() -> bool:
     return find_spec("graphviz") is not None and (bundled or shutil.which("dot") is not None)
 
 
-def run(*arguments: str, cwd: Path, expected: int = 0) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, cwd: Path, expected: int = 0, example: str = "two_layer_network"
+) -> subprocess.CompletedProcess[str]:
     """Run the example from another folder; with warnings as errors, and no bytecode that would count as written."""
     done = subprocess.run(
-        [sys.executable, "-B", "-W", "error", str(ROOT / "examples" / "two_layer_network.py"), *arguments],
+        [sys.executable, "-B", "-W", "error", str(ROOT / "examples" / f"{example}.py"), *arguments],
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"},
         capture_output=True,
@@ -62,14 +69,15 @@ def test_two_layer_network(data: str, packages: list[str], tables: list[str], tm
     done = run("--data", data, "--epochs", "3", "--output", "../out/of here", cwd=tmp_path / "here")
     assert before == (files(ROOT / "examples"), files(ROOT / "nets"), files(ROOT / "autograd_lite"))
 
-    images = [f"{data}_learning_curve.png", f"{data}_graph.svg", f"{data}_graph.png"]
+    more = [f"{data}_misclassified.png", f"{data}_hidden_units.png"] if data == "digits" else []
+    images = [f"{data}_learning_curve.png", *more, f"{data}_graph.svg", f"{data}_graph.png"]
     assert files(tmp_path) == {f"out/of here/{name}" for name in images}
     written = done.stdout.split("written:")[1].split("\n")
     assert [line.strip() for line in written if line] == [f"../out/of here/{name}" for name in images]
     out = tmp_path / "out" / "of here"
-    for name in (images[0], images[2]):
+    for name in (image for image in images if image.endswith("png")):
         assert (out / name).read_bytes().startswith(b"\x89PNG\r\n")
-    svg = (out / images[1]).read_text(encoding="utf-8")
+    svg = (out / images[-2]).read_text(encoding="utf-8")
     assert "<svg" in svg
     assert "layer 1" in svg
     assert "layer 2" in svg
@@ -102,3 +110,98 @@ def test_wrong_options(tmp_path: Path) -> None:
         assert words in done.stderr
         assert "Traceback" not in done.stderr
     assert files(tmp_path) == {"a file"}
+
+
+@pytest.mark.parametrize(
+    ("example", "packages", "written", "said"),
+    [
+        ("xor", ["matplotlib"], ["xor_surface.png"], "[0 0 1]         0"),
+        ("moons", ["matplotlib"], ["moons_boundary.png"], "steps of 100 samples"),
+        ("own_csv", [], ["made_up.csv", "own_csv.npz"], "held out"),
+        ("rnn", [], [], "all 5 agree"),
+    ],
+)
+def test_other_examples(example: str, packages: list[str], written: list[str], said: str, tmp_path: Path) -> None:
+    for package in packages:
+        pytest.importorskip(package)
+    done = run("--epochs", "3", "--output", "out", cwd=tmp_path, example=example)
+    assert said in done.stdout
+    assert files(tmp_path) == {f"out/{name}" for name in written}
+    assert "--output DIR" in run("--help", cwd=tmp_path, example=example).stdout
+
+
+def moons_accuracy(seed: int) -> float:
+    from moons import max_margin, two_moons
+
+    x, y = two_moons(100, np.random.default_rng(seed + 1))
+    net = MLP([2, 16, 16, 1], hidden="relu", output="linear", initial="he", seed=seed)
+    train(
+        net, x, y, epochs=100, batch_size=100, learning_rate=lambda epoch: 0.05 * (1 - 0.9 * epoch / 100),
+        cost=max_margin, l2=1e-4, optimizer="adam", seed=seed, progress=False,
+    )  # fmt: skip
+    return evaluate(net, x, y, cost=max_margin).accuracy
+
+
+def digits_accuracy(seed: int) -> float:
+    from two_layer_network import digits
+
+    problem = digits(seed)
+    train(problem.net, problem.x, problem.y, epochs=8, batch_size=10, learning_rate=0.3, seed=seed, progress=False)
+    assert problem.held_out is not None
+    return evaluate(problem.net, *problem.held_out).accuracy
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("accuracy", "least"), [(moons_accuracy, 0.99), (digits_accuracy, 0.93)])
+def test_accuracy_for_five_seeds(accuracy: Callable[[int], float], least: float, seed: int, monkeypatch: Any) -> None:
+    if accuracy is digits_accuracy:
+        pytest.importorskip("sklearn")
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    assert accuracy(seed) >= least
+
+
+# Several processes ------------------------------------------------------------------------------------------------
+
+MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+
+
+def in_ranks(size: int, *command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("mpi4py")
+    if MPIEXEC is None:
+        pytest.skip("there is no mpiexec")
+    return subprocess.run(
+        [MPIEXEC, "-n", str(size), sys.executable, "-B", *command],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'examples'}"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_ranks_train_as_one_process(size: int, tmp_path: Path) -> None:
+    done = in_ranks(size, str(ROOT / "examples" / "data_parallel.py"), "--epochs", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{size} ranks: History(2 epochs" in done.stdout
+    assert float(done.stdout.split("single process: ")[1]) < 1e-12
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "raise RuntimeError('this rank fails')"])
+def test_a_rank_that_dies_ends_the_run(end: str, tmp_path: Path) -> None:
+    (tmp_path / "dies.py").write_text(
+        "import os, data_parallel\n"
+        "adder = data_parallel.adder\n"
+        "def dying(world):\n"
+        "    add_up, calls = adder(world), []\n"
+        "    def hook(parameters):\n"
+        "        calls.append(1)\n"
+        "        if world.Get_rank() == 1 and len(calls) == 10:\n"
+        f"            {end}\n"
+        "        add_up(parameters)\n"
+        "    return hook\n"
+        "data_parallel.adder = dying\n"
+        "data_parallel.main(['--epochs', '2'])\n"
+    )
+    assert in_ranks(2, "dies.py", cwd=tmp_path).returncode != 0
