@@ -118,7 +118,7 @@ def test_wrong_options(tmp_path: Path) -> None:
         ("xor", ["matplotlib"], ["xor_surface.png"], "[0 0 1]         0"),
         ("moons", ["matplotlib"], ["moons_boundary.png"], "steps of 100 samples"),
         ("own_csv", [], ["made_up.csv", "own_csv.npz"], "held out"),
-        ("rnn", [], [], "the gradients agree"),
+        ("rnn", [], [], "all 5 agree"),
     ],
 )
 def test_other_examples(example: str, packages: list[str], written: list[str], said: str, tmp_path: Path) -> None:
