@@ -51,6 +51,13 @@ class Optimizer:
         self._rates = [by_dtype[p.dtype] for p in self.parameters]
         self.learning_rate = learning_rate
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("momentum", "beta1", "beta2"):
+            value = fraction(name, value)
+        elif name == "epsilon":
+            value = positive(name, value)
+        super().__setattr__(name, value)
+
     @property
     def learning_rate(self) -> float:
         """How far a step goes along the gradient."""
@@ -185,7 +192,7 @@ class Momentum(Optimizer):
         momentum: float = 0.9,
     ) -> None:
         super().__init__(parameters, learning_rate)
-        self.momentum = fraction("momentum", momentum)
+        self.momentum = momentum
         self._velocities = zeros_like(self.parameters)
 
     def step(self) -> None:
@@ -237,8 +244,8 @@ class Adam(Optimizer):
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__(parameters, learning_rate)
-        self.beta1, self.beta2 = fraction("beta1", beta1), fraction("beta2", beta2)
-        self.epsilon = positive("epsilon", epsilon)
+        self.beta1, self.beta2 = beta1, beta2
+        self.epsilon = epsilon
         self._means = zeros_like(self.parameters)
         self._squares = zeros_like(self.parameters)
         self._powers = Tensor([1.0, 1.0])  # beta1ᵗ and beta2ᵗ after t steps

@@ -5,9 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+import autograd_lite
+import nets
 
 DOCS = Path(__file__).parents[1] / "docs"
 PACKAGES = ("sklearn", "scipy", "matplotlib", "graphviz")
@@ -41,3 +46,15 @@ def test_links_and_files_exist() -> None:
             assert (DOCS / target).exists(), f"{path.name}: {target}"
         for target in re.findall(r"\bexamples/\w+\.\w+", text):
             assert (DOCS.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_reference_names_every_public_object_and_method(tmp_path: Path) -> None:
+    command = [sys.executable, str(DOCS / "reference.py"), str(tmp_path / "site")]
+    subprocess.run(command, check=True, capture_output=True)
+    for package in (autograd_lite, nets):
+        text = (tmp_path / "site" / f"{package.__name__}.md").read_text(encoding="utf-8")
+        for name in package.__all__:
+            assert f"\n## {name}\n" in text
+    for line in ("### Tensor.backward()", "### TwoLayerNet.forward()", "### History.plot()", "### Adam.learning_rate"):
+        assert line in text or line in (tmp_path / "site" / "autograd_lite.md").read_text(encoding="utf-8")
+    assert "batch_size: 'int', learning_rate: 'float | Callable[[int], float]'" in text

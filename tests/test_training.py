@@ -279,6 +279,8 @@ def test_optimizers_give_the_numbers_of_pytorch(name: str, make: Any) -> None:
         (lambda w: GradientDescent(TwoLayerNet(1, 1, 1), 1), TypeError, r"write net\.parameters\(\)"),
         (lambda w: Adam(TwoLayerNet(1, 1, 1).parameters), TypeError, "call it"),
         (lambda w: GradientDescent([w], math.inf), ValueError, "positive number, not inf"),
+        (lambda w: setattr(Momentum([w], 1), "momentum", 1.5), ValueError, "momentum .* less than 1, not 1.5"),
+        (lambda w: setattr(Adam([w], 1), "beta2", -1), ValueError, "beta2"),
         (lambda w: GradientDescent([w], "0.1"), TypeError, "positive number, not '0.1'"),
         (lambda w: GradientDescent([w.astype("f4").detach()], 1), ValueError, "requires_grad"),
         (lambda w: GradientDescent([Tensor([1.0], True, dtype="f4")], 1e-60), ValueError, r"is 0\.0 in the float32"),
