@@ -7,7 +7,7 @@ those that use hypothesis, each of these on many new examples; what it finds bec
 from __future__ import annotations
 
 import pytest
-from hypothesis import is_hypothesis_test, settings
+from hypothesis import settings
 
 settings.register_profile("default", max_examples=100, derandomize=True, database=None, deadline=None)
 settings.register_profile("long", max_examples=3000, database=None, deadline=None)
@@ -20,5 +20,5 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if config.option.markexpr == "long" and is_hypothesis_test(getattr(item, "function", None)):
+        if config.option.markexpr == "long" and hasattr(getattr(item, "function", None), "hypothesis"):
             item.add_marker("long")
