@@ -12,6 +12,7 @@ from autograd_lite.engine.tensor import Tensor, as_tensor  # isort: skip
 from autograd_lite.table.elementwise import relu, sigmoid, softplus
 from autograd_lite.table.reductions import log_softmax, logsumexp, softmax
 from autograd_lite.table.networks import half_squared_distance, linear, sigmoid_cross_entropy, softmax_cross_entropy
+from autograd_lite.table.shapes import array
 import autograd_lite.table.numpy_functions
 from autograd_lite.engine.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.engine.local_gradient import LocalGradient
@@ -66,6 +67,7 @@ __all__ = [
     "LocalGradient",
     "NotReplayable",
     "Tensor",
+    "array",
     "as_tensor",
     "chain_rule",
     "check_grad",

@@ -127,7 +127,7 @@ def check_agreement(start: Start, contenders: Mapping[str, Contender], steps: in
     for label, (step, batch, parameters, _) in contenders.items():
         costs = [step(*batch) for _ in range(steps)]
         moved = [np.array(p) - p0 for p, p0 in zip(parameters(), start)]
-        found = [np.array([float(c) for c in costs]), *moved]
+        found = [np.array([c.item() if isinstance(c, ag.Tensor) else float(c) for c in costs]), *moved]
         expected = expected or found
         for name, a, b in zip(("cost", *start._fields), expected, found):
             error = np.max(np.abs(a - b)) / np.max(np.abs(a))

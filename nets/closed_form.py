@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from autograd_lite import Tensor
+
 from .inputs import refuse_inputs, refuse_targets
 from .two_layer import TwoLayerNet
 
@@ -32,12 +34,17 @@ class ForwardArrays(NamedTuple):
     a2: Array
 
 
+def as_plain(x: Any, dtype: Any = None) -> Array:
+    """The array of a Tensor, of an array or of numbers."""
+    return np.asarray(x.data if isinstance(x, Tensor) else x, dtype)
+
+
 def on_arrays(function: Callable[..., Result]) -> Callable[..., Result]:
     """`function` with all its operands turned into arrays first; None stays."""
 
     @wraps(function)
     def plain(*operands: Any) -> Result:
-        return function(*[None if x is None else np.asarray(x) for x in operands])
+        return function(*[None if x is None else as_plain(x) for x in operands])
 
     return plain
 
@@ -244,7 +251,7 @@ def eq_5_bias(delta2: Array, z2: Array, w2: Array, z1: Array) -> Array:
 
 def updated(w: Array, gradient: Array, learning_rate: float) -> Array:
     """w_new = w_old − learning_rate · ∂C/∂w."""
-    new: Array = np.asarray(w) - learning_rate * np.asarray(gradient)
+    new: Array = as_plain(w) - learning_rate * as_plain(gradient)
     return new
 
 
@@ -286,7 +293,7 @@ def gradients(net: TwoLayerNet, x: Any, y: Any) -> dict[str, Array]:
         raise TypeError(f"Eq 3 and Eq 5 are those of a TwoLayerNet, two layers of sigmoid units, not of {net!r}")
     p = {name: parameter.data for name, parameter in net.parameters().items()}
     w1, w2 = p["w1"], p["w2"]
-    a0, y = np.asarray(x, w1.dtype), np.asarray(y, w1.dtype)
+    a0, y = as_plain(x, w1.dtype), as_plain(y, w1.dtype)
     if a0.ndim != 2 or len(a0) != w1.shape[1]:
         refuse_inputs(a0.shape, w1.shape[1])
     z1, a1, z2, a2 = forward(w1, p.get("b1"), w2, p.get("b2"), a0)

@@ -257,13 +257,13 @@ def test_functions_without_a_rule_name_themselves_and_say_what_to_do(t: Tensor) 
         ("np.copysign", lambda: np.copysign(t, 1)), ("np.modf", lambda: np.modf(t)), ("np.unique", lambda: np.unique(t)),
         ("np.percentile", lambda: np.percentile(t, 5)), ("np.add.accumulate", lambda: np.add.accumulate(t)),
         ("np.multiply.outer", lambda: np.multiply.outer(t, t)), ("np.add.at", lambda: np.add.at(t, [0], 1.0)),
-        ("np.copyto", lambda: np.copyto(np.zeros(2), t)), ("np.linalg.svd", lambda: np.linalg.svd(np.outer(t, t))),
+        ("np.linalg.svd", lambda: np.linalg.svd(np.outer(t, t))),
     ]:  # fmt: skip
         with pytest.raises(TypeError) as info:
             call()
         text = str(info.value)
         assert text.startswith(f"{name} has no rule")
-        assert "autograd_lite.elementwise" in text and "autograd_lite.operation" in text and "np.asarray(t)" in text
+        assert "autograd_lite.elementwise" in text and "autograd_lite.operation" in text and "t.data" in text
 
 
 def test_norms_that_need_singular_values_are_refused() -> None:
@@ -287,9 +287,6 @@ def test_out_is_refused(t: Tensor) -> None:
         with pytest.raises(TypeError, match=r"out=.*write .*result = "):
             call()
     np.testing.assert_array_equal(buffer, [0, 0])
-    array = np.zeros(2)
-    with pytest.raises(TypeError, match="out="):
-        array += t
 
 
 def test_where_and_the_other_keywords_of_ufuncs_are_refused(t: Tensor) -> None:
@@ -333,93 +330,6 @@ def test_wrong_operands_are_named(t: Tensor) -> None:
         ag.softmax([t, t])
     with pytest.raises(TypeError, match="complex"):
         ag.sigmoid(t * 1j)
-
-
-DIRECT = [  # a Tensor wherever a function takes data
-    lambda f, v, m, s: f(v), lambda f, v, m, s: f(m), lambda f, v, m, s: f(s), lambda f, v, m, s: f(v, v),
-    lambda f, v, m, s: f(m, m), lambda f, v, m, s: f(s, s), lambda f, v, m, s: f(v.data, v), lambda f, v, m, s: f(v, v.data),
-    lambda f, v, m, s: f(1, v), lambda f, v, m, s: f(v, 1), lambda f, v, m, s: f(m, 1), lambda f, v, m, s: f(v, v, v),
-    lambda f, v, m, s: f(v > 0.5, v, v.data), lambda f, v, m, s: f(m.data, v), lambda f, v, m, s: f(m.data, m),
-]  # fmt: skip
-JOINING = [lambda f, v, m, s: f([v, v]), lambda f, v, m, s: f((m.data, m)), lambda f, v, m, s: f([s, 1.0])]
-SEQUENCES = "concatenate concat stack vstack hstack dstack column_stack row_stack block lexsort select choose".split()
-BOOLEANS_AND_INTEGERS = """
-    all allclose any argmax argmin argpartition argsort argwhere array_equal array_equiv count_nonzero digitize equal
-    flatnonzero greater greater_equal isclose iscomplex iscomplexobj isfinite isin isinf isnan isneginf isposinf isreal
-    isrealobj isscalar iterable less less_equal logical_and logical_not logical_or logical_xor may_share_memory nanargmax
-    nanargmin nonzero not_equal searchsorted shares_memory signbit matrix_rank in1d lexsort alltrue sometrue
-""".split()
-SHAPES_DTYPES_TEXT_CONSTANTS = """
-    array2string array_repr array_str base_repr can_cast common_type empty_like format_float_positional
-    format_float_scientific full_like issubdtype min_scalar_type mintypecode ndim ones_like promote_types result_type
-    shape size zeros_like find_common_type obj2sctype issctype issubclass_ issubsctype maximum_sctype sctype2char
-    printoptions deprecate deprecate_with_doc safe_eval disp get_array_wrap typename
-""".split()
-ON_PURPOSE = """
-    array asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray asmatrix mat require bmat asfarray
-""".split()
-# a Tensor stands for a number, like float(t), or for the indices, the condition or the dtype of something else
-NUMBERS_AND_INDICES = """
-    arange bartlett blackman compress diag_indices empty frombuffer fromiter fromstring hamming hanning identity kaiser ones
-    real_if_close repeat roll take tri tril_indices triu_indices where zeros nan_to_num
-""".split()
-WRITES = ["fill_diagonal"]  # into an array, as array[i] = t does
-SIDE_EFFECTS = """
-    add_docstring add_newdoc add_newdoc_ufunc fromfile fromregex genfromtxt info load loadtxt lookfor save savetxt savez
-    savez_compressed set_numeric_ops set_printoptions set_string_function setbufsize seterr seterrcall show_config
-    show_runtime source test who byte_bounds compare_chararrays fastCopyAndTranspose seterrobj recfromcsv recfromtxt
-    safe_eval
-""".split()
-
-
-def has_history(result: Any) -> bool:
-    if isinstance(result, (list, tuple)):
-        return any(has_history(item) for item in result)
-    return isinstance(result, Tensor) and result.requires_grad
-
-
-@pytest.mark.parametrize("module", [np, np.linalg, np.fft], ids=lambda m: m.__name__)
-def test_nothing_in_numpy_silently_loses_the_history(module: Any) -> None:
-    allowed = {*BOOLEANS_AND_INTEGERS, *SHAPES_DTYPES_TEXT_CONSTANTS, *ON_PURPOSE, *NUMBERS_AND_INDICES, *WRITES, *SIDE_EFFECTS}
-    v, s = Tensor([0.3, 0.7], requires_grad=True), Tensor(0.6, requires_grad=True)
-    m = Tensor([[0.5, 0.2], [0.1, 0.9]], requires_grad=True)
-    tried, answered, lost = 0, set(), {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        names = [name for name in dir(module) if not name.startswith("_") and name not in allowed]
-        functions = {name: getattr(module, name) for name in names}
-    for name, function in functions.items():
-        if not callable(function) or isinstance(function, type):
-            continue
-        tried += 1
-        for i, call in enumerate([*DIRECT, *(JOINING if name in SEQUENCES else [])]):
-            try:
-                with warnings.catch_warnings(), np.errstate(all="ignore"):
-                    warnings.simplefilter("ignore")
-                    result = call(function, v, m, s)
-            except RecursionError as error:
-                lost[name] = (i, repr(error))
-            except Exception:  # noqa: S112 - any error is an answer that loses nothing
-                continue
-            else:
-                answered.add(name)
-                if not has_history(result):
-                    lost[name] = (i, repr(result))
-    assert lost == {}
-    assert tried > (150 if module is np else 15)
-    assert len(answered) >= (110 if module is np else 5 if module is np.linalg else 0)
-    np.testing.assert_array_equal(v.data, [0.3, 0.7])
-
-
-def test_conversions_to_arrays_are_the_way_out(t: Tensor) -> None:
-    for array in (np.asarray(t), np.array(t), t.numpy(), t.detach().data):
-        assert type(array) is np.ndarray
-        np.testing.assert_array_equal(array, [0.3, 0.7])
-    with pytest.raises(ValueError, match="read-only"):
-        np.asarray(t)[0] = 1
-    copy = np.array(t)
-    copy[0] = 5
-    np.testing.assert_array_equal(t.data, [0.3, 0.7])
 
 
 def test_plain_answers(t: Tensor) -> None:

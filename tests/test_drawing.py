@@ -240,11 +240,11 @@ def test_kinds_are_told_apart_by_colour_and_by_line(theme: str) -> None:
 def test_drawing_leaves_every_grad_alone() -> None:
     cost = network()
     ag.draw(cost), ag.draw_steps(cost)
-    assert all(t.grad is None for t in reachable(cost))
+    assert all(t._grad is None for t in reachable(cost))
     cost.backward()
-    before = {id(t): t.grad.copy() for t in reachable(cost) if t.grad is not None}
+    before = {id(t): t.grad.copy() for t in reachable(cost) if t._grad is not None}
     ag.draw(cost)
-    assert before and all(np.array_equal(t.grad, before[id(t)]) for t in reachable(cost) if t.grad is not None)
+    assert before and all(np.array_equal(t.grad, before[id(t)]) for t in reachable(cost) if t._grad is not None)
 
 
 # Options ------------------------------------------------------------------------------------------------------

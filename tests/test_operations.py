@@ -203,11 +203,17 @@ def test_unary_operators() -> None:
         np.testing.assert_array_equal(ag.gradients(f(x), x, np.ones(2)), slope)
 
 
+def doubled(x: Tensor) -> Tensor:
+    x *= 2  # the argument of a function that is differentiated is no parameter of the user's
+    return x
+
+
 def test_augmented_assignment_makes_a_new_tensor() -> None:
     x = Tensor([1.0, 2.0], requires_grad=True)
-    y = x
-    y *= 3.0
+    y = x * 3.0
+    result = y
     y += x
+    assert y is not result and ag.grad(doubled)(1.0) == 2.0
     y.sum().backward()
     np.testing.assert_array_equal(x.data, [1.0, 2.0])
     np.testing.assert_array_equal(x.grad, [4.0, 4.0])

@@ -267,11 +267,14 @@ def test_wrong_dtypes_are_named() -> None:
 
 
 def test_a_rule_that_cannot_be_differentiated_again_says_so() -> None:
-    opaque = ag.operation("opaque", lambda x: np.sin(x), lambda u, x: np.asarray(u) * np.cos(np.asarray(x)))
+    def plain(x: Any) -> Any:
+        return x.data if isinstance(x, Tensor) else x
+
+    opaque = ag.operation("opaque", lambda x: np.sin(x), lambda u, x: plain(u) * np.cos(plain(x)))
     assert_close(ag.grad(lambda x: opaque(x).sum())(X), np.cos(X), 1e-15)
-    with pytest.raises(TypeError, match="pullback 0 of 'opaque' has no derivative|would lose the history"):
+    with pytest.raises(TypeError, match="pullback 0 of 'opaque' has no derivative"):
         ag.hvp(lambda x: (opaque(x) ** 2).sum(), (X,), (X,))
-    with pytest.raises(TypeError, match="pullback 0 of 'opaque' has no derivative|would lose the history"):
+    with pytest.raises(TypeError, match="pullback 0 of 'opaque' has no derivative"):
         ag.jvp(opaque, (X,), (X,))
 
 

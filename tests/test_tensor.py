@@ -28,7 +28,7 @@ def test_data_is_copied() -> None:
     t = Tensor(array, requires_grad=True)
     array[0] = 5
     np.testing.assert_array_equal(t.data, [1, 2])
-    again = Tensor(t, requires_grad=True)
+    again = Tensor(t.detach(), requires_grad=True)
     assert not np.shares_memory(again.data, t.data)
     for data in (3.0, 3, True, [1, 2], [[1.0], [2.0]], (1, 2), np.float32(2), np.zeros((0, 2)), range(3)):
         t = Tensor(data)
@@ -67,8 +67,10 @@ def test_what_is_no_data_is_refused() -> None:
     for data in ("text", None, {}, [["a"]], object(), np.array(["a"]), np.array([None])):
         with pytest.raises(TypeError, match="a Tensor holds numbers"):
             Tensor(data)
-    with pytest.raises(TypeError, match=r"the result of 'multiply' of shape \(2,\).*cut.*history.*t.detach\(\)"):
+    with pytest.raises(TypeError, match=r"the result of 'multiply' of shape \(2,\).*cut.*gradient.*t.detach\(\)"):
         Tensor(w * 2)
+    with pytest.raises(TypeError, match=r"Tensor\(w of shape \(2,\)\) would cut it off from its gradient"):
+        ag.grad(lambda x: np.sum(Tensor(w) * x))([1.0, 2.0])
     with pytest.raises(TypeError, match=r"w of shape \(2,\), which requires a gradient.*np.stack"):
         Tensor([w, w])
     with pytest.raises(TypeError, match="np.stack"):
@@ -128,7 +130,11 @@ def test_only_leaves_that_require_it_get_a_gradient() -> None:
     x, c = Tensor([1.0], requires_grad=True), Tensor([2.0])
     y = x * c
     (y * 3).sum().backward()
-    assert y.grad is None and c.grad is None and x.grad is not None
+    assert c.grad is None and x.grad is not None
+    with pytest.warns(UserWarning, match=r"result of 'multiply' of shape \(1,\) has no grad.*ag.gradients\(cost, \[t\]\)"):
+        assert y.grad is None
+    with pytest.raises(ValueError, match=r"y is None.*results keep no grad: ag.gradients\(cost, \[t\]\)"), pytest.warns():
+        ag.compare({"y": [3.0]}, {"y": y.grad})
 
 
 def test_the_adjoint_to_start_from() -> None:
@@ -410,9 +416,12 @@ def test_numbers_and_sequences() -> None:
     first, second = t
     np.testing.assert_array_equal(ag.gradients((first * second).sum(), t), [[3, 4], [1.5, 2]])
     number = t[0, 0]
-    assert (float(number), int(number), bool(number), number.item()) == (1.5, 1, True, 1.5)
+    assert (bool(number), number.item(), t.tolist()) == (True, 1.5, [[1.5, 2.0], [3.0, 4.0]])
+    with ag.no_grad():
+        assert (float(number), int(number), complex(number), float(t[:1, :1])) == (1.5, 1, 1.5 + 0j, 1.5)
+    assert (float(number.detach()), int(number.detach()), complex(number.detach())) == (1.5, 1, 1.5 + 0j)
+    assert list(range(3))[Tensor(2)] == 2
     assert isinstance(number.item(), float) and f"{number:.2f}" == "1.50"
-    assert float(t[:1, :1]) == 1.5
     assert 3.0 in t and 7.0 not in t
     assert not bool(Tensor(0.0))
     with pytest.raises(TypeError, match="without axes"):
@@ -422,7 +431,7 @@ def test_numbers_and_sequences() -> None:
     with pytest.raises(ValueError, match="ambiguous"):
         bool(t)
     with pytest.raises(ValueError):
-        float(t)
+        float(t.detach())
 
 
 def test_comparisons_give_boolean_arrays() -> None:

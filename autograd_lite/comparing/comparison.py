@@ -411,7 +411,10 @@ def as_array(which: str, name: str, gradient: Any) -> Array | None:
     if gradient is None:
         if which == "manual":
             return None
-        raise ValueError(f"{what} is None: call backward() on a cost that depends on {shown} first")
+        raise ValueError(
+            f"{what} is None: call backward() on a cost that depends on {shown} first; results keep no grad: "
+            "ag.gradients(cost, [t]) gives the derivatives with respect to them"
+        )
     try:
         array = np.asarray(gradient)
     except ValueError as error:

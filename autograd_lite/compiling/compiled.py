@@ -167,7 +167,7 @@ def signature(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, lis
             key, arrays = signature(tuple(leaves((args, keywords))), {})
             return (*key, repr(rebuilt((args, keywords), lambda x: 0))), arrays
         elif isinstance(x, Tensor):
-            key += (place_of(x, arrays), x._requires_grad, x._data.shape, x._data.dtype.char)
+            key += (place_of(x, arrays), x._requires_grad, x._array.shape, x._array.dtype.char)
             arrays.append(x)
         else:
             key += (type(x), repr(x) if type(x) in BY_VALUE else Same(x))
@@ -260,12 +260,12 @@ def never(*_: Any) -> bool:
 
 
 def copied(x: Any) -> Any:
-    return Tensor(x._data, x._requires_grad) if isinstance(x, Tensor) else x.copy()
+    return Tensor(x._array, x._requires_grad) if isinstance(x, Tensor) else x.copy()
 
 
 def memory_now(x: Traced) -> Array:
     """The array of an earlier run, or where the data of its Tensor has gone since."""
-    return x.array if x.owner is None else x.owner._data
+    return x.array if x.owner is None else x.owner._array
 
 
 def prove(program: Program, run: Run, inputs: list[Any], before: list[tuple[Traced, Array]]) -> None:
@@ -294,7 +294,7 @@ def close(a: Array, b: Array) -> bool:
 
 
 def data_of(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else x
+    return x._array if isinstance(x, Tensor) else x
 
 
 class Run:
@@ -322,9 +322,9 @@ class Run:
                 self.returned = rebuilt(returned, lambda x: as_traced(tape, x))
                 for t, x in list(tape.tensors.values()):  # data that was replaced: a replay writes to the same memory
                     memory: Any = x
-                    if t._data is not memory:
-                        np.copyto(memory, t._data)
-                        t._data = x.array
+                    if t._array is not memory:
+                        np.copyto(memory, t._array)
+                        t._array = x.array
         finally:  # what is left in a grad outlives the step
             self.tensors = list(tape.tensors.values())
             grads: list[tuple[Tensor, Any]] = [(t, t._grad) for t, _ in self.tensors]
@@ -355,7 +355,7 @@ class Run:
 
     def movable(self) -> set[int]:
         """The Tensors, by ``id``, whose data nobody else refers to: it may be given another place in memory."""
-        return {id(t) for t, _ in self.tensors if t._data.base is None and getrefcount(t._data) <= 2}
+        return {id(t) for t, _ in self.tensors if t._array.base is None and getrefcount(t._array) <= 2}
 
     def without_values(self, temporary: set[int] | None = None) -> Run:
         """What another run is compared with, without the memory of arrays that this one computed or found.
@@ -366,7 +366,7 @@ class Run:
         if temporary is None:
             temporary = {x.index for x in self.tape.traced if x.initial is not None}
         for x in self.tape.traced:
-            kept = x.initial is not None and (x.owner is None or x.index in temporary and x.array is not x.owner._data)
+            kept = x.initial is not None and (x.owner is None or x.index in temporary and x.array is not x.owner._array)
             y = Traced(tape, x.array if kept else np.broadcast_to(np.empty((), x.dtype), x.shape))
             y.position, y.owner = x.position, x.owner
             y.initial = x.initial if x.initial is None or x.index in temporary else np.empty(0)
@@ -386,7 +386,7 @@ class Run:
 def as_traced(tape: Tape, x: Any) -> Any:
     """A result of the step as an array on the tape."""
     if isinstance(x, Tensor):
-        return tape.data_of(x, x._data)
+        return tape.data_of(x, x._array)
     return tape.capture(x) if isinstance(x, np.ndarray) else x
 
 
@@ -734,7 +734,7 @@ class Program:
     ) -> str:
         inputs = [f"x{i}" for i in range(len(run.inputs))]
         tensors = {x.position: t for t, x in run.tensors if x.position is not None}
-        body = [f"t{i}, x{i} = x{i}, x{i}._data" for i in tensors]
+        body = [f"t{i}, x{i} = x{i}, x{i}._array" for i in tensors]
         parameters = [(t, x) for t, x in run.tensors if x.position is None]
         names = {id(t): f"t{i}" for i, t in tensors.items()}
         for t, x in parameters:
@@ -742,7 +742,7 @@ class Program:
             self.names[f"p{x.index}"] = t
         if parameters:
             self.names["attach"] = partial(attach, [(t, self.arrays[x.index]) for t, x in parameters])
-            moved = " or ".join(f"{names[id(t)]}._data is not {self._array(x)}" for t, x in parameters)
+            moved = " or ".join(f"{names[id(t)]}._array is not {self._array(x)}" for t, x in parameters)
             body.append(f"if {moved}: attach()")
         written = {call.target.root.index for call in calls if call.target is not None}
         body += [
@@ -780,7 +780,7 @@ class Program:
             if i in tensors:
                 accepted.append(f"type(x{i}) is Tensor and x{i}._requires_grad is {tensors[i]._requires_grad}")
                 accepted.append(f"x{i}._operation is None")
-                accepted.append(f"x{i}._data.shape == {x.shape} and x{i}._data.dtype is {dtype}")
+                accepted.append(f"x{i}._array.shape == {x.shape} and x{i}._array.dtype is {dtype}")
             else:
                 accepted.append(f"type(x{i}) is ndarray and x{i}.shape == {x.shape} and x{i}.dtype is {dtype}")
         for i, x in enumerate(run.inputs):  # an array handed over twice is another recording
@@ -816,9 +816,9 @@ class Place:
 def attach(parameters: Sequence[tuple[Tensor, Array]]) -> None:
     """Take over data that the user has replaced since: the replay works on the memory that it knows."""
     for t, array in parameters:
-        if t._data is not array:
-            np.copyto(array, t._data)
-            t._data = array
+        if t._array is not array:
+            np.copyto(array, t._array)
+            t._array = array
 
 
 def simplified(calls: Sequence[Call], results: Sequence[Traced]) -> tuple[list[Call], list[Traced]]:

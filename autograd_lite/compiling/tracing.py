@@ -115,7 +115,7 @@ class Tape:
         if type(x) is Traced:
             return x if x.tape is self else self.capture(x.array)
         if isinstance(x, Tensor):
-            return self.data_of(x, x._data)
+            return self.data_of(x, x._array)
         if isinstance(x, np.ndarray):
             return self.capture(x)
         if type(x) in (tuple, list):
@@ -361,7 +361,7 @@ one_recording_at_a_time = RLock()
 
 
 def _recording_on(tape: Tape) -> Iterator[None]:
-    slot: Any = Tensor.__dict__["_data"]
+    slot: Any = Tensor.__dict__["_array"]
 
     def get(t: Tensor) -> Any:
         array = slot.__get__(t)
@@ -375,14 +375,14 @@ def _recording_on(tape: Tape) -> Iterator[None]:
         if type(array) is Traced:
             made.append(ref(t))
 
-    setattr(Tensor, "_data", property(get, put))  # noqa: B010
+    setattr(Tensor, "_array", property(get, put))  # noqa: B010
     token = active.set(tape)
     try:
         yield
     finally:
         active.reset(token)
-        setattr(Tensor, "_data", slot)  # noqa: B010
+        setattr(Tensor, "_array", slot)  # noqa: B010
         for reference in made:  # a Tensor that outlives the step holds an array like any other
             t: Any = reference()
-            if t is not None and type(t._data) is Traced:
-                t._data = t._data.array
+            if t is not None and type(t._array) is Traced:
+                t._array = t._array.array

@@ -60,8 +60,8 @@ def sweep(
     RuntimeError
         If the data of an operand was replaced after the graph was recorded.
     """
-    if type(output._data) is not np.ndarray and type(seed) is np.ndarray:  # a compiled step is being recorded:
-        seed = np.multiply(np.ones_like(output._data), seed)  # the adjoints belong to it from the first on
+    if type(output._array) is not np.ndarray and type(seed) is np.ndarray:  # a compiled step is being recorded:
+        seed = np.multiply(np.ones_like(output._array), seed)  # the adjoints belong to it from the first on
     adjoints: dict[Tensor, Any] = {output: seed}
     ours: set[Tensor] = set()
     last_change = recording.last_change
@@ -72,8 +72,8 @@ def sweep(
     while newest is not None:
         out, newest = newest, None
         u = adjoints.pop(out)
-        if u.dtype is not out._data.dtype:
-            u = as_dtype(u, out._data.dtype)
+        if u.dtype is not out._array.dtype:
+            u = as_dtype(u, out._array.dtype)
         if out in keep:
             adjoints[out] = u
         if out._order < last_change:  # younger nodes cannot have been invalidated
@@ -129,8 +129,8 @@ def as_dtype(u: Any, dtype: np.dtype[Any]) -> Any:
 
 def owned(u: Any, x: Tensor, ours: Collection[Tensor]) -> np.ndarray[Any, Any]:
     """The adjoint `u` of `x` as an array of its dtype that shares memory with nothing."""
-    if u.dtype is not x._data.dtype:
-        u = as_dtype(u, x._data.dtype)
+    if u.dtype is not x._array.dtype:
+        u = as_dtype(u, x._array.dtype)
     if isinstance(u, np.generic):
         return np.asarray(u)
     return u if x in ours else u.copy()

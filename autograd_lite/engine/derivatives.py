@@ -74,7 +74,7 @@ def gradients(
     seed = output._seed(gradient)
     results: Sequence[Any]
     if not create_graph:
-        results = _adjoints(output, wanted, seed._data if isinstance(seed, Tensor) else seed)
+        results = _adjoints(output, wanted, seed._array if isinstance(seed, Tensor) else seed)
     else:
         results = _recorded_adjoints(output, wanted, seed if isinstance(seed, Tensor) else Tensor(seed))
     return results[0] if single else results
@@ -117,7 +117,7 @@ class _Evaluated(NamedTuple):
         return list(_adjoints(self.output, self.variables, seed))
 
     def result(self, x: Tensor) -> Any:
-        return x if self.differentiable else x._data
+        return x if self.differentiable else x._array
 
 
 def _evaluate(f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int], keywords: Any) -> _Evaluated:
@@ -325,7 +325,7 @@ def _pushforward(evaluated: _Evaluated) -> Callable[[Sequence[Any]], Any]:
             return Tensor(zeros) if differentiable else zeros
         if differentiable:
             return _recorded_adjoints(joined, [seed], direction)[0]
-        return _adjoints(joined, [seed], direction._data)[0]
+        return _adjoints(joined, [seed], direction._array)[0]
 
     return push
 

@@ -152,7 +152,7 @@ def applied_to_any_number(operation: Operation) -> Callable[..., Any]:
 
     def apply(*operands: Any, **static: Any) -> Any:
         operands = tuple([x if isinstance(x, Tensor) else constant(x) for x in operands])
-        arrays = [x._data if isinstance(x, Tensor) else x for x in operands]
+        arrays = [x._array if isinstance(x, Tensor) else x for x in operands]
         try:
             data = forward(*arrays, **static)
         except (TypeError, ValueError) as error:
@@ -180,7 +180,7 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
     for i in range(n):
         lines += [
             f"    if isinstance(x{i}, Tensor):",
-            f"        a{i} = x{i}._data",
+            f"        a{i} = x{i}._array",
             f"        n{i} = x{i}._requires_grad",
             "    else:",
             f"        a{i} = x{i} = x{i} if type(x{i}) in PLAIN else constant(x{i})",
@@ -247,8 +247,12 @@ def explain(error: Exception, operation: Operation, operands: Sequence[Any]) -> 
         x.describe() if isinstance(x, Tensor) else f"{type(x).__name__} of shape {np.shape(x)}"
         for x in operands[:8]
     )
-    kind = TypeError if isinstance(error, TypeError) else ValueError
-    raise kind(f"{operation.name} of {described}: {error}") from error
+    text = f"{operation.name} of {described}: {error}"
+    try:
+        explained = type(error)(text)  # LinAlgError and AxisError stay what they are
+    except TypeError:  # some of NumPy's own are not made from a text
+        explained = TypeError(text) if isinstance(error, TypeError) else ValueError(text)
+    raise explained from error
 
 
 # Pulls: the few kinds of linear map ---------------------------------------------------------------------
@@ -295,7 +299,7 @@ def scaled(u: Any, d: Any, x: Any, out: Any) -> Any:
         return np.zeros(x.shape, u.dtype)
     elif d != 1:
         u = u * d
-    return u if u.shape == x._data.shape else sum_to(u, x._data.shape)
+    return u if u.shape == x._array.shape else sum_to(u, x._array.shape)
 
 
 def masked(u: Any, mask: Any, x: Any, out: Any) -> Any:

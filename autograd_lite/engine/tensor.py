@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -10,6 +12,7 @@ import numpy.typing as npt
 
 from autograd_lite.engine import recording
 from autograd_lite.engine.backward import owned, sweep
+from autograd_lite.engine.exits import JOIN, lost_as_array, lost_as_number
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.recording import creation, differentiated
 
@@ -47,9 +50,24 @@ def _reflected(name: str) -> Callable[[Tensor, Any], Tensor]:
     return operator
 
 
+def _in_place(symbol: str) -> Callable[[Tensor, Any], Any]:
+    """``t += x`` is ``t = t + x``, as NumPy code expects of a result; a parameter would stay what it is."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        if self._requires_grad and self._operation is None and self not in differentiated.get():
+            p = self.name or "p"
+            raise TypeError(
+                f"{p} {symbol}= ... would leave the parameter ({self.describe()}) as it is and make a new Tensor; "
+                f"write {p}.data {symbol}= ... to update it, or another name for the new Tensor: q = {p} {symbol} ..."
+            )
+        return NotImplemented
+
+    return operator
+
+
 def _comparison(compare: np.ufunc) -> Callable[[Tensor, Any], Any]:
     def comparison(self: Tensor, other: Any) -> Any:
-        return compare(self._data, other._data if isinstance(other, Tensor) else other)
+        return compare(self._array, other._array if isinstance(other, Tensor) else other)
 
     return comparison
 
@@ -97,7 +115,7 @@ class Tensor:
 
     __slots__ = (
         "name",
-        "_data",
+        "_array",  # not `_data`, which numpy.ma takes of any object without asking
         "_grad",
         "_requires_grad",
         "_operation",  # what computed it, None for a leaf
@@ -117,6 +135,7 @@ class Tensor:
         "scope",  # the names of the scopes that it was recorded in, outermost first (see `name_scope`)
         "__weakref__",
     )
+    _requires_grad: bool
     _x0: Any
     _d0: Any
 
@@ -129,17 +148,17 @@ class Tensor:
         name: str | None = None,
     ) -> None:
         if isinstance(data, Tensor):
-            if data._operation is not None:
+            if data._requires_grad and recording.state.get().on:
                 raise TypeError(
-                    f"Tensor({data.describe()}) would cut the result off from its history; "
-                    "write t.detach() for its values alone, or t.copy() to keep the history"
+                    f"Tensor({data.describe()}) would cut it off from its gradient; "
+                    "write t.detach() or t.data for its values alone, or t.copy() to keep the history"
                 )
-            data = data._data
+            data = data._array
         elif isinstance(data, (list, tuple)):
             refuse_tensors_in(data)
-        self._data: Array = copied(data, dtype)
-        if self._data.dtype.kind not in "biufc":
-            raise TypeError(f"a Tensor holds numbers, not data of dtype {self._data.dtype}")
+        self._array: Array = copied(data, dtype)
+        if self._array.dtype.kind not in "biufc":
+            raise TypeError(f"a Tensor holds numbers, not data of dtype {self._array.dtype}")
         self.name = name
         self._grad: Array | None = None
         self._requires_grad = False
@@ -160,11 +179,11 @@ class Tensor:
         Backpropagating through a graph that was recorded before the update raises RuntimeError. Writing to
         entries of the array, as in ``t.data[0] = 1``, passes unnoticed: do it before anything is recorded.
         """
-        return self._data
+        return self._array
 
     @data.setter
     def data(self, new: npt.ArrayLike) -> None:
-        if new is not self._data:  # else `t.data -= array` has worked in place
+        if new is not self._array:  # else `t.data -= array` has worked in place
             self._replace_data(new)
         recording.last_change = self._changed = next(creation)
         if self._operation is not None:
@@ -181,16 +200,25 @@ class Tensor:
                 f"{self.dtype} can hold, not by shape {array.shape}, {array.dtype}; "
                 "for other data make another Tensor"
             )
-        if type(self._data) is not np.ndarray:  # a step is being recorded
-            fresh = np.zeros_like(self._data)
+        if type(self._array) is not np.ndarray:  # a step is being recorded
+            fresh = np.zeros_like(self._array)
             np.copyto(fresh, array, casting="same_kind")
-            self._data = fresh
+            self._array = fresh
         elif self._operation is None:
-            self._data = array.astype(self.dtype)
+            self._array = array.astype(self.dtype)
 
     @property
     def grad(self) -> Array | None:
-        """What `backward` has accumulated, an array of its own with the shape and dtype of `data`, or None."""
+        """What `backward` has accumulated, an array of its own with the shape and dtype of `data`, or None.
+
+        Leaves alone have one: of a result it is None, with a warning that says what to write.
+        """
+        if self._grad is None and self._operation is not None:
+            warnings.warn(
+                f"{self.describe()} has no grad: backward() gives one to leaves alone. ag.gradients(cost, [t]) gives the "
+                "derivatives of a cost with respect to results",
+                stacklevel=2,
+            )
         return self._grad
 
     @grad.setter
@@ -224,19 +252,19 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._data.shape
+        return self._array.shape
 
     @property
     def ndim(self) -> int:
-        return self._data.ndim
+        return self._array.ndim
 
     @property
     def size(self) -> int:
-        return self._data.size
+        return self._array.size
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._data.dtype
+        return self._array.dtype
 
     @property
     def T(self) -> Tensor:
@@ -303,9 +331,9 @@ class Tensor:
                 "requires_grad=True, or it was computed under no_grad()"
             )
         seed = self._seed(gradient)
-        adjoints, ours = sweep(self, seed._data if isinstance(seed, Tensor) else seed)
+        adjoints, ours = sweep(self, seed._array if isinstance(seed, Tensor) else seed)
         for x, u in adjoints.items():
-            if x not in ours or type(u) not in ARRAYS or u.dtype is not x._data.dtype:
+            if x not in ours or type(u) not in ARRAYS or u.dtype is not x._array.dtype:
                 u = owned(u, x, ours)
             if x._grad is None:
                 x._grad = u
@@ -315,19 +343,19 @@ class Tensor:
     def _seed(self, gradient: Any) -> Any:
         """The adjoint to start a sweep from."""
         if gradient is None:
-            if self._data.ndim == 0 and self._data.dtype.kind == "f":
-                return ONES[self._data.dtype.char]
-            if self._data.dtype.kind == "c":
+            if self._array.ndim == 0 and self._array.dtype.kind == "f":
+                return ONES[self._array.dtype.char]
+            if self._array.dtype.kind == "c":
                 raise TypeError(
                     f"{self.describe()} is complex, and only a real number has a gradient that goes without saying; "
                     "take np.real, np.imag or np.abs of it, or pass gradient="
                 )
-            if self._data.size != 1:
+            if self._array.size != 1:
                 raise ValueError(
                     f"{self.describe()} has {self.size} entries, and only the derivative of a single number goes "
                     "without saying; pass gradient= (an array of that shape), or reduce it first, as in t.sum()"
                 )
-            return np.ones_like(self._data)
+            return np.ones_like(self._array)
         if not isinstance(gradient, Tensor) and type(gradient) not in ARRAYS:
             gradient = np.asarray(gradient)
         if gradient.shape != self.shape:
@@ -348,46 +376,49 @@ class Tensor:
 
     def numpy(self) -> Array:
         """The values as a read-only view; ``t.numpy().copy()`` can be written to."""
-        view = self._data.view()
+        view = self._array.view()
         if type(view) is np.ndarray:  # not in a step that is being recorded
             view.flags.writeable = False
         return view
 
     def item(self) -> Any:
         """The value of a Tensor of one entry, as a Python number."""
-        return self._data.item()
+        return self._array.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self._data.tolist()
+        return self._array.tolist()
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
-        self._refuse_in_derivative("np.asarray(t), or a list of Tensors handed to NumPy,")
+        if self._requires_grad and recording.state.get().on:
+            raise lost_as_array(self)
         if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
-            return np.array(self._data, dtype=dtype)
+            return np.array(self._array, dtype=dtype)
         return np.asarray(self.numpy())
 
     def __float__(self) -> float:
-        self._refuse_in_derivative("float(t)")
+        if self._requires_grad and recording.state.get().on:
+            raise lost_as_number(self, "float(t)")
         return float(self.item())
 
-    def _refuse_in_derivative(self, what: str) -> None:
-        """In a function that is being differentiated, refuse to lose the history without a word."""
-        variables = differentiated.get()
-        if variables and self._requires_grad and (self._operation is not None or self in variables):
-            raise TypeError(
-                f"{what} would lose the history of {self.describe()} in a function that is being differentiated; write "
-                "np.stack([...]) to join Tensors, NumPy's functions instead of math's, or t.detach() for the value alone"
-            )
-
     def __int__(self) -> int:
+        if self._requires_grad and recording.state.get().on:
+            raise lost_as_number(self, "int(t)")
         return int(self.item())
 
+    def __complex__(self) -> complex:
+        if self._requires_grad and recording.state.get().on:
+            raise lost_as_number(self, "complex(t)")
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        return operator.index(self._array)
+
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._array)
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._array)
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.ndim == 0:
@@ -395,13 +426,13 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
-        return value in self._data
+        return value in self._array
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec and self.size == 1 else str(self), spec)
 
     def __repr__(self) -> str:
-        text = np.array2string(self._data, separator=", ", prefix="Tensor(")
+        text = np.array2string(self._array, separator=", ", prefix="Tensor(")
         if self.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool)):
             text += f", dtype={self.dtype}"
         if self.name is not None:
@@ -424,7 +455,7 @@ class Tensor:
         """A leaf of its own for a leaf, the recorded operation `copy` for a result."""
         if self._operation is not None:
             return TABLE["copy"](self)
-        return _restored(self._data, self._requires_grad, self.name, self._grad)
+        return _restored(self._array, self._requires_grad, self.name, self._grad)
 
     def __reduce__(self) -> Any:
         if self._operation is not None:
@@ -432,7 +463,7 @@ class Tensor:
                 f"{self.describe()} has a history, which cannot be pickled; "
                 "write t.detach() for its values alone"
             )
-        return _restored, (self._data, self._requires_grad, self.name, self._grad)
+        return _restored, (self._array, self._requires_grad, self.name, self._grad)
 
     # Operations -----------------------------------------------------------------------------------------
 
@@ -445,6 +476,9 @@ class Tensor:
     __mod__, __rmod__ = _operator("remainder"), _reflected("remainder")
     __floordiv__, __rfloordiv__ = _operator("floor_divide"), _reflected("floor_divide")
     __neg__, __pos__, __abs__ = _method("negative"), _method("positive"), _method("abs")
+    __iadd__, __isub__, __imul__, __itruediv__ = _in_place("+"), _in_place("-"), _in_place("*"), _in_place("/")
+    __imatmul__, __ipow__ = _in_place("@"), _in_place("**")
+    __ifloordiv__, __imod__ = _in_place("//"), _in_place("%")
     __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
     __gt__, __ge__ = _comparison(np.greater), _comparison(np.greater_equal)
     __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)
@@ -459,7 +493,7 @@ class Tensor:
     dot, trace = _method("dot"), _method("trace")
     ravel, flatten, squeeze = _method("ravel"), _method("ravel"), _method("squeeze")
     swapaxes, diagonal = _method("swapaxes"), _method("diagonal")
-    take, repeat, sort = _method("take"), _method("repeat"), _method("sort")
+    take, repeat = _method("take"), _method("repeat")
     astype, copy = _method("astype"), _method("copy")
 
     def reshape(self, *shape: Any, **order: Any) -> Tensor:
@@ -470,25 +504,29 @@ class Tensor:
         """The axes permuted, reversed by default; given as one tuple or as several integers."""
         return TABLE["transpose"](self, axes[0] if len(axes) == 1 else axes or None)
 
+    def sort(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: an array sorts itself in place, and a Tensor is not modified."""
+        raise TypeError(f"t.sort() sorts an array in place, and {self.describe()} is not modified; write np.sort(t)")
+
     def argmax(self, axis: int | None = None, **keywords: Any) -> Any:
         """Where the maximum is; a plain integer or array."""
-        return self._data.argmax(axis, **keywords)
+        return self._array.argmax(axis, **keywords)
 
     def argmin(self, axis: int | None = None, **keywords: Any) -> Any:
         """Where the minimum is; a plain integer or array."""
-        return self._data.argmin(axis, **keywords)
+        return self._array.argmin(axis, **keywords)
 
     def argsort(self, axis: int | None = -1, **keywords: Any) -> Array:
         """The order that sorts the entries; a plain array."""
-        return self._data.argsort(axis, **keywords)
+        return self._array.argsort(axis, **keywords)
 
     def any(self, axis: Any = None, **keywords: Any) -> Any:
         """Whether any entry differs from 0; a plain boolean or array."""
-        return self._data.any(axis, **keywords)
+        return self._array.any(axis, **keywords)
 
     def all(self, axis: Any = None, **keywords: Any) -> Any:
         """Whether every entry differs from 0; a plain boolean or array."""
-        return self._data.all(axis, **keywords)
+        return self._array.all(axis, **keywords)
 
     def __getitem__(self, key: Any) -> Tensor:
         return TABLE["index"](self, key)
@@ -500,6 +538,8 @@ class Tensor:
         )
 
     # NumPy's own functions ------------------------------------------------------------------------------
+
+    __pandas_priority__ = 5000  # more than that of a DataFrame: the operators of pandas give way to ours
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
         return DISPATCH["ufunc"](ufunc, method, inputs, keywords)
@@ -522,7 +562,7 @@ def copied(data: Any, dtype: npt.DTypeLike | None) -> Any:
 def computed(data: Any, operation: Any = None, static: Any = None, scope: tuple[str, ...] = ()) -> Tensor:
     """A Tensor of `data` as it stands; with an operation, a node that is still to be given its operands. The hot path."""
     t = new_tensor(Tensor)
-    t._data = data if type(data) in ARRAYS else np.asarray(data)
+    t._array = data if type(data) in ARRAYS else np.asarray(data)
     t._grad = t.name = None
     t._requires_grad = operation is not None
     t._operation = operation
@@ -577,8 +617,8 @@ def refuse_tensors_in(items: Any) -> None:
     for item in items:
         if isinstance(item, Tensor) and item._requires_grad:
             raise TypeError(
-                f"a list that holds {item.describe()}, which requires a gradient, would lose its history as an "
-                "array; write np.stack([...]) instead, or t.detach() for the values alone"
+                f"a list that holds {item.describe()}, which requires a gradient, would lose it as an array; "
+                f" write {JOIN}, or t.detach() for the values alone"
             )
         if isinstance(item, (list, tuple)):
             refuse_tensors_in(item)

@@ -39,7 +39,7 @@ def matmul_forward(a: Any, b: Any) -> Any:
 def pull_left(u: Any, b: Any, a: Any, out: Any) -> Any:
     """∂C/∂a = u bᵀ for the product a b."""
     if type(u) is type(b) in ARRAYS and u.ndim == b.ndim == 2:
-        return u.dot(b.T) if a._data.size < LARGE else u @ b.T  # then a is a matrix too
+        return u.dot(b.T) if a._array.size < LARGE else u @ b.T  # then a is a matrix too
     if b.ndim == 1:
         return sum_to(u * b if a.ndim == 1 else u[..., None] * b, a.shape)
     if a.ndim == 1:
@@ -50,7 +50,7 @@ def pull_left(u: Any, b: Any, a: Any, out: Any) -> Any:
 def pull_right(u: Any, a: Any, b: Any, out: Any) -> Any:
     """∂C/∂b = aᵀ u for the product a b."""
     if type(u) is type(a) in ARRAYS and a.ndim == u.ndim == 2:
-        return a.T.dot(u) if b._data.size < LARGE else a.T @ u
+        return a.T.dot(u) if b._array.size < LARGE else a.T @ u
     if a.ndim == 1:
         return sum_to(a * u if b.ndim == 1 else a[:, None] * u[..., None, :], b.shape)
     if b.ndim == 1:

@@ -37,7 +37,7 @@ _linear = general_operation(
     linear_forward,
     Edge(lambda w, a, b, z: a, pull_left, "({1})ᵀ", LEFT),
     Edge(lambda w, a, b, z: w, pull_right, "({0})ᵀ", RIGHT),
-    Edge(lambda w, a, b, z: 1, lambda u, d, b, z: sum_to(u, b._data.shape), "1"),
+    Edge(lambda w, a, b, z: 1, lambda u, d, b, z: sum_to(u, b._array.shape), "1"),
     keywords=False,
     written="{0} {1} + {2}",
     samples=1,
@@ -90,7 +90,7 @@ def half_squared_distance_together(a: Any, y: Any) -> tuple[Any, Any]:
 def times_difference(u: Any, v: Any, x: Any, out: Any) -> Any:
     if u is not ONES[u.dtype.char]:  # else the cost is what is differentiated
         v = u * v
-    return sum_to(v, x._data.shape)
+    return sum_to(v, x._array.shape)
 
 
 half_squared_distance = general_operation(

@@ -32,10 +32,13 @@ PLAIN_FUNCTIONS = {
 }  # fmt: skip
 
 
+WRITERS = {np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_diagonal}
+
+
 def without_tensors(x: Any) -> Any:
     """Arguments with the data of Tensors in their place, also inside lists and dicts."""
     if isinstance(x, Tensor):
-        return x._data
+        return x._array
     if isinstance(x, (list, tuple)):
         items = [without_tensors(item) for item in x]
         return type(x)(items) if type(x) in (list, tuple) else x
@@ -46,7 +49,13 @@ def without_tensors(x: Any) -> Any:
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     name = f"np.{ufunc.__name__}"
-    if keywords.get("out") is not None:
+    out = keywords.get("out")
+    if out is not None:
+        if method == "__call__" and ufunc in OPERATORS and out[0] is inputs[0] and not isinstance(out[0], Tensor):
+            a, sign = f"the array of shape {np.shape(out[0])}", OPERATORS[ufunc]
+            raise TypeError(
+                f"a {sign}= t would write a result without its history into a, {a}; write a = a {sign} t, which makes a Tensor"
+            )
         raise TypeError(
             f"{name}(..., out=...) with a Tensor among its arguments would write a result without its history into "
             f"an array; write result = {name}(...), and t.data = ... to update a parameter"
@@ -76,6 +85,10 @@ def given(keywords: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+OPERATORS = {
+    np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.power: "**", np.matmul: "@",
+    np.floor_divide: "//", np.remainder: "%",
+}  # fmt: skip
 REDUCERS = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE["prod"]}
 
 
@@ -86,6 +99,11 @@ def call_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]
         raise TypeError(f"{name}(..., out=...) has no rule on Tensors; write result = {name}(...)")
     if function in PLAIN_FUNCTIONS:
         return function(*without_tensors(args), **without_tensors(keywords))
+    if function in WRITERS:
+        raise TypeError(
+            f"{name} writes into an array, where the gradient of a Tensor would be lost. Write "
+            "np.where(mask, t, a) for a with some entries replaced, or t.data for the values alone"
+        )
     if function not in TABLE:
         raise no_rule(name)
     return checked(TABLE[function], name, args, keywords)
@@ -100,8 +118,8 @@ def checked(function: Any, name: str, args: tuple[Any, ...], keywords: dict[str,
         if "unexpected keyword" in text or "positional argument" in text or "multiple values" in text:
             given = ", ".join([*(type(x).__name__ for x in args), *(f"{key}=" for key in keywords)])
             raise TypeError(
-                f"{name}({given}) on a Tensor: {text}. Leave that argument out, or compute with np.asarray(t), "
-                "which gives the values without history"
+                f"{name}({given}) on a Tensor: {text}. Leave that argument out, or compute with t.data, "
+                "the values without history"
             ) from error
         raise
 
@@ -109,7 +127,7 @@ def checked(function: Any, name: str, args: tuple[Any, ...], keywords: dict[str,
 def no_rule(name: str) -> TypeError:
     return TypeError(
         f"{name} has no rule on Tensors, and applying it to their data would lose the gradient. Add a rule with "
-        "autograd_lite.elementwise or autograd_lite.operation, or write np.asarray(t) for the values alone"
+        "autograd_lite.elementwise or autograd_lite.operation, or write t.data for the values alone"
     )
 
 

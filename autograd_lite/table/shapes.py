@@ -8,6 +8,7 @@ several copies of it collect.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from autograd_lite.engine.tensor import TABLE, Tensor
 
 
 def data_of(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else constant(x)
+    return x._array if isinstance(x, Tensor) else constant(x)
 
 
 def settings(x: Any) -> Any:
@@ -39,7 +40,7 @@ def settings(x: Any) -> Any:
                 f"no derivative is taken with respect to {x.describe()} as this argument; pass t.detach() if it is a "
                 "constant, or compute the result from operations on t"
             )
-        return x._data
+        return x._array
     if type(x) in (list, tuple):
         return type(x)(settings(item) for item in x)
     if isinstance(x, dict):
@@ -328,6 +329,65 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     if len(shapes) != 1:
         raise ValueError(f"np.stack joins operands of one shape, not {sorted(shapes)}")
     return concatenate([np.expand_dims(x, axis) for x in arrays], axis)
+
+
+def array(nested: Any, dtype: Any = None) -> Any:
+    """An array of Tensors, arrays and numbers, nested in lists to any depth: `numpy.array` with a history.
+
+    Parameters
+    ----------
+    nested : list, tuple, Tensor or array_like
+        The entries of a list are of one shape.
+    dtype : dtype, optional
+        As for `numpy.array`: by default one that holds all entries.
+
+    Returns
+    -------
+    Tensor, or ndarray if there is no Tensor in it
+
+    Raises
+    ------
+    ValueError
+        If entries of one list have different shapes.
+    TypeError
+        If something in it is neither a number nor an array of numbers nor a Tensor.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> import numpy as np
+    >>> turn = ag.jacobian(lambda a: ag.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]))
+    >>> turn(0.0)
+    array([[ 0., -1.],
+           [ 1.,  0.]])
+    """
+    leaves: list[Any] = []
+    shape = collect_leaves(nested, leaves, "")
+    if not any(isinstance(x, Tensor) for x in leaves):
+        return np.array(nested, dtype=dtype)
+    parts: list[Any] = []
+    for recorded, run in groupby(leaves, lambda x: isinstance(x, Tensor)):
+        flat = [ravel(x) for x in run]
+        parts += flat if recorded else [np.concatenate(flat)]
+    joined = reshape(concatenate(parts), shape)
+    return joined if dtype is None else TABLE["astype"](joined, dtype)
+
+
+def collect_leaves(nested: Any, leaves: list[Any], path: str, depth: int = 0) -> tuple[int, ...]:
+    """Append the numbers, arrays and Tensors in `nested` to `leaves`; return the shape of it all."""
+    if not isinstance(nested, (list, tuple)):
+        leaves.append(nested if isinstance(nested, Tensor) else constant(nested))
+        return np.shape(leaves[-1])
+    if depth == 64:  # the limit of NumPy
+        raise ValueError("ag.array: lists are nested more than 64 deep, or contain themselves")
+    shapes = [collect_leaves(x, leaves, f"{path}[{i}]", depth + 1) for i, x in enumerate(nested)]
+    for i, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ValueError(
+                f"ag.array: entry {path}[0] has shape {shapes[0]} and {path}[{i}] has shape {shape}; "
+                "the entries of a list must be of one shape"
+            )
+    return (len(shapes), *shapes[0]) if shapes else (0,)
 
 
 def append(x: Any, values: Any, axis: int | None = None) -> Any:

@@ -1,0 +1,52 @@
+"""What is said where a Tensor that requires a gradient is about to become an array or a number without history.
+
+The ways out have names: ``t.data``, ``t.numpy()``, ``t.item()``, ``t.tolist()`` and ``t.detach()``. Python and NumPy know
+others, `__array__` and `__float__`, which they take without being asked: the term of the cost that leaves that way
+is missing from the gradient, and nobody is told. So those are closed while operations are recorded.
+"""
+
+from __future__ import annotations
+
+import sys
+from dis import opname
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autograd_lite.engine.tensor import Tensor
+
+JOIN = "np.stack([...]) or ag.array([[...]]) to join Tensors"
+
+
+def lost_as_array(t: Tensor) -> TypeError:
+    """The error of `__array__`, which is called by the function two frames up."""
+    if assigns(sys._getframe(2)):
+        return lost_in_assignment(t)
+    return TypeError(
+        f"an array of the values of {t.describe()} would lose its gradient, which array.dot(t), np.array([t, ...]), "
+        "np.asarray(t) and functions of other libraries would do without a word. Write X @ t or np.dot(X, t) in place of "
+        f"X.dot(t), {JOIN}, np.broadcast_to(t, shape) in place of np.full(shape, t), and t.data, t.numpy() or t.detach() for "
+        "the values alone"
+    )
+
+
+def lost_as_number(t: Tensor, conversion: str) -> TypeError:
+    """The error of `__float__` and its like, which are called by the function two frames up."""
+    if assigns(sys._getframe(2)):
+        return lost_in_assignment(t)
+    return TypeError(
+        f"{conversion} of {t.describe()} would lose its gradient, as would functions that take numbers, such as "
+        f"math.exp(t). Write np.exp(t) in place of math.exp(t), {JOIN}, and t.item() for the value alone"
+    )
+
+
+def lost_in_assignment(t: Tensor) -> TypeError:
+    return TypeError(
+        f"a[i] = t writes the values of {t.describe()} into an array, where its gradient would be lost. Write "
+        f"np.where(mask, t, a) for a with some entries replaced, {JOIN}, and a[i] = t.data for the values alone"
+    )
+
+
+def assigns(caller: FrameType) -> bool:
+    """Whether `caller` is at an assignment to an item, such as ``a[i] = t``."""
+    return caller.f_lasti >= 0 and opname[caller.f_code.co_code[caller.f_lasti]] in ("STORE_SUBSCR", "STORE_SLICE")
