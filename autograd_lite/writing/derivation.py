@@ -23,7 +23,7 @@ from autograd_lite.engine.backward import as_dtype, sweep
 from autograd_lite.engine.graph import age, between
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
-from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Told, nodes, total
+from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Sum, Told, nodes, total
 from autograd_lite.writing.naming import check_is_tensor, data_of, exact, is_number, items, readable_names, shape_of
 from autograd_lite.writing.terms import formula, operand_named, term
 from autograd_lite.writing.styles import Latex, Style
@@ -109,6 +109,9 @@ class Written:
             if isinstance(node, Adjoint):
                 result[f"∂{symbols.of}/∂{symbols.names[node.key]}"] = symbols.adjoints[node.key]
         return result
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex}$"
 
     def __str__(self) -> str:
         return self.text
@@ -206,13 +209,44 @@ class Derivation(Sequence[Step]):
     __repr__ = __str__
 
     def latex(self) -> str:
-        """All lines in an ``aligned`` environment, for mathematics mode. LaTeX needs the package amsmath for it."""
-        groups = [[re.sub(" ?(= |{:})", r" &\1", x.latex, count=1) for x in lines] for _, lines in self._sections()]
-        text = " \\\\[2ex]\n".join(" \\\\[0.5ex]\n".join(lines) for lines in groups)
+        """All lines in an ``aligned`` environment, for mathematics mode. LaTeX needs the package amsmath for it.
+
+        Long sums go on in further rows. Between its rows ``align*`` breaks over pages, in place of ``aligned`` and outside
+        of mathematics mode.
+        """
+        groups = []
+        for title, lines in self._sections():
+            heading = [rf"&\text{{{title.strip()}}}"] if title else []
+            groups.append(heading + [row for line in lines for row in in_rows(line)])
+        text = " \\\\[2ex]\n".join(" \\\\[1ex]\n".join(lines) for lines in groups)
         return f"\\begin{{aligned}}\n{text}\n\\end{{aligned}}"
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
+
+
+WIDTH = 75
+"""Letters of text that fit in a line of a page when they are set as mathematics."""
+
+
+def in_rows(line: Written) -> list[str]:
+    """A line in LaTeX, with a mark where it is aligned; a sum that is too long for one row in several."""
+    formula = line.formula
+    if len(line.text) <= WIDTH or not isinstance(formula, Definition) or not isinstance(formula.meaning, Sum):
+        return [re.sub(" ?(= |{:})", r" &\1", line.latex, count=1)]
+    rows: list[list[Formula]] = [[]]
+    width = 0
+    for term in formula.meaning.terms:
+        long = len(Written(term, line._symbols).text) + 3
+        if rows[-1] and width + long > WIDTH:
+            rows.append([])
+            width = 0
+        rows[-1].append(term)
+        width += long
+    written = [Written(total(row), line._symbols).latex for row in rows]
+    name = Written(formula.name, line._symbols).latex
+    further = [rf"&\quad {row}" if row.startswith("-") else rf"&\quad + {row}" for row in written[1:]]
+    return [f"{name} &= {written[0]}", *further]
 
 
 def folded(line: Written) -> str:

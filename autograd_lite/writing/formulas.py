@@ -8,6 +8,7 @@ The notation in which the table writes its rows, such as ``−{out}/{1}``, is re
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -351,6 +352,9 @@ def juxtaposed(a: Formula, b: Formula) -> Formula:
     (minus, left), (other_minus, right) = split_sign(a), split_sign(b)
     if ONE in (left, right):
         return signed(minus != other_minus, right if left == ONE else left)
+    if isinstance(right, Product) and not right.sign and is_numeral(right.left) and not is_numeral(first(left)):
+        if left.level >= PRODUCT:  # 3 u x² and not u 3 x²
+            return signed(minus != other_minus, juxtaposed(right.left, juxtaposed(left, right.right)))
     digits = right.level >= PRODUCT and is_numeral(last(left)) and is_numeral(first(right))
     return product("·" if digits else "", a, b)
 
@@ -369,7 +373,10 @@ def last(formula: Formula) -> Formula:
 
 
 def total(terms: Sequence[Formula]) -> Formula:
-    return Sum(tuple(terms)) if len(terms) > 1 else terms[0]
+    """The sum of some terms, where equal ones are counted: 2 ∂C/∂t."""
+    counts = Counter(terms)
+    different = [term if n == 1 else juxtaposed(Symbol(str(n)), term) for term, n in counts.items()]
+    return Sum(tuple(different)) if len(different) > 1 else different[0]
 
 
 def summed(term: Formula, axes: str | None) -> Formula:

@@ -154,6 +154,7 @@ DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−₀₁₂₃₄₅₆�
 TOKENS = re.compile(
     r"""(?P<lowered>[₀-₉]+)
     |(?P<raised>⁻?[⁰¹²³⁴-⁹]+)
+    |(?P<unit>(?<![0-9.])1e[+−]?[0-9]+)
     |(?P<scale>(?<=[0-9])e[+−]?[0-9]+)
     |(?P<word>[A-Za-z](?:[A-Za-z0-9]|_)+)
     |(?P<other>.)""",
@@ -162,7 +163,8 @@ TOKENS = re.compile(
 LATEX: dict[str, Callable[[str], str]] = {
     "lowered": lambda digits: f"_{{{digits.translate(DIGITS)}}}",
     "raised": lambda digits: f"^{{{digits.translate(DIGITS)}}}",
-    "scale": lambda power: rf"\times 10^{{{power[1:].translate(DIGITS).lstrip('+')}}}",
+    "unit": lambda power: f"10^{{{int(power[2:].translate(DIGITS))}}}",
+    "scale": lambda power: rf"\times 10^{{{int(power[1:].translate(DIGITS))}}}",
     "word": lambda word: rf"\operatorname{{{escaped(word)}}}",
     "other": lambda c: SYMBOLS.get(c) or escaped(c),
 }

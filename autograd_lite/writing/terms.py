@@ -105,7 +105,10 @@ def formula(t: Tensor, operand: Operand) -> Formula:
     if "keepdims" in settings:  # a reduction
         named["over"] = over(reduced_axes(t), np.ndim(operands[0]))  # type: ignore[assignment]
     if notation is not None:
-        return read(notation, named)
+        written = read(notation, named)
+        if isinstance(written, Product) and written.sign == "·" and is_numeral(written.right) > is_numeral(written.left):
+            return Product("·", written.right, written.left)
+        return written
     shown = [named[str(i)] for i in range(len(operands))]
     if len(shown) > 4:
         shown = [*shown[:2], Symbol("…"), shown[-1]]
@@ -274,6 +277,8 @@ def shortened(whole: Formula, with_side: bool = False) -> Formula:
         is_matrix = isinstance(factor, Transposed) and not isinstance(factor.of, (Applied, Partial))
         if not (body.sign == "⊗" or with_side and is_matrix and body.level == formulas.PRODUCT):
             return formulas.signed(minus, factor)
+    elif isinstance(body, Product) and not body.sign and is_numeral(body.left) and isinstance(body.right, Product):
+        return formulas.signed(minus, juxtaposed(body.left, shortened(body.right, with_side)))
     elif isinstance(body, formulas.Over) and body.of == PLACE:
         return formulas.signed(minus, Applied(body.sign, axes=body.axes))
     elif isinstance(body, Applied) and body.operands == (PLACE,):
