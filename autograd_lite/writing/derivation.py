@@ -236,12 +236,12 @@ def in_rows(line: Written) -> list[str]:
         return [re.sub(" ?(= |{:})", r" &\1", line.latex, count=1)]
     rows: list[list[Formula]] = [[]]
     width = 0
-    for term in formula.meaning.terms:
-        long = len(Written(term, line._symbols).text) + 3
+    for each in formula.meaning.terms:
+        long = len(Written(each, line._symbols).text) + 3
         if rows[-1] and width + long > WIDTH:
             rows.append([])
             width = 0
-        rows[-1].append(term)
+        rows[-1].append(each)
         width += long
     written = [Written(total(row), line._symbols).latex for row in rows]
     name = Written(formula.name, line._symbols).latex
