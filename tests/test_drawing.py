@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -1021,7 +1022,7 @@ def test_no_name_gets_into_the_page_as_markup(tmp_path: Path) -> None:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PROBE = """
-<script>
+<script>{
   const seen = [];
   const look = () => seen.push({
     equation: document.getElementById("equation").textContent,
@@ -1040,31 +1041,71 @@ PROBE = """
   document.querySelector("input").value = 4;
   document.querySelector("input").dispatchEvent(new Event("input"));
   look();
+  const click = which => document.querySelector(`[${which}]`).click();
+  const box = () => document.querySelector("main svg").getAttribute("viewBox").split(" ").map(Number);
+  const views = [box()];
+  click('data-to="on"'); look(); click('data-to="last"'); click('data-to="back"'); look();
+  document.querySelector('input[type="checkbox"]').click();
+  const numbers = document.getElementById("numbers").textContent;
+  const earlier = [...document.querySelectorAll("#earlier li")].map(line => line.textContent);
+  click('data-zoom="0.8"'); views.push(box());
+  const svg = document.querySelector("main svg");
+  svg.dispatchEvent(new WheelEvent("wheel", { deltaY: 300, clientX: 50, clientY: 50, cancelable: true }));
+  views.push(box());
+  click('data-zoom="all"'); views.push(box());
+  document.querySelector("#earlier li").click(); look();
+  const paper = getComputedStyle(document.body).backgroundColor;
+  const fill = getComputedStyle(document.querySelector("#graph polygon, g.graph > polygon")).fill;
+  const sizes = [document.documentElement.scrollWidth <= innerWidth,
+    Math.min(...[...document.querySelectorAll("button")].map(b => b.getBoundingClientRect().height))];
   const requests = performance.getEntriesByType("resource").length;
-  document.body.dataset.seen = JSON.stringify({ seen, requests });
-</script>
+  document.body.dataset.seen = JSON.stringify({ seen, requests, views, numbers, earlier, paper, fill, sizes });
+}</script>
 </body>"""
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-def test_the_page_in_a_browser(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", ["1280,720", "820,1180", "500,844"])
+def test_the_page_in_a_browser(size: str, dark: bool, tmp_path: Path) -> None:
     page = ag.render(network(), tmp_path / "backprop.html", local_gradients="values")
     page.write_text(page.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
     run = subprocess.run(
         [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+         f"--blink-settings=preferredColorScheme={0 if dark else 1}", f"--window-size={size}",
          f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert "CONSOLE" not in run.stderr
     match = re.search('data-seen="([^"]*)"', run.stdout)
     assert match is not None, run.stdout[-2000:] + run.stderr[-2000:]
-    result = json.loads(match[1].replace("&quot;", '"').replace("&gt;", ">"))
+    result = json.loads(unescape(match[1]))
     assert result["requests"] == 0
     seen = result["seen"]
-    assert [look["step"] for look in seen] == [f"{n} of 9" for n in (0, 1, 2, 3, 2, 9, 0, 0, 4)]
-    assert [look["hidden"] for look in seen] == [9, 8, 7, 6, 7, 0, 9, 9, 5]
-    assert [look["red"] for look in seen] == [len([key for key in look["used"] if "->" in key]) for look in seen]
+    assert [look["step"] for look in seen] == [f"{n} of 9" for n in (0, 1, 2, 3, 2, 9, 0, 0, 4, 5, 8, 1)]
+    assert [look["hidden"] for look in seen] == [9, 8, 7, 6, 7, 0, 9, 9, 5, 4, 1, 8]
+    if not dark:
+        assert [look["red"] for look in seen] == [len([key for key in look["used"] if "->" in key]) for look in seen]
+    assert result["paper"] == result["fill"] == ("rgb(13, 17, 23)" if dark else "rgb(255, 255, 255)")
     assert seen[3]["equation"] == "∂C/∂z₂ = ∂C/∂a₂ ⊙ σ′(z₂)"
     assert seen[5]["equation"] == "∂C/∂b₁ = Σbatch ∂C/∂z₁"
     assert seen[3]["found"] == ["z2"] and seen[3]["used"] == ["a2", "z2->a2"]
     assert seen[8]["found"] == ["w2"] and seen[8]["used"] == ["w2->z2", "z2"]
+    assert len(result["earlier"]) == 7 and result["earlier"][2] == seen[3]["equation"]
+    values = {line.split(" = ")[0] for line in result["numbers"].splitlines() if " = " in line}
+    assert values == {"∂C/∂w1", "∂C/∂z1", "a0"}
+    _, larger, smaller, everything = result["views"]
+    np.testing.assert_allclose(np.divide(smaller[2:], larger[2:]), np.exp(0.6))
+    assert everything[:2] == [0, 0] and larger[2] < everything[2]
+    fits, button = result["sizes"]
+    assert fits and button >= 36  # a finger's
+
+
+def test_steps_show_themselves_in_a_notebook() -> None:
+    x = Tensor(0.5, requires_grad=True, name="x")
+    drawn: Any = ag.draw_steps(x.sin())
+    [frame] = re.findall('^<iframe srcdoc="([^"]*)" style="[^"]*"></iframe>$', drawn._repr_html_(), re.DOTALL)
+    assert r"\u2202C/\u2202x = cos(x)" in unescape(frame) and 'type="range"' in unescape(frame)
+    assert "prefers-color-scheme" in unescape(frame)
+    fixed: Any = ag.draw_steps(x.sin(), theme="print")
+    assert "prefers-color-scheme" not in fixed._repr_html_()

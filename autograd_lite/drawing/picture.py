@@ -97,6 +97,10 @@ class Options:
     max_nodes: int = 300
     gradient: Any = None
 
+    @property
+    def colours(self) -> Theme:
+        return THEMES[self.theme]
+
     @classmethod
     def checked(cls, options: Mapping[str, Any]) -> Options:
         known = [field.name for field in fields(cls)]
@@ -268,7 +272,7 @@ class Picture:
         """The dot source; at a step of the sweep, with the adjoints that are known by then."""
         from autograd_lite.drawing.rendering import Drawing
 
-        theme = THEMES[self.options.theme]
+        theme = self.options.colours
         drawing = Drawing(
             "graph",
             graph_attr={
@@ -279,6 +283,7 @@ class Picture:
                 "nodesep": "0.25",
                 "ranksep": "0.3",
                 "pad": "0.1",
+                "margin": "0",  # of the page, which a pdf has otherwise
             },
             node_attr={"fontname": SERIF, "fontcolor": theme.ink, "shape": "box", "margin": "0.06,0.03"},
             edge_attr={"fontname": SERIF, "fontcolor": theme.gradient, "color": theme.faint, "arrowsize": "0.6"},
@@ -553,7 +558,26 @@ def draw_steps(output: Tensor, **options: Any) -> list[Drawing]:
     """
     picture, steps = stepped(output, options)
     equations = [step.equation(low=SUBSCRIPT, quoted=quoted) for step in steps]
-    return [picture.drawing(step, equations) for step in steps]
+    drawings = [picture.drawing(step, equations) for step in steps]
+    return Steps(drawings, lambda: page_of(picture, steps, "theme" in options))
+
+
+class Steps(list["Drawing"]):
+    """Pictures of a backward pass, which show themselves in a notebook as the page with the slider."""
+
+    def __init__(self, drawings: Sequence[Drawing], page: Callable[[], str]) -> None:
+        super().__init__(drawings)
+        self._page = page
+
+    def _repr_html_(self) -> str:
+        look = "width: 100%; height: 40rem; border: 0"
+        return f'<iframe srcdoc="{escape(self._page())}" style="{look}"></iframe>'
+
+
+def page_of(picture: Picture, steps: Sequence[Step], with_theme: bool) -> str:
+    """The page that steps through the backward pass; in the reader's light or dark unless a theme is asked for."""
+    svg = picture.drawing().pipe("svg").decode()
+    return page(svg, steps, picture.options, None if with_theme else THEMES["dark"])
 
 
 def render(
@@ -566,8 +590,8 @@ def render(
     output : Tensor, or what `draw` has returned
     path : path
         The suffix says what is written: .svg, .png, .pdf, .html (a page that steps through the backward
-        pass, by slider and arrow keys; drawn to the right by default, as screens are wide) or .gv and .dot
-        (the dot source).
+        pass, by slider, buttons and arrow keys; drawn to the right by default, as screens are wide, and in dark
+        colours for readers who prefer these unless a theme is given) or .gv and .dot (the dot source).
     resolution : float, default 144
         Of a png, in pixels per inch.
     **options
@@ -606,8 +630,7 @@ def render(
     if suffix == ".html":
         if not isinstance(output, Tensor):
             raise TypeError("the page that steps through the backward pass is made from a Tensor, not from a drawing")
-        picture, steps = stepped(output, {"direction": "right", **options})
-        content = page(picture.drawing().pipe("svg").decode(), steps, THEMES[picture.options.theme]).encode()
+        content = page_of(*stepped(output, {"direction": "right", **options}), "theme" in options).encode()
     else:
         if not isinstance(output, Tensor) and options:
             raise TypeError(f"a finished drawing takes no {', '.join(options)}: pass that to draw")

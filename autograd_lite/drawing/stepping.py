@@ -12,8 +12,11 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from autograd_lite.drawing.boxes import Arrow, Box
 from autograd_lite.writing.derivation import Written, chain_rule
@@ -22,7 +25,7 @@ from autograd_lite.engine.graph import history
 from autograd_lite.engine.tensor import Tensor
 
 if TYPE_CHECKING:
-    from autograd_lite.drawing.picture import Theme
+    from autograd_lite.drawing.picture import Options, Theme
 
 
 def clean(words: str) -> str:
@@ -51,6 +54,14 @@ class Step:
             return "the forward pass has stored every value and local gradient"
         return self.line.printed(Markup, **markup)
 
+    def numbers(self, decimals: int, entries: int) -> str:
+        """What the names of the equation stand for, line by line."""
+        found = {} if self.line is None else self.line.factors
+        return "\n".join(
+            f"{clean(name)} = " + np.array2string(value, precision=decimals, threshold=entries, prefix=f"{clean(name)} = ")
+            for name, value in found.items()
+        )
+
 
 def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], gradient: Any = None) -> list[Step]:
     """The forward pass, and then the lines of the chain rule in the order in which the sweep follows them."""
@@ -69,79 +80,48 @@ def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], grad
     return steps
 
 
-def page(svg: str, steps: Sequence[Step], theme: Theme) -> str:
-    """One page of HTML that holds all it needs: the picture once, and what is seen of it at each step."""
+def page(svg: str, steps: Sequence[Step], options: Options, dark: Theme | None = None) -> str:
+    """One page of HTML that holds all it needs: the picture once, and what is seen of it at each step.
+
+    With `dark`, a reader who prefers dark colours sees the picture in those of that theme.
+    """
+    theme = options.colours
     keys = [
         {
             "equation": step.equation(quoted=lambda words: escape(clean(words))),
+            "numbers": step.numbers(options.decimals, options.entries),
             "box": step.box and step.box.key,
             "arrows": [f"{arrow.source.key}->{arrow.target.key}" for arrow in step.arrows],
             "used": [box.key for box in step.used],
         }
         for step in steps
     ]
-    return PAGE.substitute(
+    parts = files("autograd_lite.drawing") / "page"
+    template, style, script = ((parts / name).read_text("utf-8") for name in ("page.html", "page.css", "page.js"))
+    return Template(template).substitute(
         svg=svg[svg.index("<svg") :],
-        steps=json.dumps(keys),
-        paper=theme.paper,
-        ink=theme.ink,
-        faint=theme.faint,
-        gradient=theme.gradient,
+        steps=json.dumps(keys).replace("<", "\\u003c"),
+        colours=colours(theme) + (instead(theme, dark) if dark else ""),
+        style=style.rstrip(),
+        script=script.rstrip(),
         last=len(steps) - 1,
     )
 
 
-PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width">
-<title>Backpropagation, step by step</title>
-<style>
-  body { margin: 0; height: 100vh; display: flex; flex-direction: column; align-items: center;
-    background: $paper; color: $ink; font-family: "STIX Two Text", "Times New Roman", Times, serif; }
-  svg { flex: 1; min-height: 0; width: 100%; }
-  #equation { font-size: 1.5rem; font-style: italic; margin: .3rem 1rem; min-height: 1.5em; text-align: center; }
-  label { display: flex; gap: 1rem; align-items: center; width: min(40rem, 90%); padding-bottom: .8rem; color: $faint; }
-  input { flex: 1; accent-color: $gradient; }
-  .pending [fill="$gradient"], .pending [stroke="$gradient"] { visibility: hidden; }
-  .used > title + * { stroke: $gradient; }
-  .found > title + * { stroke: $gradient; stroke-width: 3; }
-  .edge.used path { stroke: $gradient; stroke-width: 2; }
-  .edge.used path + polygon { stroke: $gradient; fill: $gradient; }
-</style>
-<body>
-$svg
-<div id="equation" aria-live="polite"></div>
-<label>step <output></output><input type="range" min="0" max="$last" value="0"> ← →</label>
-<script type="application/json" id="steps">$steps</script>
-<script>
-  const steps = JSON.parse(document.getElementById("steps").textContent);
-  const slider = document.querySelector("input");
-  const parts = [...document.querySelectorAll("g.node, g.edge")].map(g => [g, g.querySelector("title").textContent]);
-  function show() {
-    const now = Number(slider.value), step = steps[now];
-    const later = new Set(steps.slice(now + 1).map(s => s.box));
-    for (const [g, key] of parts) {
-      g.classList.toggle("pending", later.has(key));
-      g.classList.toggle("found", step.box === key);
-      g.classList.toggle("used", step.used.includes(key) || step.arrows.includes(key));
-    }
-    document.getElementById("equation").innerHTML = step.equation;
-    document.querySelector("output").textContent = now + " of " + (steps.length - 1);
-  }
-  slider.addEventListener("input", show);
-  document.addEventListener("keydown", event => {
-    const to = { ArrowRight: +slider.value + 1, ArrowLeft: +slider.value - 1, Home: 0, End: steps.length }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    slider.value = to;
-    show();
-  });
-  slider.value = Number(location.hash.slice(1)) || 0;
-  show();
-</script>
-</body>
-</html>
-""")
+def colours(theme: Theme) -> str:
+    """A theme's colours by name, and what is hidden of a box until its adjoint is found: all that is a derivative."""
+    names = " ".join(f"--{name}: {getattr(theme, name)};" for name in ("paper", "ink", "faint", "gradient"))
+    hidden = ", ".join(f'.pending [{attribute}="{theme.gradient}"]' for attribute in ("fill", "stroke"))
+    return f":root {{ {names} }}\n{hidden} {{ visibility: hidden; }}"
+
+
+def instead(theme: Theme, dark: Theme) -> str:
+    """The rules by which a dark theme takes the place of the one that the picture is drawn in."""
+    pairs = dict(zip(flattened(theme), flattened(dark)))
+    rules = [f'svg [{kind}="{a}"] {{ {kind}: {b}; }}' for a, b in pairs.items() for kind in ("fill", "stroke")]
+    names = " ".join(f"--{name}: {getattr(dark, name)};" for name in ("paper", "ink", "faint", "gradient"))
+    return "\n@media (prefers-color-scheme: dark) {\n" + "\n".join([f":root {{ {names} }}", *rules]) + "\n}"
+
+
+def flattened(theme: Theme) -> list[str]:
+    return [x for colour in theme for x in ([colour] if isinstance(colour, str) else colour)]
