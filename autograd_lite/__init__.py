@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from autograd_lite.comparing.checking import check_grad, check_gradients, check_my_gradient
     from autograd_lite.comparing.comparison import Comparison, GradientMismatch, compare
     from autograd_lite.comparing.numerical import numerical_gradient
+    from autograd_lite.comparing.steps import compare_steps, named
     from autograd_lite.compiling.compiled import Compiled, compile
     from autograd_lite.drawing.picture import draw, draw_steps, render
     from autograd_lite.writing.derivation import chain_rule
@@ -33,6 +34,7 @@ _LATER = {
     "comparing.checking": ["check_grad", "check_gradients", "check_my_gradient"],
     "comparing.comparison": ["Comparison", "GradientMismatch", "compare"],
     "comparing.numerical": ["numerical_gradient"],
+    "comparing.steps": ["compare_steps", "named"],
     "compiling.compiled": ["Compiled", "compile"],
     "drawing.picture": ["draw", "draw_steps", "render"],
     "writing.derivation": ["chain_rule"],
@@ -43,7 +45,10 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     for module, names in _LATER.items():
         if name in names:
-            thing = globals()[name] = getattr(import_module(f"autograd_lite.{module}"), name)
+            room = import_module(f"autograd_lite.{module}")
+            if module == "comparing.steps":  # which knows no notation, and shows the lines of the chain rule
+                room.chain_rule = import_module("autograd_lite.writing.derivation").chain_rule  # type: ignore[attr-defined]
+            thing = globals()[name] = getattr(room, name)
             return thing
     raise AttributeError(f"module 'autograd_lite' has no attribute {name!r}")
 
@@ -74,6 +79,7 @@ __all__ = [
     "check_gradients",
     "check_my_gradient",
     "compare",
+    "compare_steps",
     "compile",
     "draw",
     "draw_steps",
@@ -90,6 +96,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "name_scope",
+    "named",
     "no_grad",
     "numerical_gradient",
     "operation",

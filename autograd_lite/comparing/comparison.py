@@ -122,12 +122,11 @@ class Row:
             found = f"shape {self.shape} instead of {self.automatic_shape}"
         else:
             size = self.manual_gradient.size
-            number = f"{self.differing} of {size} entries {'differs' if self.differing == 1 else 'differ'}"
-            number = "" if size == 1 else f"{number}, {self.where}"
-            at = f" at {written_index(self.index)}" if self.index and not self.where.startswith("at") else ""
-            values = report.two_numbers(self.manual, self.automatic)
-            found = "; most".join(filter(None, [number, at])) if at else number
-            found = f"{found}: {values}" if found else values
+            found = report.two_numbers(self.manual, self.automatic)
+            if size > 1:
+                number = f"{self.differing} of {size} entries {'differs' if self.differing == 1 else 'differ'}, {self.where}"
+                at = "" if self.where.startswith("at") else f"; most at {written_index(self.index)}"
+                found = f"{number}{at}: {found}"
         return [found, *self.hints, *self.notes]
 
     def mismatch(self, message: str) -> GradientMismatch:

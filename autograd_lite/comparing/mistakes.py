@@ -66,13 +66,7 @@ class Recording:
         if x is None or m.shape != a.shape or x.shape != m.shape or x is self.output:
             return
         region = between(self.output, [x])
-        arrows = [
-            LocalGradient(out, i)
-            for out in reversed(self.nodes)
-            if out in region
-            for i, (operand, value) in enumerate(zip(recorded(out).operands, recorded(out).values))
-            if value is not None and operand in region
-        ]
+        arrows = arrows_between(self.nodes, region)
         yield from regularised(x, m, a, same)
         tried = 0
         for mistake in possible(arrows, x, region, updated):
@@ -95,16 +89,34 @@ def regularised(x: Tensor, m: Array, a: Array, same: Callable[[Array, Array], bo
         yield f"it is the automatic one {'plus' if c > 0 else 'minus'} {term}: regularisation that only one of them has"
 
 
-def swept(output: Tensor, x: Tensor, arrows: Sequence[LocalGradient], mistake: Mistake) -> Array | None:
-    """The adjoint of `x` by a sweep with a mistake in it; None where the mistake is none that could be made."""
+def arrows_between(nodes: Sequence[Tensor], region: set[Tensor]) -> list[LocalGradient]:
+    """The local gradients between Tensors of `region`, in the order of the sweep; `nodes` are the oldest first."""
+    return [
+        LocalGradient(out, i)
+        for out in reversed(nodes)
+        if out in region
+        for i, (operand, value) in enumerate(zip(recorded(out).operands, recorded(out).values))
+        if value is not None and operand in region
+    ]
+
+
+def swept(
+    output: Tensor,
+    x: Tensor,
+    arrows: Sequence[LocalGradient],
+    mistake: Mistake | None = None,
+    given: Mapping[Tensor, Array] | None = None,
+) -> Array | None:
+    """The adjoint of `x` by a sweep with a mistake in it, or with some adjoints given; None where it cannot be made."""
     adjoints: dict[Tensor, Any] = {output: np.ones_like(output.data)}
     with np.errstate(all="ignore"):
         for i, g in enumerate(arrows):
-            if g.output not in adjoints:
+            u = (given or {}).get(g.output, adjoints.get(g.output))
+            if u is None:
                 continue
-            u = as_dtype(adjoints[g.output], g.output.dtype)
+            u = as_dtype(np.asarray(u), g.output.dtype)
             try:
-                share = mistake.change(g, u) if i in mistake.concerned else g.pull(u)
+                share = mistake.change(g, u) if mistake and i in mistake.concerned else g.pull(u)
             except (TypeError, ValueError, AttributeError, IndexError):
                 return None
             if np.shape(share) != g.parent.shape:
@@ -126,8 +138,8 @@ def possible(
         yield from in_the_factor(arrows, group)
     for group in groups:
         yield from on_a_path(arrows, group)
-    yield from steps_in_time(arrows, x)
     values = [*quantities(region), *((f"{w} after its update", value) for w, value in updated.items())]
+    yield from steps_in_time(arrows, x, values)
     for group in groups:
         if len(group) == 1:
             yield from another_factor(arrows[group[0]], group, values)
@@ -181,17 +193,21 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
 
 def on_a_path(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator[Mistake]:
     """One of several paths forgotten, or with the wrong sign."""
-    if len(group) > 1:
-        return
     g, concerned = arrows[group[0]], frozenset(group)
-    if sum(other.parent is g.parent for other in arrows) < 2:
+    uses = Counter(id(other.parent) for other in arrows)
+    if any(uses[id(arrows[i].parent)] < 2 for i in group):
         return
     path = f"the path from {name_of(g.parent)} to the cost through {name_of(g.output)}"
+    if len(group) > 1:
+        yield Mistake(f"{path} is missing, all {len(group)} times", concerned, lambda g, u: np.zeros(g.parent.shape))
+        return
     yield Mistake(f"{path} is missing", concerned, lambda g, u: np.zeros(g.parent.shape))
     yield Mistake(f"{path} has the wrong sign", concerned, lambda g, u: -g.pull(u))
 
 
-def steps_in_time(arrows: Sequence[LocalGradient], x: Tensor) -> Iterator[Mistake]:
+def steps_in_time(
+    arrows: Sequence[LocalGradient], x: Tensor, known: Sequence[tuple[str, Array]]
+) -> Iterator[Mistake]:
     """What goes wrong with a parameter that is used several times, as in a recurrent network."""
     uses = [i for i, g in enumerate(arrows) if g.parent is x]
     if len(uses) < 2:
@@ -202,16 +218,14 @@ def steps_in_time(arrows: Sequence[LocalGradient], x: Tensor) -> Iterator[Mistak
     values = [arrows[i].value for i in uses]
     if not all(isinstance(v, np.ndarray) and v.shape == values[0].shape for v in values):
         return
-    for words, shifted in (
-        ("a step too late", [values[0], *values[:-1]]), ("a step too early", [*values[1:], values[-1]]),
-        ("a step too late, starting with 0", [0 * values[0], *values[:-1]]),
-        ("a step too early, ending with 0", [*values[1:], 0 * values[-1]]),
-    ):  # fmt: skip
+    label = arrows[uses[0]].label
+    newer = [(name, value) for name, value in known if value.shape == values[0].shape and value is not values[0]]
+    shifts = [(f"{name} in place of {label}, and so on", [value, *values[:-1]]) for name, value in newer]
+    shifts.append((f"0 in place of {label}, and so on", [0 * values[0], *values[:-1]]))
+    shifts.append((f"each that of the step before, the first 0, in place of {label}, ...", [*values[1:], 0 * values[-1]]))
+    for words, shifted in shifts:
         by_use = {(id(arrows[i].output), arrows[i].index): v for i, v in zip(uses, shifted)}
-        yield Mistake(
-            f"the other factors of {name_of(x)}, such as {arrows[uses[0]].label}, are taken {words}", frozenset(uses),
-            one_of(by_use),
-        )  # fmt: skip
+        yield Mistake(f"the factors of {name_of(x)} are taken at the wrong step: {words}", frozenset(uses), one_of(by_use))
 
 
 def another_factor(

@@ -1,0 +1,323 @@
+"""Where a derivation goes wrong: its intermediate quantities, one by one, against the adjoints of the sweep.
+
+A derivation by hand goes the way of the sweep, from the cost backward. So the first quantity that is wrong, in the
+order in which the sweep completes adjoints, is where the mistake is; and whether a later one is wrong in itself shows
+when its step is made from the derivation's own values instead of the right ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.comparing import report
+from autograd_lite.comparing.comparison import Comparison, Row, as_array, compare_arrays, compared, largest_entry
+from autograd_lite.comparing.mistakes import arrows_between, swept
+from autograd_lite.comparing.nests import inside, leaves
+from autograd_lite.engine.derivatives import gradients
+from autograd_lite.engine.graph import age, between, history, recorded
+from autograd_lite.engine.tensor import Array, Tensor
+
+chain_rule: Callable[..., Any] | None = None
+"""Writes the chain rule as it was recorded. This room knows no notation: the face of the package hands it over."""
+
+
+# Names ----------------------------------------------------------------------------------------------------
+
+
+def named(tensors: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str, Tensor]:
+    """Name Tensors after the variables that hold them, all at once.
+
+    Parameters
+    ----------
+    tensors : dict, optional
+        Such as ``locals()``. What is no Tensor is passed over; the Tensors of a list `h` are called ``h[0]``, ``h[1]``.
+    **more : Tensor, or list or dict of them
+        The same by keyword.
+
+    Returns
+    -------
+    dict of Tensor by str
+        All Tensors that were found, by name. One that has a name already keeps it.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> def forward(w, x):
+    ...     z = w @ x
+    ...     a = ag.sigmoid(z)
+    ...     C = (a**2).sum()
+    ...     ag.named(locals())
+    ...     return C
+    >>> w = ag.Tensor([[1.0, 2.0]], requires_grad=True)
+    >>> print(ag.chain_rule(forward(w, ag.Tensor([[3.0], [4.0]])), w).steps[-1])
+    ∂C/∂w = ∂C/∂z (x)ᵀ
+    """
+    found: dict[str, Tensor] = {}
+    for given in (tensors or {}, more):
+        for key, value in given.items():
+            if not isinstance(value, (Tensor, list, tuple, dict)):
+                continue
+            for path, x in inside(value, str(key)):
+                if isinstance(x, Tensor):
+                    found[path] = x
+                    if x.name is None:
+                        x.name = path
+    return found
+
+
+BEFORE = [re.compile(p) for p in (r"∂\w*/∂", r"d\w+[_/]d_?", r"(?:grad|g|delta|δ|adjoint)_", r"d_?", r"δ|delta|grad")]
+"""What stands before the name of a Tensor in the name of its adjoint, the longest first."""
+AFTER = re.compile(r"(?:_grad|_bar|_adjoint|\.grad)$")
+LAYER = re.compile(r"(?:delta|δ|d)_?\[?([0-9]+|L)\]?")
+
+
+def meant(key: str, named_tensors: Mapping[str, Tensor]) -> list[tuple[str, Tensor]]:
+    """The Tensors whose adjoint a quantity called `key` may be: ``dz2``, ``∂C/∂z2``, ``dC_dz2``, ``z2``, ``delta2``.
+
+    δ2 is ∂C/∂a2 in the chapter and ∂C/∂z2 with Nielsen.
+    """
+    plain = {name.casefold(): name for name in named_tensors}
+
+    def find(name: str) -> str | None:
+        return name if name in named_tensors else plain.get(name.casefold())
+
+    candidates = [AFTER.sub("", key)] if AFTER.search(key) else []
+    candidates += [key[match.end() :] for pattern in BEFORE if (match := pattern.match(key))]
+    candidates.append(key)
+    for candidate in candidates:
+        name = find(candidate)
+        if name is not None:
+            return [(name, named_tensors[name])]
+    layer = LAYER.fullmatch(key)
+    names = [find(f"{letter}{layer[1]}") for letter in "az"] if layer else []
+    return [(name, named_tensors[name]) for name in names if name is not None]
+
+
+# The comparison -------------------------------------------------------------------------------------------
+
+
+class StepComparison(Comparison):
+    """The result of `compare_steps`: a row for each quantity, in the order of the sweep.
+
+    Attributes
+    ----------
+    first_wrong : str or None
+        The first quantity that is wrong: there is the mistake.
+    lines : dict of str by str
+        The chain rule's line for each quantity that is wrong in itself.
+    follows : dict of bool by str
+        For each wrong quantity, whether it follows from the wrong ones before it.
+    unknown : tuple of str
+        What was not compared, since no Tensor is called so.
+    """
+
+    def __init__(
+        self, rows: Sequence[Row], lines: Mapping[str, str], follows: Mapping[str, bool], unknown: Sequence[str]
+    ) -> None:
+        super().__init__(rows)
+        self.lines = dict(lines)
+        self.follows = dict(follows)
+        self.unknown = tuple(unknown)
+        self.first_wrong = next((row.name for row in rows if not row.approximate), None)
+
+    def verdict(self) -> str:
+        verdict = super().verdict()
+        if self.first_wrong is not None:
+            verdict += f"; the first wrong step is {self.first_wrong}"
+        if self.unknown:
+            verdict += f"; not compared, since no Tensor is called so: {', '.join(self.unknown)}"
+        return verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        return super().to_dict() | {
+            "first_wrong": self.first_wrong, "lines": self.lines, "follows": self.follows, "unknown": list(self.unknown)
+        }  # fmt: skip
+
+
+def compare_steps(
+    manual_steps: Mapping[Any, Any], output: Tensor, *, rtol: float | None = None, atol: float | None = None
+) -> StepComparison:
+    """Find the step at which a derivation by hand goes wrong.
+
+    Parameters
+    ----------
+    manual_steps : dict of array_like, nested or not
+        The quantities of the derivation by name. ``dz2``, ``∂C/∂z2``, ``dC_dz2``, ``grad_z2``, ``z2_grad`` and ``z2`` are
+        compared with the adjoint of the Tensor called z2; ``delta2`` and ``δ2`` with that of a2 or of z2, whichever it
+        is nearer to, since books differ. A Tensor may be a key itself. `named` names Tensors.
+    output : Tensor
+        What is differentiated: one number.
+    rtol, atol : float, optional
+        As in `compare`.
+
+    Returns
+    -------
+    StepComparison
+        True if all agree. Printed, the first wrong step is named with the chain rule's line for it, and of the later
+        ones it is said whether they are wrong in themselves or follow from it. Samples may be rows or columns.
+
+    Raises
+    ------
+    TypeError
+        If `output` is no Tensor, or `manual_steps` no dict.
+    ValueError
+        If no Tensor in the history of the output has a name that is asked for, or several have it.
+
+    Examples
+    --------
+    >>> import autograd_lite as ag
+    >>> import numpy as np
+    >>> w, x = ag.Tensor([[1.0, 2.0]], requires_grad=True), ag.Tensor([[3.0], [-1.0]])
+    >>> z = w @ x
+    >>> a = ag.sigmoid(z)
+    >>> C = ((a - 1.0) ** 2).sum() / 2
+    >>> names = ag.named(locals())
+    >>> da = a.data - 1.0
+    >>> dz = da * a.data  # a factor 1 − a is missing
+    >>> ag.compare_steps({"da": da, "dz": dz, "dw": dz @ x.data.T}, C)
+    name  shape   exact  approximate   max abs   max rel      ulps
+    da    (1, 1)  yes    yes                 0         0         0
+    dz    (1, 1)  no     no           1.44e-01  7.31e-01  5.18e+15
+    dw    (1, 2)  no     no           4.31e-01  7.31e-01  3.88e+15
+    dz: manual -0.196612, automatic -0.0528771
+       → σ(z) = a stands in place of the derivative σ'(z)
+       → wrong in itself: ∂C/∂z = ∂C/∂a ⊙ σ'(z)
+    dw: 2 of 2 entries differ, everywhere; most at [0, 0]: manual -0.589836,
+        automatic -0.158631
+       → follows from dz
+    2 of 3 differ; the first wrong step is dz
+    """
+    if not isinstance(output, Tensor):
+        raise TypeError(f"output is the Tensor that is differentiated, not {type(output).__name__}")
+    if not isinstance(manual_steps, Mapping):
+        raise TypeError(f"manual_steps is a dict of arrays by name, not {type(manual_steps).__name__}")
+    nodes = history(output, constants=False)
+    automatic, manual, tensors, unknown = matched(manual_steps, output, nodes)
+    order = sorted(manual, key=lambda name: completed(tensors[name], output, nodes), reverse=True)
+    whole = max(map(largest_entry, automatic.values()), default=0.0)
+    entries = max((x.size for x in automatic.values()), default=0)
+
+    def row_of(name: str, expected: Array) -> Row:
+        return compare_arrays(name, manual[name], expected, rtol, atol, whole, entries)
+
+    rows: list[Row] = []
+    lines: dict[str, str] = {}
+    follows: dict[str, bool] = {}
+    wrong: list[str] = []
+    for name in order:
+        row, x = row_of(name, automatic[name]), tensors[name]
+        if row.approximate:
+            rows.append(row)
+            continue
+        region = between(output, [x])
+        before = [other for other in wrong if tensors[other] in region and tensors[other] is not x]
+        misshapen = [other for other in before if manual[other].shape != tensors[other].shape]
+        given = {tensors[other]: manual[other] for other in before if other not in misshapen}
+        expected = swept(output, x, arrows_between(nodes, region), given=given) if given else automatic[name]
+        notes = list(row.notes)
+        follows[name] = bool(before) and not misshapen and expected is not None and row_of(name, expected).approximate
+        if misshapen:
+            notes.append(f"comes after {misshapen[0]}, which has another shape")
+        elif follows[name]:
+            notes.append(f"follows from {' and '.join(nearest(before, tensors, output, x))}")
+        else:
+            line = line_for(x, output)
+            lines[name] = line
+            notes.append("wrong in itself" + (f", whatever came before: {line}" if before else f": {line}"))
+            if expected is not None:
+                row = hinted(row, name, manual[name], expected, output, x, rtol, atol, only_numbers=bool(before))
+        wrong.append(name)
+        rows.append(Row(**{**vars(row), "notes": tuple(notes)}))
+    return StepComparison(rows, lines, follows, unknown)
+
+
+def hinted(
+    row: Row, name: str, manual: Array, expected: Array, output: Tensor, x: Tensor, rtol: Any, atol: Any, only_numbers: bool
+) -> Row:
+    """The row with hints; after another mistake those that need nothing but the numbers."""
+    found = compared({name: manual}, {name: expected}, rtol, atol, output=None if only_numbers else output, tensors={name: x})
+    return Row(**{**vars(row), "hints": found.rows[0].hints})
+
+
+def matched(
+    manual_steps: Mapping[Any, Any], output: Tensor, nodes: Sequence[Tensor]
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Tensor], list[str]]:
+    """The adjoints, the quantities and the Tensors by the name of the quantity; the names that are nobody's."""
+    bearers: dict[str, list[Tensor]] = {}
+    for node in nodes:
+        if node.name:
+            bearers.setdefault(node.name, []).append(node)
+    unique = {name: found[-1] for name, found in bearers.items()}
+    tensors: dict[str, Tensor] = {}
+    manual: dict[str, Array] = {}
+    unknown: list[str] = []
+    choices: dict[str, list[tuple[str, Tensor]]] = {}
+    for key, value in manual_steps.items():
+        if isinstance(key, Tensor):
+            if key not in nodes:
+                raise ValueError(f"{key.describe()} is not in the history of the output")
+            choices[key.name or f"the adjoint of '{key.op}'"] = [(key.name or "", key)]
+            manual[key.name or f"the adjoint of '{key.op}'"] = required(key.describe(), value)
+            continue
+        for path, leaf in leaves({key: value}):
+            found = meant(path, unique)
+            if not found:
+                unknown.append(path)
+                continue
+            if len(bearers[found[0][0]]) > 1:
+                raise ValueError(
+                    f"{len(bearers[found[0][0]])} Tensors are called {found[0][0]}, so it is not clear which {path} belongs "
+                    "to; keep them in a list h, and name them with named(h=h): h[0], h[1], ..."
+                )
+            manual[path] = required(path, leaf)
+            choices[path] = found
+    if not manual:
+        known = ", ".join(unique) or "none: name them with named(locals())"
+        asked = f"{', '.join(unknown)} is no adjoint of a named Tensor" if unknown else "manual_steps is empty"
+        raise ValueError(f"nothing to compare: {asked}; the names in the history of the output are {known}")
+    wanted = list(dict.fromkeys(x for found in choices.values() for _, x in found))
+    adjoints = dict(zip(wanted, gradients(output, wanted)))
+    automatic = {}
+    for name, found in choices.items():
+        _, tensors[name] = min(found, key=lambda choice: distance(manual[name], adjoints[choice[1]]))
+        automatic[name] = adjoints[tensors[name]]
+    return automatic, manual, tensors, unknown
+
+
+def required(name: str, x: Any) -> Array:
+    array = as_array("manual", name, x)
+    if array is None:
+        raise ValueError(f"the step {report.printable(name)} is None")
+    return array
+
+
+def distance(manual: Array, adjoint: Array) -> float:
+    if manual.shape != adjoint.shape:
+        return float("inf")
+    size = max(largest_entry(adjoint), 1e-300)
+    return float(np.max(np.abs(manual - adjoint), initial=0.0)) / size
+
+
+def completed(x: Tensor, output: Tensor, nodes: Sequence[Tensor]) -> tuple[int, int]:
+    """When the sweep has the whole adjoint of x: with the oldest of the Tensors computed from it, the later the lower."""
+    uses = [age(t) for t in nodes if t.op is not None and any(x is operand for operand in recorded(t).operands)]
+    return (min(uses, default=age(output) + 1), age(x))
+
+
+def nearest(before: Sequence[str], tensors: Mapping[str, Tensor], output: Tensor, x: Tensor) -> list[str]:
+    """Of the wrong steps before x, those without another one in between."""
+    return [
+        name for name in before
+        if not any(other != name and tensors[name] in between(output, [tensors[other]]) for other in before)
+    ]  # fmt: skip
+
+
+def line_for(x: Tensor, output: Tensor) -> str:
+    """The chain rule's line for the adjoint of x."""
+    if chain_rule is None:
+        return f"∂{output.name or 'C'}/∂{x.name}"
+    return next(str(step) for step in chain_rule(output, x).steps if step.tensor is x)
