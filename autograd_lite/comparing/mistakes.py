@@ -136,6 +136,8 @@ def possible(
     groups = grouped(arrows)
     for group in groups:
         yield from in_the_factor(arrows, group)
+    for chain in chains(arrows):
+        yield from in_the_chain(chain)
     for group in groups:
         yield from on_a_path(arrows, group)
     values = [*quantities(region), *((f"{w} after its update", value) for w, value in updated.items())]
@@ -189,6 +191,57 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
     elif isinstance(g.value, np.ndarray) and g.value.ndim == 2 and g.value.shape[0] == g.value.shape[1] > 1:
         bare = label.removesuffix("ᵀ").strip("()")
         yield Mistake(f"{bare} stands in place of {label}{everywhere}", concerned, by(lambda g: g.value.T))
+
+
+class Chain(NamedTuple):
+    """Elementwise operations without a name between two Tensors that have one, such as 1 / (1 + exp(−z)) spelt out."""
+
+    first: int  # the place of the arrow into the operand
+    operand: Tensor
+    result: Tensor
+    slope: Array
+
+    def label(self) -> str:
+        z, a = self.operand.data, self.result.data
+        with np.errstate(all="ignore"):
+            if np.allclose(a, 1 / (1 + np.exp(-z)), rtol=1e-6, atol=0):
+                return f"σ'({name_of(self.operand)})"
+        return f"∂{name_of(self.result)}/∂{name_of(self.operand)}"
+
+
+def chains(arrows: Sequence[LocalGradient]) -> Iterator[Chain]:
+    """The chains of at least two operations, each with one use only."""
+    into: dict[Tensor, list[int]] = {}
+    for i, g in enumerate(arrows):
+        into.setdefault(g.parent, []).append(i)
+    for z, uses in into.items():
+        at, slope, length = uses, np.ones(z.shape), 0
+        while z.name and len(at) == 1:
+            g = arrows[at[0]]
+            if not is_elementwise(g) or g.output.shape != z.shape:
+                break
+            slope, length = slope * with_value(g, np.ones(z.shape), g.value), length + 1
+            if g.output.name:
+                if length > 1 and np.all(slope):
+                    yield Chain(uses[0], z, g.output, slope)
+                break
+            at = into.get(g.output, [])
+
+
+def in_the_chain(chain: Chain) -> Iterator[Mistake]:
+    """The mistakes of `in_the_factor`, for a factor that the recording holds in pieces."""
+    label, a, d, concerned = chain.label(), name_of(chain.result), chain.slope, frozenset([chain.first])
+    for words, factor in (
+        (f"the factor {label} is missing", 1 / d),
+        (f"the factor {label} stands there twice", d),
+        (f"{a} stands in place of the derivative {label}", chain.result.data / d),
+        (f"1 − {a} stands in place of the derivative {label}", (1 - chain.result.data) / d),
+    ):
+        yield Mistake(words, concerned, times(factor))
+
+
+def times(factor: Array) -> Change:
+    return lambda g, u: g.pull(u) * factor
 
 
 def on_a_path(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator[Mistake]:

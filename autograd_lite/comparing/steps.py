@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd_lite.comparing import report
 from autograd_lite.comparing.comparison import Comparison, Row, as_array, compare_arrays, compared, largest_entry
-from autograd_lite.comparing.mistakes import arrows_between, swept
+from autograd_lite.comparing.mistakes import arrows_between, chains, swept
 from autograd_lite.comparing.nests import inside, leaves
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import age, between, history, recorded
@@ -225,7 +225,7 @@ def compare_steps(
         elif follows[name]:
             notes.append(f"follows from {' and '.join(nearest(before, tensors, output, x))}")
         else:
-            line = line_for(x, output)
+            line = line_for(x, output, nodes)
             lines[name] = line
             notes.append("wrong in itself" + (f", whatever came before: {line}" if before else f": {line}"))
             if expected is not None:
@@ -258,7 +258,7 @@ def matched(
     choices: dict[str, list[tuple[str, Tensor]]] = {}
     for key, value in manual_steps.items():
         if isinstance(key, Tensor):
-            if key not in nodes:
+            if key not in set(nodes):
                 raise ValueError(f"{key.describe()} is not in the history of the output")
             choices[key.name or f"the adjoint of '{key.op}'"] = [(key.name or "", key)]
             manual[key.name or f"the adjoint of '{key.op}'"] = required(key.describe(), value)
@@ -316,8 +316,21 @@ def nearest(before: Sequence[str], tensors: Mapping[str, Tensor], output: Tensor
     ]  # fmt: skip
 
 
-def line_for(x: Tensor, output: Tensor) -> str:
-    """The chain rule's line for the adjoint of x."""
+def line_for(x: Tensor, output: Tensor, nodes: Sequence[Tensor]) -> str:
+    """The chain rule's line for the adjoint of x, and those that it needs for adjoints without a name."""
+    of = output.name or "C"
+    arrows = arrows_between(nodes, between(output, [x]))
+    for chain in chains(arrows):
+        if chain.operand is x:
+            return f"∂{of}/∂{x.name} = ∂{of}/∂{chain.result.name} ⊙ {chain.label()}"
     if chain_rule is None:
-        return f"∂{output.name or 'C'}/∂{x.name}"
-    return next(str(step) for step in chain_rule(output, x).steps if step.tensor is x)
+        return f"∂{of}/∂{x.name}"
+    steps = {step.tensor: str(step) for step in chain_rule(output, x).steps}
+    lines: list[str] = []
+    following = [x]
+    while following and len(lines) < 4:
+        t = following.pop(0)
+        lines.append(steps[t])
+        outs = dict.fromkeys(g.output for g in arrows if g.parent is t)
+        following += [out for out in outs if not out.name and out is not output and out not in set(following)]
+    return ", where ".join(lines)

@@ -1,0 +1,332 @@
+"""Files of students judged: what ``python -m autograd_lite check`` does with each.
+
+A file is run in a process of its own, so that nothing in it, an endless loop least of all, harms those after it. What it
+computes is judged by numerical gradients of its own ``forward``, and where that can be recorded, with hints.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import autograd_lite.comparing.steps as steps
+from autograd_lite.comparing.checking import recorded
+from autograd_lite.comparing.comparison import as_array, coarser, compared, default_rtol, largest_entry
+from autograd_lite.comparing.numerical import Point, differentiated
+from autograd_lite.engine.tensor import Array, Tensor
+
+RIGHT, WRONG, NOT_JUDGED = 0, 1, 2
+OURS = str(Path(__file__).parents[1])
+COSTS = ("C", "cost", "loss", "J", "L", "E", "error")
+
+EXAMPLE = '''\
+"""A network of two layers of sigmoid units: the forward pass, and its gradients by hand.
+
+    python -m autograd_lite check this_file.py
+"""
+
+import numpy as np
+
+rng = np.random.default_rng(0)
+parameters = {  # what to differentiate with respect to
+    "w1": rng.standard_normal((4, 3)), "b1": rng.standard_normal((4, 1)),
+    "w2": rng.standard_normal((2, 4)), "b2": rng.standard_normal((2, 1)),
+}
+data = {  # what forward takes besides; columns are samples
+    "x": rng.standard_normal((3, 5)), "y": rng.uniform(size=(2, 5)),
+}
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def forward(w1, b1, w2, b2, x, y):
+    """Return the cost, or a dict of it (C) and of what is computed on the way."""
+    z1 = w1 @ x + b1
+    a1 = sigmoid(z1)
+    z2 = w2 @ a1 + b2
+    a2 = sigmoid(z2)
+    C = np.sum((y - a2) ** 2) / 2
+    return {"z1": z1, "a1": a1, "z2": z2, "a2": a2, "C": C}
+
+
+def manual_gradients(w1, b1, w2, b2, x, y, z1, a1, z2, a2):
+    """Return a dict with the gradient of each parameter; steps on the way (dz2, da1, ...) are compared too.
+
+    It may take whatever forward takes or returns.
+    """
+    da2 = a2 - y
+    dz2 = da2 * a2 * (1 - a2)
+    da1 = w2.T @ dz2
+    dz1 = da1 * a1 * (1 - a1)
+    return {
+        "da2": da2, "dz2": dz2, "da1": da1, "dz1": dz1,
+        "w1": dz1 @ x.T, "b1": np.sum(dz1, axis=1, keepdims=True),
+        "w2": dz2 @ a1.T, "b2": np.sum(dz2, axis=1, keepdims=True),
+    }
+'''
+
+
+class CannotJudge(Exception):
+    """What keeps a file from being judged, in one line; with the traceback of the student's code if that raised."""
+
+
+# All files ------------------------------------------------------------------------------------------------
+
+
+def judged_apart(path: str, task: str | None, timeout: float) -> dict[str, Any]:
+    """The judgement of one file, made in a process of its own.
+
+    Returns
+    -------
+    dict
+        ``file``, ``status`` (0 right, 1 wrong, 2 not judged), ``message``, ``text`` and, if it was judged, ``comparison``
+        and ``steps`` as `Comparison.to_dict` gives them.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "autograd_lite", "check", path, "--into", str(result)]
+        command += ["--task", task] if task else []
+        try:
+            done = subprocess.run(command, timeout=timeout or None, stdin=subprocess.DEVNULL, check=False)
+        except subprocess.TimeoutExpired:
+            return not_judged(path, f"still running after {timeout:g} s: an endless loop? (--timeout gives it longer)")
+        if result.exists():
+            return dict(json.loads(result.read_text(encoding="utf8")))
+        return not_judged(path, f"the process ended with code {done.returncode} before anything was compared")
+
+
+def not_judged(path: str, message: str, text: str = "") -> dict[str, Any]:
+    return {"file": path, "status": NOT_JUDGED, "message": message, "text": text}
+
+
+def write_judgement(path: str, task: str | None, into: str) -> None:
+    """Judge one file here and now, and write the judgement to the file `into`."""
+    with redirect_stdout(sys.stderr):  # what the student prints is not the result
+        try:
+            result = judgement(path, task)
+        except CannotJudge as problem:
+            result = not_judged(path, str(problem), str(problem.__cause__ or ""))
+    Path(into).write_text(json.dumps(jsonable(result)), encoding="utf8")
+
+
+def jsonable(x: Any) -> Any:
+    """x with None for NaN and infinity, which JSON does not have."""
+    if isinstance(x, Mapping):
+        return {key: jsonable(value) for key, value in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [jsonable(item) for item in x]
+    if isinstance(x, float) and not math.isfinite(x):
+        return None
+    return x.item() if isinstance(x, np.generic) else x
+
+
+# One file -------------------------------------------------------------------------------------------------
+
+
+def judgement(path: str, task: str | None = None) -> dict[str, Any]:
+    """Run a file and compare its gradients.
+
+    Raises
+    ------
+    CannotJudge
+    """
+    module = loaded(path)
+    given = loaded(task) if task else None
+    forward = function_of("forward", module, given, path)
+    manual_gradients = function_of("manual_gradients", module, None, path)
+    parameters = dict_of("parameters", given, module, path)
+    data = dict_of("data", given, module, path, required=False)
+    for name, value in parameters.items():
+        if np.asarray(value).dtype.kind != "f":
+            raise CannotJudge(f"the parameter {name} holds {np.asarray(value).dtype}, not floating-point numbers: write 1.0 for 1")
+    parameters = {name: np.asarray(value) for name, value in parameters.items()}
+
+    def cost(*arrays: Any) -> Any:
+        return cost_of(call(forward, dict(zip(parameters, arrays)), data))
+
+    computed = theirs("forward", lambda: call(forward, copied(parameters), copied(data)))
+    value = cost_of(computed)
+    if not np.all(np.isfinite(np.asarray(value, float))):
+        raise CannotJudge(f"forward returned a cost of {value}")
+    on_the_way = {name: x for name, x in computed.items()} if isinstance(computed, Mapping) else {}
+    known = copied(on_the_way | dict(data))
+    returned = theirs("manual_gradients", lambda: call(manual_gradients, copied(parameters), known))
+    manual, others = sorted_out(returned, list(parameters))
+    point = theirs("forward", lambda: Point(cost, list(parameters.values())))
+    _, numerical, error = theirs("forward", lambda: differentiated(point))
+    automatic = dict(zip(parameters, numerical))
+    names: dict[str, Tensor] = {}
+
+    def recorded_cost(*tensors: Any) -> Any:
+        result = call(forward, dict(zip(parameters, tensors)), data)
+        if isinstance(result, Mapping):
+            names.update(steps.named({name: x for name, x in result.items() if name not in COSTS}))
+        return cost_of(result)
+
+    output, tensors = recorded(recorded_cost, point, list(parameters), automatic, error)
+    precision = coarser(point.value, *point.arrays)
+    whole = max(map(largest_entry, numerical), default=0.0)
+    rtol = max(default_rtol(precision, max(x.size for x in point.arrays)), 1e-7 if output is None else 0.0)
+    atol = 10 * error + 10 * precision * max(whole, 0.0)
+    if output is not None:  # confirmed by the numerical ones, and without their error
+        automatic = {name: np.zeros(x.shape) if x.grad is None else x.grad for name, x in tensors.items()}
+        atol = 100 * precision * whole
+    comparison = compared(manual, {name: g for name, g in automatic.items()}, rtol, atol, output=output, tensors=tensors)
+    result = {
+        "file": path, "status": RIGHT if comparison.ok else WRONG, "message": comparison.verdict(), "text": str(comparison),
+        "comparison": comparison.to_dict(),
+    }  # fmt: skip
+    if output is not None and others:
+        result |= on_the_steps(others, output, result)
+    return result
+
+
+def on_the_steps(others: Mapping[str, Any], output: Tensor, result: Mapping[str, Any]) -> dict[str, Any]:
+    """What the steps of the derivation say, if some of them have a Tensor of their name."""
+    try:
+        found = steps.compare_steps(others, output)
+    except (ValueError, TypeError):
+        return {}
+    if found.ok:
+        return {"steps": found.to_dict()}
+    return {
+        "status": WRONG, "steps": found.to_dict(),
+        "text": f"{result['text']}\n\nthe steps, in the order of the derivation:\n{found}",
+        "message": f"{result['message']}; the first wrong step is {found.first_wrong}",
+    }  # fmt: skip
+
+
+def loaded(path: str) -> ModuleType:
+    """The file as a module."""
+    try:
+        source = Path(path).read_bytes()
+    except OSError as problem:
+        raise CannotJudge(f"cannot read {path}: {problem.strerror}") from None
+    module = ModuleType(Path(path).stem)
+    module.__file__ = path
+    sys.path.insert(0, str(Path(path).resolve().parent))
+    theirs(path, lambda: exec(compile(source, path, "exec"), vars(module)))  # noqa: S102 - running it is the job
+    return module
+
+
+def theirs(what: str, run: Callable[[], Any]) -> Any:
+    """The result of a student's code; what it raises is shown as such, without our frames."""
+    try:
+        return run()
+    except CannotJudge:
+        raise
+    except SystemExit:
+        raise CannotJudge(f"{what} calls exit()") from None
+    except SyntaxError as problem:
+        raise CannotJudge(f"{what}, line {problem.lineno}: {problem.msg}") from None
+    except Exception as problem:
+        trace = traceback.TracebackException.from_exception(problem)
+        part: Any = trace
+        while part is not None:
+            kept = [frame for frame in part.stack if not frame.filename.startswith((OURS, "<frozen"))]
+            part.stack = traceback.StackSummary.from_list(kept)
+            part = part.__cause__ or (None if part.__suppress_context__ else part.__context__)
+        lines = "".join(trace.format()).rstrip()
+        raise CannotJudge(f"{what} raises {type(problem).__name__}: {problem}") from CannotJudge(lines)
+
+
+def function_of(name: str, module: ModuleType, given: ModuleType | None, path: str) -> Callable[..., Any]:
+    found = getattr(module, name, None) or getattr(given, name, None)
+    if not callable(found):
+        raise CannotJudge(f"{path} has no function {name}(...); --example prints a file that has all it takes")
+    return found
+
+
+def dict_of(name: str, given: ModuleType | None, module: ModuleType, path: str, required: bool = True) -> dict[str, Any]:
+    found = getattr(given, name, None)
+    found = getattr(module, name, None) if found is None else found
+    found = found() if callable(found) else found
+    if found is None and not required:
+        return {}
+    if not isinstance(found, Mapping) or required and not found:
+        raise CannotJudge(f"{path} has no dict {name} of arrays by name; --example prints a file that has all it takes")
+    return dict(found)
+
+
+def copied(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: x.copy() if isinstance(x, np.ndarray) else x for name, x in values.items()}
+
+
+def call(f: Callable[..., Any], parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+    """f with the arguments that it asks for, by name; one called parameters or params gets the dict of them."""
+    known = {**data, **parameters, "parameters": dict(parameters), "params": dict(parameters), "data": dict(data)}
+    asked = inspect.signature(f).parameters.values()
+    lacking = [p.name for p in asked if p.default is p.empty and p.kind in (0, 1, 3) and p.name not in known]
+    if lacking:
+        raise CannotJudge(
+            f"{f.__name__} asks for {', '.join(lacking)}, which is among neither parameters nor data"
+            f"{', nor what forward returns' if f.__name__ != 'forward' else ''}"
+        )
+    if any(p.kind is p.VAR_KEYWORD for p in asked):
+        return f(**{**data, **parameters})
+    positional = [known[p.name] for p in asked if p.kind is p.POSITIONAL_ONLY and p.name in known]
+    return f(*positional, **{p.name: known[p.name] for p in asked if p.kind in (1, 3) and p.name in known})
+
+
+def cost_of(result: Any) -> Any:
+    """The cost among what forward returned."""
+    if isinstance(result, Mapping):
+        for name in COSTS:
+            if name in result:
+                result = result[name]
+                break
+        else:
+            raise CannotJudge(f"forward returned a dict without a cost: call it C ({', '.join(map(str, result))} are there)")
+    shape = np.shape(result.data if isinstance(result, Tensor) else result)
+    if result is None or int(np.prod(shape)) != 1 or isinstance(result, (str, list, tuple)):
+        what = f"an array of shape {shape}" if isinstance(result, (np.ndarray, Tensor)) else type(result).__name__
+        raise CannotJudge(f"forward returned {what}; return the cost, one number, or a dict with the cost C in it")
+    return result
+
+
+def sorted_out(returned: Any, parameters: Sequence[str]) -> tuple[dict[str, Array | None], dict[str, Any]]:
+    """The gradients of the parameters, as far as they are there, and what else was returned."""
+    if isinstance(returned, (list, tuple)):
+        if len(returned) != len(parameters):
+            raise CannotJudge(
+                f"manual_gradients returned {len(returned)} things for {len(parameters)} parameters ({', '.join(parameters)})"
+            )
+        returned = dict(zip(parameters, returned))
+    if not isinstance(returned, Mapping):
+        if len(parameters) != 1 or returned is None:
+            raise CannotJudge(
+                f"manual_gradients returned {type(returned).__name__}; return a dict by name: {', '.join(parameters)}"
+            )
+        returned = {parameters[0]: returned}
+    left = {str(name): x for name, x in returned.items()}
+    manual: dict[str, Array | None] = {}
+    for name in parameters:
+        key = next((key for key in spellings(name) if key in left), None)
+        if key is None:
+            continue
+        try:
+            manual[name] = as_array("manual", name, left.pop(key))
+        except (TypeError, ValueError) as problem:
+            raise CannotJudge(str(problem)) from None
+    return manual, left
+
+
+def spellings(name: str) -> Iterator[str]:
+    """What the gradient of a parameter is called; the plain name last, which may be the parameter itself."""
+    yield from (f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"∂C/∂{name}")
+    yield from (f"d{cost}_d{name}" for cost in COSTS)
+    yield name

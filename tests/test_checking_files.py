@@ -1,0 +1,100 @@
+"""The command line, by running it: what it prints, what it exits with, and that no traceback of ours is shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RIGHT = "    dz2 = da2 * a2 * (1 - a2)\n"
+
+
+def check(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-B", "-m", "autograd_lite", "check", *arguments],
+        cwd=cwd, env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"},
+        capture_output=True, text=True, check=False, encoding="utf-8",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> str:
+    done = check("--example", cwd=tmp_path_factory.mktemp("example"))
+    assert done.returncode == 0
+    assert RIGHT in done.stdout
+    return done.stdout
+
+
+CASES = {
+    "right": (RIGHT, RIGHT, 0, "right: all 4 agree"),
+    "wrong": (RIGHT, "    dz2 = da2\n", 1, "the first wrong step is dz2"),
+    "shape": ("keepdims=True", "keepdims=False", 1, "shape (4,) instead of (4, 1)"),
+    "name": ('"b2": np', '"B2": np', 1, "there is no manual gradient of b2"),
+    "function": ("def manual_gradients", "def my_gradients", 2, "has no function manual_gradients(...)"),
+    "syntax": ("def forward(", "def forward((", 2, "syntax.py, line 22: "),
+    "exception": (RIGHT, "    dz2 = da2 @ a2\n", 2, "manual_gradients raises ValueError"),
+    "argument": ("z2, a2):", "z2, a3):", 2, "manual_gradients asks for a3"),
+    "cost": ("    C = np.sum", "    C = ", 2, "forward returned an array of shape (2, 5)"),
+    "nothing": ("    return {\n", "    return None\n    return {\n", 2, "manual_gradients returned NoneType"),
+    "exit": (RIGHT, "    raise SystemExit\n", 2, "calls exit()"),
+    "died": (RIGHT, "    import os; os._exit(7)\n", 2, "the process ended with code 7"),
+    "integers": ("rng.standard_normal((4, 3))", "np.ones((4, 3), int)", 2, "the parameter w1 holds int64"),
+    "nan": (RIGHT, "    dz2 = da2 * np.nan\n", 1, "NaN"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_file(name: str, example: str, tmp_path: Path) -> None:
+    old, new, code, words = CASES[name]
+    assert old in example
+    (tmp_path / f"{name}.py").write_text(example.replace(old, new, 1 if name == "cost" else -1), encoding="utf8")
+    done = check(f"{name}.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert words in done.stdout
+    assert ("Traceback" in done.stdout) == (name == "exception")
+    assert "autograd_lite/" not in done.stdout and "grading" not in done.stdout
+    if name == "exception":
+        assert f'File "{name}.py", line 38, in manual_gradients' in done.stdout
+        assert done.stdout.count("File ") == 1
+
+
+def test_an_endless_loop(example: str, tmp_path: Path) -> None:
+    (tmp_path / "loop.py").write_text(example.replace(RIGHT, "    while True: pass\n"), encoding="utf8")
+    done = check("loop.py", "--timeout", "3", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "still running after 3 s" in done.stdout
+
+
+def test_many_files_and_a_task(example: str, tmp_path: Path) -> None:
+    head, _, by_hand = example.partition("def manual_gradients")
+    (tmp_path / "task.py").write_text(head, encoding="utf8")
+    (tmp_path / "a.py").write_text(
+        "import numpy as np\nprint('hello')\ndef manual_gradients" + by_hand, encoding="utf8"
+    )
+    (tmp_path / "b.py").write_text(
+        ("import numpy as np\ndef manual_gradients" + by_hand).replace('"w2": dz2', '"w2": -dz2'), encoding="utf8"
+    )
+    done = check("a.py", "b.py", "--task", "task.py", "--quiet", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["a.py: right: all 4 agree", "b.py: WRONG: 1 of 4 differs"]
+    results = json.loads(check("a.py", "b.py", "c.py", "--task", "task.py", "--json", cwd=tmp_path).stdout)
+    assert [result["status"] for result in results] == [0, 1, 2]
+    row = results[1]["comparison"]["rows"][2]
+    assert row["name"] == "w2" and "a sign is wrong" in row["hints"][0]
+    assert results[2]["message"] == "cannot read c.py: No such file or directory"
+
+
+def test_help_and_wrong_options(tmp_path: Path) -> None:
+    done = check("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for option in ("--timeout", "--json", "--quiet", "--example", "--task"):
+        assert option in done.stdout
+    for arguments, words in (([], "name at least one file"), (["a.py", "--timeout", "never"], "not a number of seconds")):
+        done = check(*arguments, cwd=tmp_path)
+        assert done.returncode == 2
+        assert words in done.stderr and "Traceback" not in done.stderr
