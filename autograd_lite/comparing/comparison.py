@@ -261,7 +261,8 @@ def compare(
         large ones come from large sums: 3.7e-11 to 5e-10 for float64, 2.4e-5 to 3e-4 for float32.
     atol : float, optional
         A difference allowed whatever the entries are, for gradients that are zero but for rounding. By default
-        ten times the precision, times √n and the largest entry of the whole set.
+        ten times the precision, times √n and the largest entry of the whole set, and half the precision besides, which
+        1 − a costs where an output a is close to 1. What agrees thanks to it alone has a note that says so.
     output : Tensor, optional
         What the automatic gradients are derivatives of. With it, mistakes are tried on its recording (a factor left
         out, another weight, a path forgotten), and named if they give the manual gradient.
@@ -455,8 +456,9 @@ def compare_arrays(
     notes = [*dtypes(manual, automatic), *not_finite(manual, automatic)]
     beside = largest
     if atol is None and rtol * largest < max_abs <= tolerance:
-        beside = 1.0 if whole < NOTHING * precision else whole
-        notes.append(f"both are nothing but rounding beside {beside:.2g}")
+        size = whole if max_abs < 10 * precision * whole else 1.0
+        notes.append(f"the difference is no larger than what rounding leaves beside {size:.2g}")
+        beside = max(size, largest) if max_abs > 1e-3 * largest else largest
     return Row(
         name,
         manual.shape,
@@ -501,9 +503,9 @@ NOTHING = 100
 
 
 def rounding(precision: float, entries: int, whole: float) -> float:
-    """What rounding may leave of a zero, beside gradients of size `whole`."""
+    """What rounding may leave of a zero, beside gradients of size `whole` and activations of size 1."""
     size = 1.0 if whole < NOTHING * precision else whole
-    return 10 * precision * float(np.sqrt(min(max(entries, 1), 30_000))) * size
+    return 10 * precision * float(np.sqrt(min(max(entries, 1), 30_000))) * size + precision / 2
 
 
 def largest_entry(x: Array) -> float:

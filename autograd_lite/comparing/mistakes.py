@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine.backward import as_dtype
-from autograd_lite.engine.graph import age, between, history, recorded
+from autograd_lite.engine.graph import between, history, recorded
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.operation import masked, scaled
 from autograd_lite.engine.tensor import Array, Tensor
@@ -69,7 +69,7 @@ class Recording:
         arrows = arrows_between(self.nodes, region)
         yield from regularised(x, m, a, same)
         tried = 0
-        for mistake in possible(arrows, x, region, updated):
+        for mistake in possible(arrows, x, self.nodes, updated):
             tried += len(arrows)
             if tried > MOST_STEPS:
                 return
@@ -130,7 +130,7 @@ def swept(
 
 
 def possible(
-    arrows: Sequence[LocalGradient], x: Tensor, region: set[Tensor], updated: Mapping[str, Array]
+    arrows: Sequence[LocalGradient], x: Tensor, nodes: Sequence[Tensor], updated: Mapping[str, Array]
 ) -> Iterator[Mistake]:
     """All mistakes that are tried, the likeliest first."""
     groups = grouped(arrows)
@@ -140,7 +140,7 @@ def possible(
         yield from in_the_chain(chain)
     for group in groups:
         yield from on_a_path(arrows, group)
-    values = [*quantities(region), *((f"{w} after its update", value) for w, value in updated.items())]
+    values = [*quantities(nodes), *((f"{w} after its update", value) for w, value in updated.items())]
     yield from steps_in_time(arrows, x, values)
     for group in groups:
         if len(group) == 1:
@@ -296,10 +296,10 @@ def another_factor(
             )
 
 
-def quantities(region: set[Tensor]) -> list[tuple[str, Array]]:
+def quantities(nodes: Sequence[Tensor]) -> list[tuple[str, Array]]:
     """What has a name and could be mistaken for a factor: Tensors and constant operands, elementwise local gradients."""
     found: dict[int, tuple[str, Array]] = {}
-    for out in sorted(region, key=age):
+    for out in nodes:
         for x in (out, *recorded(out).operands):
             if isinstance(x, Tensor) and x.name and x.ndim:
                 found.setdefault(id(x), (x.name, x.data))
