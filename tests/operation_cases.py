@@ -384,6 +384,40 @@ case("det", "no inverse", np.linalg.det, [[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.5
 case("det", "rank 1", np.linalg.det, np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 2.0]))
 case("det", "zeros", np.linalg.det, np.zeros((2, 2)))
 case("det", "one of two without inverse", np.linalg.det, [[[1.0, 2.0], [2.0, 4.0]], [[1.0, 2.0], [3.0, 4.0]]])
+
+
+def squared_values(u: Any, s: Any, vh: Any) -> Any:
+    """The matrix with the squares of its singular values."""
+    return (u * s[..., None, :] ** 2) @ vh
+
+
+# NumPy reads the lower triangle, so any matrix will do. Vectors are squared, since their sign is not determined.
+for shape in ((2, 2), (3, 3), (2, 3, 3)):
+    gaps = regular(*shape) + np.diag([0.0, 1.5, 4.0][: shape[-1]])
+    case("cholesky", shape_label(shape), np.linalg.cholesky, regular(*shape))
+    case("cholesky", shape_label(shape) + " upper", lambda a: np.linalg.cholesky(a, upper=True), regular(*shape))
+    case("eigh", shape_label(shape), lambda a: [np.linalg.eigh(a)[0], np.linalg.eigh(a)[1] ** 2], gaps)
+    case("eigh", shape_label(shape) + " upper", lambda a: np.linalg.eigh(a, "U").eigenvectors ** 2, gaps)
+    case("eigvalsh", shape_label(shape), np.linalg.eigvalsh, gaps)
+for shape in ((2, 2), (3, 2), (2, 3), (2, 4, 2)):
+    x = random(shape, -1, 1, 5) + np.eye(*shape[-2:]) * np.arange(1, shape[-1] + 1)
+    case("svd", shape_label(shape), lambda a: [f**2 for f in np.linalg.svd(a, full_matrices=False)], x)
+    case("svd", shape_label(shape) + " product", lambda a: squared_values(*np.linalg.svd(a, full_matrices=False)), x)
+    case("svd", shape_label(shape) + " values", lambda a: np.linalg.svd(a, compute_uv=False), x)
+    case("svdvals", shape_label(shape), lambda a: np.linalg.svdvals(a), x)
+    case("pinv", shape_label(shape), np.linalg.pinv, x)
+    for ord in (2, -2, "nuc"):
+        case("norm", f"{shape_label(shape)} {ord}", lambda a, ord=ord: np.linalg.norm(a, ord, (-2, -1), a.ndim == 2), x)
+    if shape[-2] >= shape[-1]:
+        case("qr", shape_label(shape), lambda a: list(np.linalg.qr(a)), x)
+        case("qr", shape_label(shape) + " r", lambda a: np.linalg.qr(a, "r"), x)
+    if len(shape) == 2:
+        b = random((shape[0], 2), -1, 1, 6)
+        which = (0, 1, 3) if shape == (3, 2) else (0, 3)  # else nothing remains
+        case("lstsq", shape_label(shape), lambda a, b, which=which: [np.linalg.lstsq(a, b)[i] for i in which], x, b)
+for n in (-2, -1, 0, 1, 2, 3, 6):
+    case("matrix_power", str(n), lambda a, n=n: np.linalg.matrix_power(a, n), regular(2, 2, 2))
+case("multi_dot", "three", lambda a, b, c: np.linalg.multi_dot([a, b, c]), *apart("md", (2,), (2, 3), (3, 2)))
 SOLVE = [((2, 2), (2,)), ((2, 2), (2, 3)), ((3, 2, 2), (3, 2, 4)), ((2, 2), (3, 2, 4))]
 if np.__version__ >= "2":  # NumPy 1 takes b for vectors where it has one axis less than a
     SOLVE += [((3, 2, 2), (2, 1)), ((3, 2, 2), (2,))]

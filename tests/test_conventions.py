@@ -253,11 +253,10 @@ def t() -> Tensor:
 def test_functions_without_a_rule_name_themselves_and_say_what_to_do(t: Tensor) -> None:
     for name, call in [
         ("np.cross", lambda: np.cross(t, t)), ("np.interp", lambda: np.interp(t, [0, 1], [0, 1])),
-        ("np.linalg.eigh", lambda: np.linalg.eigh(np.outer(t, t))), ("np.fft.fft", lambda: np.fft.fft(t)),
+        ("np.linalg.eig", lambda: np.linalg.eig(np.outer(t, t))), ("np.fft.fft", lambda: np.fft.fft(t)),
         ("np.copysign", lambda: np.copysign(t, 1)), ("np.modf", lambda: np.modf(t)), ("np.unique", lambda: np.unique(t)),
         ("np.percentile", lambda: np.percentile(t, 5)), ("np.add.accumulate", lambda: np.add.accumulate(t)),
         ("np.multiply.outer", lambda: np.multiply.outer(t, t)), ("np.add.at", lambda: np.add.at(t, [0], 1.0)),
-        ("np.linalg.svd", lambda: np.linalg.svd(np.outer(t, t))),
     ]:  # fmt: skip
         with pytest.raises(TypeError) as info:
             call()
@@ -266,11 +265,10 @@ def test_functions_without_a_rule_name_themselves_and_say_what_to_do(t: Tensor) 
         assert "autograd_lite.elementwise" in text and "autograd_lite.operation" in text and "t.data" in text
 
 
-def test_norms_that_need_singular_values_are_refused() -> None:
+def test_norms_that_numpy_has_not_are_refused() -> None:
     x = Tensor(np.ones((2, 3, 4)), requires_grad=True)
-    for ord in (2, -2, "nuc"):
-        with pytest.raises(TypeError, match=f"np.linalg.norm with ord={ord!r} over 2 axes has no rule"):
-            np.linalg.norm(x[0], ord)
+    with pytest.raises(TypeError, match="np.linalg.norm with ord=3 over 2 axes has no rule"):
+        np.linalg.norm(x[0], 3)
     for call in (lambda: np.linalg.norm(x, 1, axis=(0, 1, 2)), lambda: np.linalg.norm(x, np.inf), lambda: np.linalg.norm(x, "fro")):
         with pytest.raises((TypeError, ValueError)):
             call()
@@ -349,7 +347,10 @@ def test_plain_answers(t: Tensor) -> None:
 
 FLOATS = [np.float16, np.float32, np.float64, np.longdouble]
 WIDENING = {"float_power", "append", "hstack", "column_stack"}  # computed in float64, or with an array of float64
-NOT_IN_LAPACK = {"inv", "det", "slogdet", "log_abs_det", "solve"}  # NumPy has them for float32 and float64
+NOT_IN_LAPACK = {
+    "inv", "det", "slogdet", "log_abs_det", "solve", "cholesky", "eigh", "eigvalsh", "svd", "svdvals", "qr", "pinv", "lstsq",
+    "matrix_power",
+}  # NumPy has them for float32 and float64
 ROUGH = {np.float16: 0.05, np.float32: 2e-5, np.float64: 1e-12, np.longdouble: 1e-12}
 
 

@@ -56,6 +56,11 @@ NAMED: dict[str, Callable[..., Any]] = {
     "index": lambda x, key: x[key], "gather": lambda x, where: np.append(0, x)[where],
     "reshape_in_order": lambda x, shape, order: x.reshape(shape, order=order),
     "take_along_axis": lambda x, indices, axis: np.take_along_axis(x, np.array(indices), axis),
+    "cholesky": np.linalg.cholesky, "pinv": np.linalg.pinv, "eigenvalues": np.linalg.eigvalsh,
+    "eigenvectors": lambda a, *_: np.linalg.eigh(a)[1], "singular_values": lambda a, *_: np.linalg.svdvals(a),
+    "left_singular_vectors": lambda a, *_: np.linalg.svd(a, full_matrices=False)[0],
+    "right_singular_vectors": lambda a, *_: np.linalg.svd(a, full_matrices=False)[2],
+    "orthogonal_factor": lambda a, *_: np.linalg.qr(a)[0], "triangular_factor": lambda a, *_: np.linalg.qr(a)[1],
 }  # fmt: skip
 
 

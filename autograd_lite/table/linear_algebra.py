@@ -12,7 +12,7 @@ from autograd_lite.engine.operation import LEFT, LINEAR, RIGHT, Edge, constant, 
 from autograd_lite.table.elementwise import direction, slope_of_abs
 from autograd_lite.table.reductions import euclidean_norm, max_, min_, product_of_others, reduction_operation, sum_
 from autograd_lite.table.shapes import _place, data_of
-from autograd_lite.engine.tensor import ARRAYS, Tensor
+from autograd_lite.engine.tensor import ARRAYS, TABLE, Tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -348,7 +348,7 @@ solve = general_operation(
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """The norm of vectors or matrices, of every order that needs no singular values."""
+    """The norm of vectors or matrices."""
     if ord is None:
         return euclidean_norm(x, axis, keepdims=keepdims)
     if axis is None:
@@ -358,6 +358,10 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return vector_norm(x, ord, axes[0], keepdims)
     if len(axes) == 2 and ord == "fro":
         return euclidean_norm(x, axes, keepdims=keepdims)
+    if len(axes) == 2 and ord in (2, -2, "nuc"):
+        values = TABLE["svdvals"](np.moveaxis(x, axes, (-2, -1)))
+        result = {"nuc": sum_, 2: max_, -2: min_}[ord](values, -1)
+        return np.expand_dims(result, tuple(sorted(i % x.ndim for i in axes))) if keepdims else result
     if len(axes) != 2 or ord not in (1, -1, np.inf, -np.inf):
         raise TypeError(f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no rule on Tensors")
     row, column = (i % x.ndim for i in axes)

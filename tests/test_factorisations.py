@@ -1,0 +1,89 @@
+"""Factorisations at matrices where something is equal, missing or complex; elsewhere they are in the table's cases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from oracles import assert_close, gradient, random
+
+import autograd_lite as ag
+from autograd_lite.engine.tensor import Tensor
+
+
+def symmetric(*values: float) -> Any:
+    q, _ = np.linalg.qr(random((len(values),) * 2, -1, 1, 3))
+    return (q * np.array(values)) @ q.T
+
+
+@pytest.mark.parametrize("function", [
+    lambda a: np.sum(np.linalg.eigh(a)[1][0]), lambda a: np.sum(np.linalg.svd(a)[0][0]), lambda a: np.linalg.svd(a)[2][0, 0],
+])  # fmt: skip
+@pytest.mark.parametrize("values", [(1.0, 1.0, 2.0), (2.0, 2.0 + 1e-16, 2.0), (0.5, 3.0, 3.0)])
+def test_vectors_that_are_not_determined_are_told(function: Any, values: Any) -> None:
+    with pytest.raises(ValueError, match="(eigenvalues|singular values) are equal, so the vectors .* have no derivative"):
+        ag.grad(function)(symmetric(*values))
+
+
+def test_values_that_are_equal_have_their_gradient_and_tell_that_there_is_no_second() -> None:
+    a = np.diag([2.0, 2.0, 1.0])
+    np.testing.assert_array_equal(ag.grad(lambda a: np.sum(np.linalg.eigvalsh(a) ** 2))(a), 2 * a)
+    np.testing.assert_array_equal(ag.grad(lambda a: np.linalg.norm(a, "nuc"))(a), np.eye(3))
+    for function in (lambda a: np.sum(np.linalg.eigvalsh(a) ** 2), lambda a: np.linalg.norm(a, "nuc")):
+        with pytest.raises(ValueError, match="are equal"):
+            ag.hessian(function)(a)
+
+
+def test_complex_matrices_and_undetermined_vectors_are_refused_by_name() -> None:
+    a = Tensor(np.eye(2), requires_grad=True) * 1j
+    for name in ("cholesky", "eigh", "eigvalsh", "svd", "qr", "pinv"):
+        with pytest.raises(TypeError, match=f"np.linalg.{name.replace('eigvalsh', 'eigh')} has a rule for real matrices"):
+            getattr(np.linalg, name)(a)
+    tall = Tensor(np.ones((3, 2)), requires_grad=True, name="tall")
+    with pytest.raises(TypeError, match="svd of tall .* write full_matrices=False"):
+        np.linalg.svd(tall)
+    with pytest.raises(TypeError, match="hermitian"):
+        np.linalg.svd(tall, hermitian=True)
+    with pytest.raises(TypeError, match="qr of .* not for wide matrices"):
+        np.linalg.qr(tall.T)
+
+
+def test_results_are_named_and_share_their_factorisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = Tensor(symmetric(1.0, 2.0, 4.0), requires_grad=True)
+    values, vectors = np.linalg.eigh(a)
+    again = np.linalg.eigh(a)
+    assert again.eigenvalues.shape == (3,) and again.eigenvectors.shape == (3, 3)
+    rebuilt = (vectors * values) @ vectors.T
+    monkeypatch.setattr(np.linalg, "eigh", None)  # no second factorisation for derivatives of any order
+    g = ag.gradients(np.sum(rebuilt**2), a, create_graph=True)
+    assert_close((g.data + g.data.T) / 2, 2 * a.data, 1e-13)
+    second = ag.gradients(g.sum(), a)
+    assert_close((second + second.T) / 2, 2 * np.ones((3, 3)), 1e-12)
+
+
+def test_the_logarithm_of_a_normal_density_by_cholesky() -> None:
+    x = random((4,), -1, 1, 2)
+
+    def log_density(a: Any) -> Any:
+        factor = np.linalg.cholesky(a @ a.T + np.eye(4))
+        z = np.linalg.solve(factor, x)
+        return -0.5 * np.sum(z * z) - np.sum(np.log(np.diag(factor)))
+
+    a = random((4, 4), -1, 1, 1)
+    assert_close(ag.grad(log_density)(a), gradient(log_density, [a])[0], 1e-9)
+    covariance = a @ a.T + np.eye(4)
+    inverse = np.linalg.inv(covariance)
+    closed = (inverse @ np.outer(x, x) @ inverse - inverse) @ a
+    assert_close(ag.grad(log_density)(a), closed, 1e-13)
+
+
+def test_pinv_keeps_the_rank() -> None:
+    x, y = random((4, 1), -1, 1, 1), random((1, 3), -1, 1, 2)
+    c = random((3, 4), -1, 1, 3)
+
+    def cost(x: Any, y: Any) -> Any:
+        return np.sum(c * np.linalg.pinv(x @ y))
+
+    for g, expected in zip(ag.grad(cost, (0, 1))(x, y), gradient(cost, [x, y])):
+        assert_close(g, expected, 1e-9)
