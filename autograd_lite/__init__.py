@@ -16,6 +16,7 @@ from autograd_lite.table.shapes import array
 import autograd_lite.table.factorisations
 import autograd_lite.table.numpy_functions
 from autograd_lite.engine.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd_lite.engine.nests import flatten
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.table.own_operations import elementwise, operation
 from autograd_lite.engine.recording import enable_grad, name_scope, no_grad
@@ -86,6 +87,7 @@ __all__ = [
     "draw_steps",
     "elementwise",
     "enable_grad",
+    "flatten",
     "grad",
     "gradients",
     "half_squared_distance",

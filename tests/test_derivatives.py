@@ -500,11 +500,11 @@ def test_errors_say_what_to_do() -> None:
         ag.grad(named)(2)
     with pytest.raises(TypeError, match="called with 1 arguments, so there is no argument 1"):
         ag.grad(named, 1)(X)
-    with pytest.raises(TypeError, match="returned tuple, not a Tensor"):
+    with pytest.raises(TypeError, match="returned a tuple of arrays; use autograd_lite.jacobian"):
         ag.grad(lambda x: (x, x))(1.0)
     with pytest.raises(TypeError, match="returned NoneType"):
         ag.grad(lambda x: None)(1.0)
-    with pytest.raises(ValueError, match=r"tangents have the shapes of the arguments, \[\(3,\)\], not \[\(2,\)\]"):
+    with pytest.raises(ValueError, match=r"tangents have the shapes of the arguments, \(3,\), not \(2,\)"):
         ag.jvp(named, (X,), (np.ones(2),))
     with pytest.raises(TypeError, match=r"tuples with one entry for each argument, as in \(x,\), \(v,\)"):
         ag.jvp(named, X, X)
@@ -515,9 +515,9 @@ def test_errors_say_what_to_do() -> None:
     x = Tensor(X, requires_grad=True)
     with pytest.raises(ValueError, match="3 entries.*pass gradient="):
         ag.gradients(x * 2, x)
-    with pytest.raises(TypeError, match="input 1 .*does not require a gradient.*requires_grad=True"):
+    with pytest.raises(TypeError, match=r"input\[1\] .*does not require a gradient.*requires_grad=True"):
         ag.gradients((x * 2).sum(), [x, Tensor(1.0)])
-    with pytest.raises(TypeError, match="input 0 .ndarray"):
+    with pytest.raises(TypeError, match="input.* .ndarray"):
         ag.gradients((x * 2).sum(), [X])
     with pytest.raises(TypeError, match="the output must be a Tensor, not float"):
         ag.gradients(1.0, x)

@@ -10,7 +10,8 @@ import numpy as np
 from autograd_lite.comparing.comparison import (
     Comparison, GradientMismatch, as_array, coarser, compare_arrays, compared, default_rtol, largest_entry,
 )  # fmt: skip
-from autograd_lite.comparing.nests import inside, is_nest
+from autograd_lite.comparing.nests import inside
+from autograd_lite.engine.nests import is_nest
 from autograd_lite.comparing.numerical import Point, along_by, chosen, differentiated, name_of
 from autograd_lite.engine.derivatives import grad, jacobian, jvp, vjp
 from autograd_lite.engine.recording import enable_grad

@@ -1,20 +1,12 @@
-"""Nests of gradients, dicts and sequences in one another: taken apart into leaves that have a name, and put together."""
+"""Nests of gradients: the names that their leaves have in a table, such as ``layer1.w``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
+from autograd_lite.engine.nests import is_nest
 from autograd_lite.engine.tensor import Tensor
-
-
-def is_nest(x: Any) -> bool:
-    """Whether x holds arrays; a list of numbers, however deep, is an array itself."""
-    if isinstance(x, Mapping):
-        return True
-    return isinstance(x, (list, tuple)) and any(isinstance(item, (np.ndarray, Tensor)) or is_nest(item) for item in x)
 
 
 def leaves(nest: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -34,13 +26,3 @@ def inside(item: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield from leaves(item, path)
     else:
         yield path, item
-
-
-def mapped(change: Callable[[Any], Any], nest: Any) -> Any:
-    """The nest with every leaf changed; what is no nest is a leaf."""
-    if not is_nest(nest):
-        return change(nest)
-    if isinstance(nest, Mapping):
-        return {key: mapped(change, item) for key, item in nest.items()}
-    items = [mapped(change, item) for item in nest]
-    return type(nest)(*items) if hasattr(nest, "_fields") else type(nest)(items)

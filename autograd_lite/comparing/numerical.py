@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.comparing.comparison import coarser, largest_entry
-from autograd_lite.comparing.nests import inside, mapped
+from autograd_lite.comparing.nests import inside
+from autograd_lite.engine.nests import mapped
 from autograd_lite.engine.recording import no_grad
 from autograd_lite.engine.tensor import Array, Tensor, as_tensor
 

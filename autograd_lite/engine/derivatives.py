@@ -8,21 +8,26 @@ forward mode: no rule for it has to be written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import Any, NamedTuple
+from inspect import signature
+from operator import index
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
 from autograd_lite.engine.backward import as_dtype, owned, sweep
 from autograd_lite.engine.graph import between, history
-from autograd_lite.engine.recording import differentiated, enable_grad
-from autograd_lite.engine.tensor import TABLE, Array, Tensor, as_tensor
+from autograd_lite.engine.nests import is_nest, is_number, items_of, leaves, mapped, packed, replaced, unpacked
+from autograd_lite.engine.recording import differentiated, enable_grad, state
+from autograd_lite.engine.tensor import ARRAYS, TABLE, Array, Tensor, as_tensor, computed
+
+current = state.get
 
 
 def gradients(
     output: Tensor,
-    inputs: Tensor | Sequence[Tensor],
+    inputs: Any,
     gradient: Any = None,
     *,
     create_graph: bool = False,
@@ -32,8 +37,8 @@ def gradients(
     Parameters
     ----------
     output : Tensor
-    inputs : Tensor or sequence of Tensor
-        Leaves or intermediate results.
+    inputs : Tensor, or a dict, list, tuple or named tuple of Tensors, nested
+        Leaves of the graph or intermediate results.
     gradient : array_like or Tensor, shape of `output`, optional
         The adjoint to start from; 1 if it is left out, which only a single entry allows.
     create_graph : bool
@@ -41,7 +46,7 @@ def gradients(
 
     Returns
     -------
-    ndarray or Tensor, or a list of them if `inputs` is a sequence
+    ndarray or Tensor, or a nest of them of the form of `inputs`
         Each of the shape and dtype of its input; zeros where the output does not depend on the input. No
         `grad` is changed.
 
@@ -60,24 +65,28 @@ def gradients(
     >>> slope.item(), ag.gradients(slope, x).item()
     (27.0, 18.0)
     """
-    single = isinstance(inputs, Tensor)
-    wanted: list[Tensor] = [inputs] if single else list(inputs)  # type: ignore[list-item]
+    if not isinstance(inputs, (Tensor, Mapping, tuple)):
+        inputs = list(inputs)
     if not isinstance(output, Tensor):
         raise TypeError(f"the output must be a Tensor, not {type(output).__name__}")
-    for i, x in enumerate(wanted):
+    wanted: list[Tensor] = []
+    for path, x in [("", inputs)] if isinstance(inputs, Tensor) else [
+        (path + inner, x) for path, item in items_of(inputs) for inner, x in leaves(item)
+    ]:  # fmt: skip
         if not isinstance(x, Tensor) or not x.requires_grad:
             what = x.describe() if isinstance(x, Tensor) else type(x).__name__
             raise TypeError(
-                f"input {i} ({what}) does not require a gradient, so nothing was recorded about it; "
+                f"input{path} ({what}) does not require a gradient, so nothing was recorded about it; "
                 "make it with Tensor(..., requires_grad=True) before computing the output"
             )
+        wanted.append(x)
     seed = output._seed(gradient)
     results: Sequence[Any]
     if not create_graph:
         results = _adjoints(output, wanted, seed._array if isinstance(seed, Tensor) else seed)
     else:
         results = _recorded_adjoints(output, wanted, seed if isinstance(seed, Tensor) else Tensor(seed))
-    return results[0] if single else results
+    return replaced(inputs, results) if wanted else inputs
 
 
 def _adjoints(output: Tensor, inputs: Sequence[Tensor], seed: Array) -> list[Array]:
@@ -107,68 +116,146 @@ def _recorded_adjoints(
 class _Evaluated(NamedTuple):
     """A function evaluated on arguments that are set up for differentiation."""
 
-    output: Tensor
+    output: Tensor  # what f returned; if that is several arrays, all their entries in one vector
     variables: list[Tensor]
-    differentiable: bool  # whether the derivatives are to be Tensors
+    differentiable: bool  # whether the derivatives are Tensors that can be differentiated again
+    tensors: bool  # whether they are Tensors
+    returned: Any  # what f returned, a nest of Tensors
+    arguments: list[Any]  # those to differentiate with respect to: the variables are the numbers in them
+    aux: Any
 
     def adjoints(self, seed: Any) -> list[Any]:
-        if self.differentiable or isinstance(seed, Tensor):
+        """The adjoints of the variables."""
+        recorded = current().on and (self.differentiable or isinstance(seed, Tensor))
+        if recorded:
             return list(_recorded_adjoints(self.output, self.variables, as_tensor(seed)))
-        return list(_adjoints(self.output, self.variables, seed))
+        tensors = self.tensors or isinstance(seed, Tensor)
+        arrays = _adjoints(self.output, self.variables, seed._array if isinstance(seed, Tensor) else seed)
+        return [computed(x) for x in arrays] if tensors else list(arrays)
 
-    def result(self, x: Tensor) -> Any:
-        return x if self.differentiable else x._array
+    def nested(self, results: Iterable[Any]) -> tuple[Any, ...]:
+        """Results for the variables, in the form of the arguments."""
+        following = iter(results)
+        return tuple(replaced(x, following) for x in self.arguments)
+
+    def given(self, x: Any) -> Any:
+        """A Tensor of this evaluation, or an array, as it is handed to the caller."""
+        if not isinstance(x, Tensor):
+            return computed(x) if self.tensors else x
+        return x if self.differentiable else computed(x._array) if self.tensors else x._array
+
+    def value(self) -> Any:
+        return mapped(self.given, self.returned)
+
+    def parts(self) -> list[Tensor]:
+        return [x for _, x in leaves(self.returned)]
+
+    def in_parts(self, vector: Any) -> Any:
+        """The entries that belong to `output`, in the form of what f returned."""
+        if not is_nest(self.returned):
+            return vector
+        with enable_grad():
+            return replaced(self.returned, unpacked(vector, self.parts()))
 
 
-def _evaluate(f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int], keywords: Any) -> _Evaluated:
+def _evaluate(
+    f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int], keywords: Any, has_aux: bool = False
+) -> _Evaluated:
     """Call f on Tensors of its own, through which exactly this derivative is taken.
 
     A Tensor among the arguments is replaced by its image under the identity: what f does with the image
     belongs to this derivative, what else is done with the Tensor does not.
     """
     name = getattr(f, "__name__", "f")
-    inputs = [as_tensor(x) if isinstance(x, np.ndarray) else x for x in args]
-    variables: list[Tensor] = []
+    inputs = [mapped(lambda leaf: as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, x) for x in args]
+    variables: dict[int, list[Tensor]] = {}  # by argument
     for i in argnums:
         if not -len(args) <= i < len(args):
             raise TypeError(f"{name} was called with {len(args)} arguments, so there is no argument {i} to differentiate")
-        if i in argnums[: len(variables)]:  # asked for twice
-            variables.append(variables[argnums.index(i)])
-            continue
-        x = args[i]
-        if isinstance(x, Tensor) and x.requires_grad:
-            with enable_grad():
-                variable = TABLE["identity"](x)
-            variable.name = x.name
-        else:
-            try:
-                variable = Tensor(x, requires_grad=True)
-            except TypeError as error:
-                raise TypeError(f"argument {i} of {name} cannot be differentiated: {error}") from error
-        variables.append(variable)
-        inputs[i] = variable
-    outer = differentiated.get()
-    token = differentiated.set(outer | set(variables))
+        if i not in variables:
+            variables[i] = [
+                _variable(leaf, f"argument {i} of {name}" + (f", {_name_of_argument(f, i)}{path}," if path else ""))
+                for path, leaf in leaves(args[i]) if not path or is_number(leaf)
+            ]  # fmt: skip
+            inputs[i] = replaced(args[i], variables[i], lambda leaf: leaf) if is_nest(args[i]) else variables[i][0]
+    every = [x for i in argnums for x in variables[i]]
+    on, outer = current().on, differentiated.get()
+    token = differentiated.set(outer | set(every))
     try:
         with enable_grad():
-            output = f(*inputs, **keywords)
+            returned = f(*inputs, **keywords)
     finally:
         differentiated.reset(token)
-    if not isinstance(output, Tensor):
-        if isinstance(output, (list, tuple, dict)) or output is None:
-            raise TypeError(f"{name} returned {type(output).__name__}, not a Tensor; return one number or one array")
-        output = as_tensor(output)
-    differentiable = any(isinstance(x, Tensor) for x in args)
-    if not differentiable and outer:  # f may close over the variables of a derivative around this one
-        differentiable = any(x in outer for x in history(output, constants=False))
-    return _Evaluated(output, variables, differentiable)
+    aux = None
+    if has_aux:
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            raise TypeError(f"with has_aux=True {name} returns a pair (value, aux), not {type(returned).__name__}")
+        returned, aux = returned
+    returned = _as_tensors(returned, name)
+    parts = [x for _, x in leaves(returned)]
+    with enable_grad():
+        output = packed(parts) if is_nest(returned) else returned
+    tensors = any(isinstance(leaf, Tensor) for x in args for _, leaf in leaves(x))
+    differentiable = on and tensors
+    if on and not tensors and outer:  # f may close over the variables of a derivative around this one
+        differentiable = tensors = any(x in outer for x in history(output, constants=False))
+    evaluated = _Evaluated(output, every, differentiable, tensors, returned, [args[i] for i in argnums], aux)
+    if has_aux:
+        evaluated = evaluated._replace(aux=mapped(lambda x: evaluated.given(x) if isinstance(x, Tensor) else x, aux))
+    return evaluated
 
 
-def _numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:
-    return (argnums,) if isinstance(argnums, int) else tuple(argnums)
+def _variable(x: Any, what: str) -> Tensor:
+    """The Tensor that stands for an argument, or for a number in its nest."""
+    if isinstance(x, Tensor) and x.requires_grad:
+        with enable_grad():
+            variable: Tensor = TABLE["identity"](x)
+        variable.name = x.name
+        return variable
+    try:
+        return Tensor(x, requires_grad=True)
+    except TypeError as error:
+        raise TypeError(f"{what} cannot be differentiated: {error}") from error
 
 
-def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
+def _name_of_argument(f: Callable[..., Any], i: int) -> str:
+    try:
+        return list(signature(f).parameters)[i]
+    except (TypeError, ValueError, IndexError):  # written in C, or with *args
+        return "x"
+
+
+def _as_tensors(returned: Any, name: str) -> Any:
+    """What f returned with Tensors in place of arrays and numbers."""
+    if isinstance(returned, Tensor):
+        return returned
+    for path, leaf in leaves(returned):
+        if not is_number(leaf):
+            raise TypeError(
+                f"{name} returned {type(leaf).__name__}{f' in {path}' if path else ''}, where a derivative needs numbers or "
+                "arrays; what else it returns goes to the second of a pair, with has_aux=True"
+            )
+    return mapped(as_tensor, returned)
+
+
+def _numbers(argnums: SupportsIndex | Sequence[int]) -> tuple[int, ...]:
+    return (index(argnums),) if isinstance(argnums, SupportsIndex) else tuple(argnums)
+
+
+def _matched(what: str, form: Any, given: Any) -> list[Any]:
+    """The numbers in `given`, which has the form and shapes of `form`."""
+    expected = [(path, np.shape(x)) for path, x in leaves(form) if is_number(x) or not path]
+    numbers = [(path, x) for path, x in leaves(given) if is_number(x) or not path]
+    found = [(path, np.shape(x)) for path, x in numbers]
+    if expected != found:
+        shapes = [", ".join(f"{path}: {shape}" if path else str(shape) for path, shape in side) for side in (expected, found)]
+        raise ValueError(f"{what}, {shapes[0]}, not {shapes[1]}")
+    return [x for _, x in numbers]
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False
+) -> Callable[..., tuple[Any, Any]]:
     """The function that gives both the value of f and its gradient.
 
     Parameters
@@ -177,16 +264,21 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
         Takes Tensors and returns a Tensor of one entry.
     argnums : int or sequence of int
         The arguments to differentiate with respect to; the gradient is a tuple if this is a sequence.
+    has_aux : bool
+        Whether f returns a pair of the number and something else, which is handed on: ``((value, aux), gradient)``.
 
     Returns
     -------
     callable
-        Takes what f takes. Called with arrays it returns arrays, called with Tensors Tensors.
+        Takes what f takes. Called with arrays it returns arrays, called with Tensors Tensors; under `no_grad` they are
+        constants. Of an argument that is a nest of arrays (dicts, lists, tuples, named tuples) the gradient is a nest of
+        the same form, with None for what is no number.
 
     Raises
     ------
     TypeError
-        When called, if f does not return a single number, or an argument is not of a floating dtype.
+        When called, if f does not return a single number, or an argument, or a number in its nest, is not of a floating
+        dtype; the error has the path to it.
 
     Examples
     --------
@@ -198,23 +290,26 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
 
     @wraps(f)
     def derivative(*args: Any, **keywords: Any) -> tuple[Any, Any]:
-        evaluated = _evaluate(f, args, _numbers(argnums), keywords)
+        evaluated = _evaluate(f, args, _numbers(argnums), keywords, has_aux)
         output = evaluated.output
-        if output.size != 1:
+        if output.size != 1 or is_nest(evaluated.returned):
+            several = is_nest(evaluated.returned)
+            what = f"a {type(evaluated.returned).__name__} of arrays" if several else f"shape {output.shape}"
             raise TypeError(
-                f"the gradient is that of a single number, but {getattr(f, '__name__', 'f')} returned shape "
-                f"{output.shape}; use autograd_lite.jacobian, or return its sum()"
+                f"the gradient is that of a single number, but {getattr(f, '__name__', 'f')} returned {what}; use "
+                f"autograd_lite.jacobian, or return {'one of them, with has_aux=True for the others' if several else 'its sum()'}"
             )
-        results = evaluated.adjoints(np.ones(output.shape, floating(output)))
-        return evaluated.result(output), results[0] if isinstance(argnums, int) else tuple(results)
+        results = evaluated.nested(evaluated.adjoints(np.ones(output.shape, floating(output))))
+        value = (evaluated.value(), evaluated.aux) if has_aux else evaluated.value()
+        return value, results[0] if isinstance(argnums, SupportsIndex) else results
 
     return derivative
 
 
-def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """The function that gives the gradient of f, a function whose value is a single number.
 
-    Parameters, errors and results are those of `value_and_grad`, without the value.
+    Parameters, errors and results are those of `value_and_grad`, without the value: ``(gradient, aux)`` with `has_aux`.
 
     Examples
     --------
@@ -224,30 +319,35 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     array([2., 4.])
     >>> float(ag.grad(ag.grad(np.sin))(0.5) + np.sin(0.5))
     0.0
+    >>> ag.grad(lambda p: np.sum(p["w"] ** 2) + 3 * p["b"])({"w": np.array([1.0, 2.0]), "b": 0.0})
+    {'w': array([2., 4.]), 'b': array(3.)}
     """
-    both = value_and_grad(f, argnums)
+    both = value_and_grad(f, argnums, has_aux=has_aux)
 
     @wraps(f)
     def derivative(*args: Any, **keywords: Any) -> Any:
-        return both(*args, **keywords)[1]
+        value, gradient = both(*args, **keywords)
+        return (gradient, value[1]) if has_aux else gradient
 
     return derivative
 
 
-def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> Any:
     """The value of f, and the function that multiplies a vector into its Jacobian from the left.
 
     Parameters
     ----------
     f : callable
-    *args : array_like or Tensor
+    *args : array_like or Tensor, or nests of them
         All are differentiated.
+    has_aux : bool
+        Whether f returns a pair of the value and something else, which is the third result.
 
     Returns
     -------
-    value : ndarray or Tensor
+    value : ndarray or Tensor, or a nest of them
     pullback : callable
-        ``pullback(u)`` for u of the shape of the value returns a tuple with one entry for each argument.
+        ``pullback(u)`` for u of the form and shapes of the value returns a tuple with one entry for each argument.
 
     Examples
     --------
@@ -257,27 +357,31 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 3., 40.]), array([ 1., 20.]))
     """
-    evaluated = _evaluate(f, args, range(len(args)), {})
+    evaluated = _evaluate(f, args, range(len(args)), {}, has_aux)
 
     def pullback(u: Any) -> tuple[Any, ...]:
-        return tuple(evaluated.adjoints(evaluated.output._seed(u)))
+        if is_nest(evaluated.returned):
+            u = packed([as_array(x) for x in _matched("adjoints have the form and shapes of the value", evaluated.returned, u)])
+        return evaluated.nested(evaluated.adjoints(evaluated.output._seed(u)))
 
-    return evaluated.result(evaluated.output), pullback
+    return (evaluated.value(), pullback, evaluated.aux) if has_aux else (evaluated.value(), pullback)
 
 
-def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:
     """The value of f, and its derivative in the direction of the tangents (forward mode).
 
     Parameters
     ----------
     f : callable
-    args, tangents : sequence of array_like or Tensor
-        Of the same length and shapes.
+    args, tangents : sequence of array_like or Tensor, or of nests of them
+        Of the same length, forms and shapes.
+    has_aux : bool
+        Whether f returns a pair of the value and something else, which is the third result.
 
     Returns
     -------
-    value, tangent : ndarray or Tensor
-        Of the same shape.
+    value, tangent : ndarray or Tensor, or nests of them
+        Of the same form and shapes.
 
     Raises
     ------
@@ -291,27 +395,35 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> 
     >>> float(value), float(tangent)
     (8.0, 12.0)
     """
-    args, tangents = _paired("tangents", args, tangents)
-    evaluated = _evaluate(f, args, range(len(args)), {})
-    differentiable = evaluated.differentiable or any(isinstance(t, Tensor) for t in tangents)
-    evaluated = evaluated._replace(differentiable=differentiable)
-    push = _pushforward(evaluated)
-    return evaluated.result(evaluated.output), push(tangents)
+    directions = _paired("tangents", args, tangents)
+    evaluated = _evaluate(f, args, range(len(args)), {}, has_aux)
+    if any(isinstance(t, Tensor) for t in directions):
+        evaluated = evaluated._replace(differentiable=current().on, tensors=True)
+    tangent = _pushforward(evaluated)(directions)
+    if is_nest(evaluated.returned):
+        tangent = mapped(evaluated.given, evaluated.in_parts(tangent))
+    elif not evaluated.differentiable:
+        tangent = evaluated.given(tangent)
+    return (evaluated.value(), tangent, evaluated.aux) if has_aux else (evaluated.value(), tangent)
 
 
-def _paired(what: str, args: Any, vectors: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def _paired(what: str, args: Any, vectors: Any) -> list[Any]:
+    """The numbers in the vectors, one for each in the arguments."""
     if not isinstance(args, (list, tuple)) or not isinstance(vectors, (list, tuple)):
         raise TypeError(f"the arguments and {what} are tuples with one entry for each argument, as in (x,), (v,)")
-    shapes, given = [np.shape(x) for x in args], [np.shape(v) for v in vectors]
-    if shapes != given:
-        raise ValueError(f"{what} have the shapes of the arguments, {shapes}, not {given}")
-    return tuple(args), tuple(vectors)
+    if len(args) != len(vectors):
+        raise ValueError(f"{what} have the shapes of the arguments: {len(vectors)} do not go with {len(args)} arguments")
+    return [number for x, v in zip(args, vectors) for number in _matched(f"{what} have the shapes of the arguments", x, v)]
+
+
+def as_array(x: Any) -> Any:
+    return x if isinstance(x, Tensor) or type(x) in ARRAYS else np.asarray(x)
 
 
 def _pushforward(evaluated: _Evaluated) -> Callable[[Sequence[Any]], Any]:
     """The derivative in a direction, by transposing the sweep: record it as a function of its seed, once,
     and sweep over that recording for each direction."""
-    output, variables, differentiable = evaluated
+    output, variables, differentiable = evaluated.output, evaluated.variables, evaluated.differentiable
     seed = Tensor(np.zeros(output.shape, floating(output)), requires_grad=True)
     adjoints = _recorded_adjoints(output, variables, seed, evaluate_rules=differentiable)
     with enable_grad():
@@ -330,7 +442,7 @@ def _pushforward(evaluated: _Evaluated) -> Callable[[Sequence[Any]], Any]:
     return push
 
 
-def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """The function that gives all derivatives of all entries of f.
 
     Costs as many sweeps as the smaller of the two sides has entries: in reverse mode one for each entry of the
@@ -340,12 +452,15 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     ----------
     f : callable
     argnums : int or sequence of int
+    has_aux : bool
+        Whether f returns a pair of the value and something else; the result is then a pair too.
 
     Returns
     -------
     callable
         Its result has the shape of f's value followed by that of the argument; a tuple of results if `argnums`
-        is a sequence.
+        is a sequence. If the value is a nest, the result has the form of the value, with such a block in each place;
+        if the argument is a nest, each block has the form of the argument.
 
     Examples
     --------
@@ -358,16 +473,20 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
 
     @wraps(f)
     def derivative(*args: Any, **keywords: Any) -> Any:
-        evaluated = _evaluate(f, args, _numbers(argnums), keywords)
-        output, variables, differentiable = evaluated
+        evaluated = _evaluate(f, args, _numbers(argnums), keywords, has_aux)
+        output, variables = evaluated.output, evaluated.variables
         shapes = [x.shape for x in variables]
 
         def joined(parts: Sequence[Any], axis: int, x: Tensor) -> Any:
             shape = output.shape + x.shape
             if not parts:
-                return as_tensor(np.zeros(shape, x.dtype)) if differentiable else np.zeros(shape, x.dtype)
-            whole = TABLE["stack"](parts, axis) if differentiable else np.stack(parts, axis)
-            return as_dtype(whole.reshape(shape), x.dtype)
+                return evaluated.given(np.zeros(shape, x.dtype))
+            whole = TABLE["stack"](parts, axis) if evaluated.tensors else np.stack(parts, axis)
+            return evaluated.given(as_dtype(whole.reshape(shape), x.dtype))
+
+        def blocks(wholes: Sequence[Any]) -> Any:
+            nested = evaluated.nested(wholes)
+            return nested[0] if isinstance(argnums, SupportsIndex) else nested
 
         if output.size <= sum(x.size for x in variables):
             rows = [evaluated.adjoints(unit) for unit in _units([output.shape], floating(output))]
@@ -377,7 +496,16 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
             columns = [push(_parted(unit, shapes)) for unit in _units(shapes, np.dtype(float))]
             ends = np.cumsum([0] + [x.size for x in variables])
             results = [joined(columns[ends[i] : ends[i + 1]], -1, x) for i, x in enumerate(variables)]
-        return results[0] if isinstance(argnums, int) else tuple(results)
+        if not is_nest(evaluated.returned):
+            result = blocks(results)
+        else:
+            parts = evaluated.parts()
+            ends = np.cumsum([0] + [part.size for part in parts])
+            result = replaced(evaluated.returned, [
+                blocks([r[ends[i] : ends[i + 1]].reshape(part.shape + x.shape) for r, x in zip(results, variables)])
+                for i, part in enumerate(parts)
+            ])  # fmt: skip
+        return (result, evaluated.aux) if has_aux else result
 
     return derivative
 
@@ -397,19 +525,21 @@ def _parted(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
     return [part.reshape(shape) for part, shape in zip(np.split(vector.ravel(), ends[:-1]), shapes)]
 
 
-def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """The function that gives all second derivatives of f, a function whose value is a single number.
 
     Parameters
     ----------
     f : callable
     argnums : int or sequence of int
+    has_aux : bool
+        As for `jacobian`.
 
     Returns
     -------
     callable
         Its result has the shape of the argument twice; a tuple of tuples of such blocks if `argnums` is a
-        sequence.
+        sequence, a nest of nests of blocks if the argument is a nest.
 
     Examples
     --------
@@ -419,15 +549,7 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
     array([[4., 2.],
            [2., 0.]])
     """
-    if isinstance(argnums, int):
-        return jacobian(grad(f, argnums), argnums)
-    rows = [jacobian(grad(f, i), argnums) for i in argnums]
-
-    @wraps(f)
-    def derivative(*args: Any, **keywords: Any) -> Any:
-        return tuple(row(*args, **keywords) for row in rows)
-
-    return derivative
+    return jacobian(grad(f, argnums, has_aux=has_aux), argnums, has_aux=has_aux)
 
 
 def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Sequence[Any]) -> Any:
@@ -437,12 +559,12 @@ def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Sequence[Any]) -> A
     ----------
     f : callable
         Its value is a single number.
-    args, vectors : sequence of array_like or Tensor
-        Of the same length and shapes.
+    args, vectors : sequence of array_like or Tensor, or of nests of them
+        Of the same length, forms and shapes.
 
     Returns
     -------
-    ndarray or Tensor, or a tuple of them
+    ndarray or Tensor, or a nest of them, or a tuple of these
         One for each argument; without a tuple around it if there is only one.
 
     Examples
@@ -452,12 +574,13 @@ def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Sequence[Any]) -> A
     >>> ag.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     array([ 6., 12.])
     """
-    args, vectors = _paired("vectors", args, vectors)
+    along = _paired("vectors", args, vectors)
     every = tuple(range(len(args)))
 
     def slope(*variables: Any) -> Any:
         gradient = grad(f, every)(*variables)
-        return sum((g * v).sum() for g, v in zip(gradient, vectors))
+        numbers = [g for x in gradient for _, g in leaves(x) if is_number(g)]
+        return sum((g * v).sum() for g, v in zip(numbers, along))
 
     results = grad(slope, every)(*args)
     return results[0] if len(results) == 1 else results
