@@ -65,6 +65,11 @@ def gradients(
     >>> slope.item(), ag.gradients(slope, x).item()
     (27.0, 18.0)
     """
+    if not isinstance(create_graph, (bool, np.bool_)):
+        raise TypeError(f"create_graph is True or False, not {create_graph!r}")
+    if not isinstance(inputs, (Tensor, Mapping, list, tuple)):
+        what = "a Tensor or a list, tuple or dict of Tensors"
+        raise TypeError(f"inputs: each input is a Tensor; pass {what}, not {type(inputs).__name__}")
     if not isinstance(inputs, (Tensor, Mapping, tuple)):
         inputs = list(inputs)
     if not isinstance(output, Tensor):
@@ -166,12 +171,13 @@ def _evaluate(
     A Tensor among the arguments is replaced by its image under the identity: what f does with the image
     belongs to this derivative, what else is done with the Tensor does not.
     """
+    check_function(f)
     name = getattr(f, "__name__", "f")
     inputs = [mapped(lambda leaf: as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, x) for x in args]
     variables: dict[int, list[Tensor]] = {}  # by argument
     for i in argnums:
         if not -len(args) <= i < len(args):
-            raise TypeError(f"{name} was called with {len(args)} arguments, so there is no argument {i} to differentiate")
+            raise TypeError(f"{name} was called with {len(args)} arguments, so there is no argument {i} to differentiate; argnums counts from 0")
         if i not in variables:
             variables[i] = [
                 _variable(leaf, f"argument {i} of {name}" + (f", {_name_of_argument(f, i)}{path}," if path else ""))
@@ -238,8 +244,20 @@ def _as_tensors(returned: Any, name: str) -> Any:
     return mapped(as_tensor, returned)
 
 
-def _numbers(argnums: SupportsIndex | Sequence[int]) -> tuple[int, ...]:
-    return (index(argnums),) if isinstance(argnums, SupportsIndex) else tuple(argnums)
+def check_function(f: Any, argnums: Any = 0) -> None:
+    """Refuse what is no function, and positions that are none."""
+    if not callable(f) or isinstance(f, Tensor):
+        what = f.describe() if isinstance(f, Tensor) else type(f).__name__
+        raise TypeError(f"f is the function to differentiate, not {what}; write lambda x: ... for an expression in x")
+    numbers = argnums if isinstance(argnums, (list, tuple, range)) else [argnums]
+    if not numbers or not all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in numbers):
+        raise TypeError(
+            f"argnums is the position of an argument, or a sequence of positions, as in (0, 1); not {argnums!r}"
+        )
+
+
+def _numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:
+    return (int(argnums),) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
 
 
 def _matched(what: str, form: Any, given: Any) -> list[Any]:
@@ -288,6 +306,8 @@ def value_and_grad(
     (9.0, 6.0)
     """
 
+    check_function(f, argnums)
+
     @wraps(f)
     def derivative(*args: Any, **keywords: Any) -> tuple[Any, Any]:
         evaluated = _evaluate(f, args, _numbers(argnums), keywords, has_aux)
@@ -301,7 +321,7 @@ def value_and_grad(
             )
         results = evaluated.nested(evaluated.adjoints(np.ones(output.shape, floating(output))))
         value = (evaluated.value(), evaluated.aux) if has_aux else evaluated.value()
-        return value, results[0] if isinstance(argnums, SupportsIndex) else results
+        return value, results[0] if isinstance(argnums, (int, np.integer)) else results
 
     return derivative
 
@@ -471,6 +491,8 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux
            [0., 4.]])
     """
 
+    check_function(f, argnums)
+
     @wraps(f)
     def derivative(*args: Any, **keywords: Any) -> Any:
         evaluated = _evaluate(f, args, _numbers(argnums), keywords, has_aux)
@@ -486,7 +508,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux
 
         def blocks(wholes: Sequence[Any]) -> Any:
             nested = evaluated.nested(wholes)
-            return nested[0] if isinstance(argnums, SupportsIndex) else nested
+            return nested[0] if isinstance(argnums, (int, np.integer)) else nested
 
         if output.size <= sum(x.size for x in variables):
             rows = [evaluated.adjoints(unit) for unit in _units([output.shape], floating(output))]
@@ -549,6 +571,7 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux:
     array([[4., 2.],
            [2., 0.]])
     """
+    check_function(f, argnums)
     return jacobian(grad(f, argnums, has_aux=has_aux), argnums, has_aux=has_aux)
 
 

@@ -53,7 +53,10 @@ def changed() -> int:
 class _Entered(ContextDecorator):
     """Replace the state between entry and exit. One object may be entered again, nested and in several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *function: Any) -> None:
+        if function:
+            name = type(self).__name__
+            raise TypeError(f"{name} takes no argument: a function is decorated with @{name}(), with parentheses")
         self._last: tuple[State | None, State | None] = (None, None)
 
     def __enter__(self) -> None:
@@ -129,7 +132,9 @@ class name_scope(_Entered):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._name = str(name)
+        if not isinstance(name, str):
+            raise TypeError(f"name is the title of the box, a string, not {name!r}")
+        self._name = name
 
     def _inside(self, now: State) -> State:
         return State(now.on, (*now.scope, self._name), now)

@@ -156,9 +156,12 @@ class Tensor:
             data = data._array
         elif isinstance(data, (list, tuple)):
             refuse_tensors_in(data)
+        elif isinstance(data, np.ma.MaskedArray):
+            refuse_mask()
         self._array: Array = copied(data, dtype)
         if self._array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, not data of dtype {self._array.dtype}")
+        check_name(name)
         self.name = name
         self._grad: Array | None = None
         self._requires_grad = False
@@ -167,8 +170,8 @@ class Tensor:
         self._order = next(creation)
         self._changed = 0
         self.scope: tuple[str, ...] = ()
-        if requires_grad:
-            self.requires_grad = True
+        if requires_grad is not False:
+            self.requires_grad = requires_grad
 
     # Data ---------------------------------------------------------------------------------------------
 
@@ -242,6 +245,8 @@ class Tensor:
                 f"requires_grad can be set on leaves, and {self.describe()} was computed by '{self.op}'; "
                 "t.detach() gives a leaf of the same values"
             )
+        if not isinstance(new, (bool, np.bool_)):
+            raise TypeError(f"requires_grad is True or False, not {new!r}; a name is given as name=")
         if new and self.dtype.kind != "f":
             if self.dtype.kind == "c":
                 help = "complex Tensors are not differentiated: keep real and imaginary part in two Tensors"
@@ -358,6 +363,10 @@ class Tensor:
             return np.ones_like(self._array)
         if not isinstance(gradient, Tensor) and type(gradient) not in ARRAYS:
             gradient = np.asarray(gradient)
+        if gradient.dtype.kind not in "biuf" and not (gradient.dtype.kind == self._array.dtype.kind == "c"):
+            raise TypeError(
+                f"gradient= holds numbers like those of {self.describe()}, which is {self.dtype}, not {gradient.dtype}"
+            )
         if gradient.shape != self.shape:
             raise ValueError(
                 f"gradient has shape {gradient.shape}, but {self.describe()} needs one of shape {self.shape}"
@@ -605,11 +614,26 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     if type(data) not in ARRAYS:
         if isinstance(data, (list, tuple)):
             refuse_tensors_in(data)
+        if isinstance(data, np.ma.MaskedArray):
+            refuse_mask()
         data = np.asarray(data)
     array: Any = data
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"a Tensor holds numbers, not data of dtype {array.dtype}")
     t = computed(array if dtype is None or array.dtype == dtype else array.astype(dtype))
-    t.name = name
+    if name is not None:
+        check_name(name)
+        t.name = name
     return t
+
+
+def refuse_mask() -> NoReturn:
+    raise TypeError("a Tensor has no mask, and data that is masked would be seen; fill it first, as in data.filled(0.0)")
+
+
+def check_name(name: Any) -> None:
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name is a string, what the Tensor is called in pictures and equations; not {name!r}")
 
 
 def refuse_tensors_in(items: Any) -> None:

@@ -62,6 +62,7 @@ def elementwise(
     """
     if not local_gradients:
         raise TypeError(f"elementwise({name!r}, ...) needs a local gradient for each operand")
+    check_row(name, forward, labels, len(local_gradients))
     for i, rule in enumerate(local_gradients):
         if not callable(rule) and not isinstance(rule, (int, float)):
             raise TypeError(f"the local gradient {i} of '{name}' is neither a function nor a number: {rule!r}")
@@ -155,6 +156,12 @@ def operation(
     """
     if not pullbacks:
         raise TypeError(f"operation({name!r}, ...) needs a pullback, or None, for each operand")
+    check_row(name, forward, labels, len(pullbacks))
+    for i, pullback in enumerate(pullbacks):
+        if pullback is not None and not callable(pullback):
+            raise TypeError(
+                f"the pullback {i} of '{name}' is a function of the adjoint and the operands, or None, not {pullback!r}"
+            )
     refuse_builtin(name, forward, numpy)
 
     def edge(pullback: Any, i: int) -> Edge:
@@ -196,6 +203,19 @@ def operation(
         return apply(*operands, **keywords)
 
     return register(function, made, [*numpy, forward] if dispatches(forward) else numpy, own=True)
+
+
+def check_row(name: Any, forward: Any, labels: Any, operands: int) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"name is what the operation is called, a string, not {name!r}")
+    if not callable(forward):
+        raise TypeError(f"forward of '{name}' is a function on arrays, not {forward!r}")
+    if labels is None:
+        return
+    if not isinstance(labels, (list, tuple)) or not all(isinstance(label, str) for label in labels):
+        raise TypeError(f"labels of '{name}' is a list of strings, one for each operand, not {labels!r}")
+    if len(labels) != operands:
+        raise ValueError(f"labels of '{name}' are {len(labels)}, but it has {operands} operands; give one for each")
 
 
 def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
