@@ -1,0 +1,162 @@
+"""Mutation testing: ``python -m tests.mutants`` breaks the engine in one place at a time and looks whether a test notices.
+
+A mutant is one module of the table, the sweep, the derivatives or the dispatch with one operator, comparison, constant,
+order of arguments or statement changed. Each is tried in a copy of the repository, on the tests that are quick. Results
+are kept in ``mutants.jsonl`` and not tried again; ``--sample N`` tries N mutants chosen at random, the same each time.
+Who survives is printed: a test is missing, or the mutant is equivalent and stands in `EQUIVALENT` with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+from typing import Any, NamedTuple
+
+HOUSE = Path(__file__).parent.parent
+FILES = [
+    *sorted(str(path.relative_to(HOUSE)) for path in (HOUSE / "autograd_lite/table").glob("*.py") if path.stem[0] != "_"),
+    *(f"autograd_lite/engine/{name}.py" for name in ("backward", "operation", "derivatives")),
+]
+TESTS = ["test_operations", "test_derivatives", "test_shapes", "test_tensor", "test_own_operations", "test_conventions"]
+OTHER = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult, ast.MatMult: ast.Mult,
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
+    ast.USub: ast.UAdd, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.Mod: ast.Add, ast.FloorDiv: ast.Mult,
+}  # fmt: skip
+EQUIVALENT: dict[str, str] = {}
+"""By what `str` of the mutant gives: why no test can tell it from the engine."""
+
+
+class Mutant(NamedTuple):
+    file: str
+    number: int
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.what}"
+
+
+def changes(node: ast.AST) -> Iterator[tuple[str, Any, Any]]:
+    """Each way to change one node: what, how to do it, how to take it back."""
+
+    def put(what: str, target: Any, field: str, new: Any) -> tuple[str, Any, Any]:
+        old = getattr(target, field)
+        return what, lambda: setattr(target, field, new), lambda: setattr(target, field, old)
+
+    for field in ("op",):
+        op = getattr(node, field, None)
+        if type(op) in OTHER and not isinstance(node, ast.AugAssign):
+            yield put(f"{type(op).__name__} → {OTHER[type(op)].__name__}", node, field, OTHER[type(op)]())
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in OTHER:
+        new = OTHER[type(node.ops[0])]
+        yield put(f"{type(node.ops[0]).__name__} → {new.__name__}", node, "ops", [new(), *node.ops[1:]])
+    if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
+        new_value = not node.value if isinstance(node.value, bool) else node.value + 1
+        yield put(f"{node.value!r} → {new_value!r}", node, "value", new_value)
+    if isinstance(node, ast.Call) and len(node.args) == 2 and not node.keywords:
+        yield put(f"{ast.unparse(node)[:40]}: arguments swapped", node, "args", node.args[::-1])
+    if isinstance(node, (ast.If, ast.IfExp)):
+        yield put(f"if not ({ast.unparse(node.test)[:40]})", node, "test", ast.UnaryOp(ast.Not(), node.test))
+    if isinstance(node, ast.FunctionDef):
+        for i, statement in enumerate(node.body):
+            if isinstance(statement, (ast.Assign, ast.AugAssign, ast.If, ast.For)):
+                dropped = [*node.body[:i], ast.Pass(), *node.body[i + 1 :]]
+                yield put(f"without {ast.unparse(statement).splitlines()[0][:40]}", node, "body", dropped)
+
+
+def mutants(file: str, write: int | None = None) -> Iterator[Any]:
+    """The mutants of a module; with `write` the source of that one."""
+    tree = ast.parse((HOUSE / file).read_text(encoding="utf8"))
+    texts = {
+        id(part) for node in ast.walk(tree) if isinstance(node, (ast.AnnAssign, ast.arg, ast.FunctionDef, ast.Raise))
+        for part in ast.walk(getattr(node, "annotation", None) or getattr(node, "returns", None) or ast.Pass())
+    }  # fmt: skip
+    texts |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}  # wording
+    number = 0
+    for node in list(ast.walk(tree)):
+        if id(node) in texts:
+            continue
+        for what, do, undo in changes(node):
+            if write is None:
+                yield Mutant(file, number, getattr(node, "lineno", 0), what)
+            elif write == number:
+                do()
+                yield ast.unparse(ast.fix_missing_locations(tree))
+                undo()
+            number += 1
+
+
+def survives(mutant: Mutant, tree: Path) -> bool:
+    """Whether the quick tests pass with the mutant in place of the module in a copy of the repository."""
+    path = tree / mutant.file
+    right = path.read_text(encoding="utf8")
+    path.write_text(next(mutants(mutant.file, mutant.number)), encoding="utf8")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *(f"tests/{t}.py" for t in TESTS)]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=300)
+        return done.returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        path.write_text(right, encoding="utf8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", default=FILES, help="modules to break, relative to the repository")
+    parser.add_argument("--sample", type=int, help="so many mutants, chosen at random")
+    parser.add_argument("--results", type=Path, default=HOUSE / "mutants.jsonl")
+    parser.add_argument("-j", type=int, default=2, help="how many at a time")
+    options = parser.parse_args()
+
+    todo = [m for file in options.files for m in mutants(file)]
+    print(f"{len(todo)} mutants of {len(options.files)} modules", flush=True)
+    if options.sample is not None:
+        todo = random.Random(1).sample(todo, min(options.sample, len(todo)))
+    known: dict[str, bool] = {}
+    if options.results.exists():
+        known = dict(json.loads(line) for line in options.results.read_text(encoding="utf8").splitlines())
+    with tempfile.TemporaryDirectory() as folder:
+        trees: Queue[Path] = Queue()
+        for k in range(options.j):
+            tree = Path(folder) / str(k)
+            shutil.copytree(HOUSE, tree, ignore=shutil.ignore_patterns(".git", "__pycache__", "*.jsonl"))
+            trees.put(tree)
+
+        def attempt(mutant: Mutant) -> None:
+            key = f"{mutant} ({mutant.number})"
+            if key in known:
+                return
+            tree = trees.get()
+            try:
+                known[key] = survives(mutant, tree)
+            finally:
+                trees.put(tree)
+            with open(options.results, "a", encoding="utf8") as file:
+                file.write(json.dumps([key, known[key]], ensure_ascii=False) + "\n")
+
+        with ThreadPoolExecutor(options.j) as pool:
+            list(pool.map(attempt, todo))
+    tried = [m for m in todo if f"{m} ({m.number})" in known]
+    alive = [m for m in tried if known[f"{m} ({m.number})"]]
+    print(f"{len(tried)} tried, {len(tried) - len(alive)} died, {sum(str(m) in EQUIVALENT for m in alive)} equivalent")
+    for mutant in alive:
+        print(f"survives: {mutant}{'  ' + EQUIVALENT[str(mutant)] if str(mutant) in EQUIVALENT else ''}")
+
+
+if __name__ == "__main__":
+    main()
