@@ -7,11 +7,13 @@ where it is plain NumPy (or has a `reference` that is), and on Tensors, where it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
 from oracles import Array, random, scattered
+from scipy import special
 
 import autograd_lite as ag
 from autograd_lite.engine.tensor import TABLE, Tensor
@@ -587,6 +589,20 @@ join("column_stack", "vectors", lambda x, y: np.column_stack([x, y]), (3,), (3,)
 join("column_stack", "mixed", lambda x, y: np.column_stack([x, y, [1.0, 2.0]]), (2,), (2, 2))
 join("broadcast_arrays", "two", lambda x, y: list(np.broadcast_arrays(x, y)), (2, 1), (3,))
 join("atleast_2d", "two", lambda x, y: list(np.atleast_2d(x, y)), (), (3,))
+
+# SciPy's functions ------------------------------------------------------------------------------------------
+
+import_module("autograd_lite.table.special")
+SPECIAL: dict[str, list[tuple[float, float]]] = {
+    "expit": [(-2, 2)], "logit": [(0.2, 0.8)], "log_expit": [(-2, 2)], "erf": [(-2, 2)], "erfc": [(-2, 2)],
+    "erfinv": [(-0.6, 0.6)], "ndtr": [(-2, 2)], "ndtri": [(0.3, 0.7)], "log_ndtr": [(-2, 2)], "gammaln": [(1, 3)],
+    "psi": [(1, 3)], "entr": [(0.5, 2)], "xlogy": [(-2, 2), (0.5, 2)], "xlog1py": [(-2, 2), (0.5, 2)],
+    "rel_entr": [(0.5, 2), (0.5, 2)], "kl_div": [(0.5, 2), (0.5, 2)],
+}  # fmt: skip
+for name, ranges in SPECIAL.items():
+    for shape in SHAPES[:3]:
+        xs = (random(shape, *r, seed_of(name, shape, i)) for i, r in enumerate(ranges))
+        case(name, shape_label(shape), getattr(special, name), *xs)
 
 # What only the derivatives of others use --------------------------------------------------------------------
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.mathtext import MathTextParser
-from operation_cases import CASES, Case, outputs, seed_of
+from operation_cases import CASES, SPECIAL, Case, outputs, seed_of
 from oracles import Array, along, assert_close, random
+from scipy import special
 
 import autograd_lite as ag
 from autograd_lite.writing.derivation import Derivation, Step, Term
@@ -56,6 +57,7 @@ NAMED: dict[str, Callable[..., Any]] = {
     "index": lambda x, key: x[key], "gather": lambda x, where: np.append(0, x)[where],
     "reshape_in_order": lambda x, shape, order: x.reshape(shape, order=order),
     "take_along_axis": lambda x, indices, axis: np.take_along_axis(x, np.array(indices), axis),
+    **{name: getattr(special, name) for name in SPECIAL},
     "cholesky": np.linalg.cholesky, "pinv": np.linalg.pinv, "eigenvalues": np.linalg.eigvalsh,
     "eigenvectors": lambda a, *_: np.linalg.eigh(a)[1], "singular_values": lambda a, *_: np.linalg.svdvals(a),
     "left_singular_vectors": lambda a, *_: np.linalg.svd(a, full_matrices=False)[0],

@@ -7,6 +7,8 @@ that no result has silently lost its history.
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -48,7 +50,10 @@ def without_tensors(x: Any) -> Any:
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    name = f"np.{ufunc.__name__}"
+    special = getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is ufunc
+    name = f"{'scipy.special' if special else 'np'}.{ufunc.__name__}"
+    if special:
+        import_module("autograd_lite.table.special")
     out = keywords.get("out")
     if out is not None:
         if method == "__call__" and ufunc in OPERATORS and out[0] is inputs[0] and not isinstance(out[0], Tensor):
