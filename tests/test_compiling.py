@@ -91,7 +91,7 @@ def test_the_replay_is_a_flat_list_of_numpy_calls() -> None:
     [(x, y)] = batches(1)
     step(x, y), step(x, y)
     lines = [line.strip() for line in step.source.splitlines()]
-    assert sum(".dot(" in line for line in lines) == 10  # five products of matrices, ½ vᵀv, two biases both ways
+    assert sum(".dot(" in line for line in lines) == 8  # five products of matrices, ½ vᵀv, the gradients of two biases
     assert not any("Tensor(" in line or "backward" in line for line in lines)
     assert sum(line.startswith("exp(") for line in lines) == 2  # σ and σ' from one pass
 
@@ -121,30 +121,25 @@ def test_recordings_leave_no_cycles() -> None:
         for _ in range(9):  # five runs of the step itself among them
             step(x, y)
         found = [thing for thing in gc.get_objects() if type(thing).__name__ == "Traced" and thing.size > 10_000]
-        large = sum(thing.array.base is None and thing.array.nbytes for thing in found)
+        large = sum(thing.value.base is None and thing.value.nbytes for thing in found)
     finally:
         gc.enable()
     assert large == 0
 
 
-def test_what_no_result_needs_is_left_out() -> None:
-    step = ag.compile(lambda x: (np.cosh(x), np.sinh(x))[1])
-    x = np.ones(3)
-    step(x), step(x)
-    assert "sinh" in step.source and "cosh" not in step.source
-
-
 # Every operation ------------------------------------------------------------------------------------------
 
-# every third case; the derivative of det needs the inverse, in a compiled step also where eager has a way around
-FEW = [case for case in CASES[::3] if case.name != "det" or np.linalg.det(case.arrays[0]).all()]
+# every third case, but for those in which values decide: for these the step runs as it is
+FEW = [case for case in CASES[::3] if case.name not in ("det", "compress")]
 
 
 @pytest.mark.parametrize("case", FEW, ids=str)
 def test_every_operation_compiles(case: Case) -> None:
+    function = case.function
+
     def step(*arrays: Array) -> Any:
         tensors = [Tensor(a, True) for a in arrays]
-        results = [y for y in outputs(case.function(*tensors)) if isinstance(y, Tensor) and y.requires_grad]
+        results = [y for y in outputs(function(*tensors)) if isinstance(y, Tensor) and y.requires_grad]
         return results, [ag.gradients(y, tensors, np.ones(y.shape)) for y in results]
 
     compiled = ag.compile(step)
@@ -218,12 +213,8 @@ def test_returned_nests_keep_their_form() -> None:
 
 
 def test_new_shapes_and_dtypes_are_recorded_again_and_both_kept() -> None:
-    runs = 0
-
     @ag.compile
     def double(x: Any, factor: float = 2.0) -> Any:
-        nonlocal runs
-        runs += 1
         return x * factor
 
     for _ in range(3):
@@ -231,7 +222,7 @@ def test_new_shapes_and_dtypes_are_recorded_again_and_both_kept() -> None:
             for factor in (2.0, 3.0):
                 got = double(x, factor=factor)
                 assert got.dtype == x.dtype and got.shape == x.shape and (got == factor).all()
-    assert runs == 2 * 6
+    assert double.source.count("def replay") == 6
 
 
 # Aliasing ---------------------------------------------------------------------------------------------------
@@ -270,8 +261,7 @@ def test_an_input_that_is_also_an_output_or_the_data_of_a_parameter() -> None:
     for i in range(4):
         x = np.full(2, float(i))
         first, second = same(x)
-        assert not np.shares_memory(first, x) and not np.shares_memory(second, x)
-        np.testing.assert_array_equal(first, x)
+        assert first is x and not np.shares_memory(second, x)
 
     w = Tensor([1.0, 2.0], True)
 
@@ -309,10 +299,10 @@ def test_two_steps_on_the_same_parameters_alternate() -> None:
 
 def test_data_replaced_between_calls_is_used() -> None:
     w = Tensor([1.0, 2.0], True)
-    f = ag.compile(lambda x: np.sum(w * x))
+    f = ag.compile(lambda x: np.sum(w * x).item(), strict=True)
     for i in range(5):
         w.data = [float(i), 1.0]
-        assert f(np.array([10.0, 1.0])).item() == 10 * i + 1
+        assert f(np.array([10.0, 1.0])) == 10 * i + 1
 
 
 def test_a_replay_invalidates_graphs_recorded_before_it() -> None:
@@ -342,10 +332,14 @@ def test_gradients_of_tensor_arguments() -> None:
 
 
 def test_called_from_two_threads() -> None:
-    net = network(learning_rate=0.0)
-    step = ag.compile(net.step)
+    w = Tensor(np.ones((2, 3)), requires_grad=True)
+
+    def slopes(x: Any, y: Any) -> Any:
+        return np.sum(ag.gradients(np.sum(np.tanh(w @ x - y) ** 2), w))
+
+    step = ag.compile(slopes)
     data = batches(40)
-    expected = [net.step(x, y).item() for x, y in data]
+    expected = [slopes(x, y).item() for x, y in data]
     wrong: list[int] = []
 
     def work(start: int) -> None:
@@ -386,31 +380,78 @@ def test_other_threads_compute_as_usual_while_a_step_is_recorded() -> None:
 
 
 def refused(step: Callable[..., Any], match: str, *arrays: Array) -> None:
-    compiled = ag.compile(step)
+    """With `strict` the step is refused, before it has run; else it runs as it is, and one warning says why."""
+    arrays = arrays or (np.ones(3),)
     with pytest.raises(NotReplayable, match=match):
-        for _ in range(3):
-            compiled(*(arrays or (np.ones(3),)))
+        ag.compile(step, strict=True)(*arrays)
+    compiled = ag.compile(step)
+    compiled(*arrays)
+    with pytest.warns(UserWarning, match=match):
+        compiled(*arrays)
+    compiled(*arrays)  # without a word
 
 
-def test_a_branch_on_a_value() -> None:
-    refused(lambda x: x * 2 if x[0] > 0 else x, "in a decision")
+def test_values_as_numbers_or_text() -> None:
     refused(lambda x: x * float(np.sum(x)), "as a Python number")
-    refused(lambda x: Tensor(x, True).sum().item(), "as a Python number")
-    refused(lambda x: x if np.allclose(x, 1) else -x, "allclose makes a decision")
-    refused(lambda x: np.asarray(Tensor(x) * 2), "out of the recording")
+    refused(lambda x: f"{x[0]:.2f}", "as text")
+    refused(lambda x: [x.tolist()], "as a Python number")
+    w = Tensor([1.0])
+
+    def step(x: Any) -> Any:
+        w.data -= x[:1]
+        return x if x[0] > 0 else -x
+
+    refused(step, "in a decision after arrays were written to")
+
+
+def test_each_way_through_the_decisions_of_a_step_has_a_recording() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True)
+
+    def step(x: Any) -> Any:
+        w.zero_grad()
+        c = (w * x).sum()
+        c.backward()
+        if np.linalg.norm(w.grad) > 2 and c > 0:
+            w.grad = w.grad / np.linalg.norm(w.grad)
+        w.data -= 0.1 * w.grad
+        return c.item()
+
+    compiled = ag.compile(step, strict=True)
+    for i in range(40):
+        x = np.array([i % 5 - 2.0, i % 3])
+        before = w.data.copy()
+        got, moved, gradient = compiled(x), w.data.copy(), w.grad
+        w.data = before
+        assert step(x) == got
+        np.testing.assert_array_equal(moved, w.data)
+        np.testing.assert_array_equal(gradient, w.grad)
+    assert compiled.source.count("def replay") == 3
+
+
+def test_a_warning_names_the_line_and_the_variable() -> None:
+    held = {"scale": iter([1.0])}
+
+    def step(x: Any) -> Any:
+        return x * next(held["scale"])
+
+    line = step.__code__.co_firstlineno + 1
+    with pytest.raises(NotReplayable, match=rf"test_compiling.py, line {line}: held.*'scale'.* is of type list_iterator"):
+        ag.compile(step, strict=True)(np.ones(2))
 
 
 def test_randomness_from_outside() -> None:
     rng = np.random.default_rng(0)
-    refused(lambda x: x + rng.random(3), "operation 0, add, got the values .* in the first call and the values")
-    refused(lambda x: x * rng.random(), "operation 0, multiply, got 0.")
+    refused(lambda x: x + rng.random(3), "rng .*random numbers: draw outside of the step")
+    refused(lambda x: x + np.random.random(3), "random numbers; draw them outside")  # noqa: NPY002
 
 
-def test_another_operation_at_the_second_call() -> None:
-    functions = iter([np.sin, np.cos, np.cos])
-    refused(lambda x: next(functions)(x), "operation 0 was sin in the first call and cos in the second")
-    counts = iter([1, 2, 2])
-    refused(lambda x: sum(np.exp(x) for _ in range(next(counts))), "does more than the other, beginning with exp")
+def test_functions_that_a_replay_does_not_see() -> None:
+    import time
+
+    refused(lambda x: x * time.time(), "time.time does what a replay does not see")
+    refused(lambda x: print(x), r"print\(\) does what a replay does not see")
+    refused(lambda x: open(__file__).close(), r"open\(\) does what")
+    refused(lambda x: np.unique(x), "np.unique is not known")
 
 
 def test_a_change_of_the_steps_variables_is_noticed_at_once() -> None:
@@ -420,31 +461,22 @@ def test_a_change_of_the_steps_variables_is_noticed_at_once() -> None:
         np.testing.assert_array_equal(f(np.ones(2)), [factor, factor])
 
 
-def test_a_change_inside_an_object_is_noticed_later_on() -> None:
+def test_a_change_inside_an_object_is_noticed_at_once() -> None:
     settings = {"factor": 1.0}
-    f = ag.compile(lambda x: x * settings["factor"])
-    for _ in range(5):
-        f(np.ones(2))
-    settings["factor"] = 2.0
-    with pytest.raises(NotReplayable, match="operation 0, multiply, got 1.0 in the first call and 2.0"):
-        for _ in range(5):
-            f(np.ones(2))
+    f = ag.compile(lambda x: x * settings["factor"], strict=True)
+    for i in range(30):
+        settings["factor"] = i / 2
+        assert f(np.ones(2))[0] == i / 2
 
 
 def test_gradients_given_from_outside() -> None:
     w = Tensor([1.0, 2.0], True)
-
-    @ag.compile
-    def step(x: Any) -> None:
-        np.sum(w * x).backward()
-
-    for _ in range(6):  # nothing to add to: replayed
-        w.zero_grad()
+    step = ag.compile(lambda x: np.sum(w * x).backward(), strict=True)
+    for i in range(12):
+        if i % 3 == 0:
+            w.zero_grad()
         step(np.ones(2))
-        np.testing.assert_array_equal(w.grad, [1.0, 1.0])
-    with pytest.raises(NotReplayable, match="zero_grad"):  # and never added to wrongly
-        step(np.ones(2))
-    np.testing.assert_array_equal(w.grad, [2.0, 2.0])
+        np.testing.assert_array_equal(w.grad, [1.0 + i % 3, 1.0 + i % 3])
 
 
 def test_a_frozen_parameter_stays() -> None:
@@ -480,24 +512,24 @@ def test_a_compiled_function_inside_a_derivative_or_another_step() -> None:
 
 
 def test_a_result_whose_size_depends_on_values() -> None:
-    f = ag.compile(lambda x: np.sum(np.unique(x)))
-    f(np.array([1.0, 2.0, 3.0])), f(np.array([1.0, 2.0, 3.0]))
-    with pytest.raises(NotReplayable, match=r"result of shape \(1,\) where it gave \(3,\)"):
-        f(np.array([5.0, 5.0, 5.0]))
+    for function in (np.unique, np.nonzero, np.flatnonzero, lambda x: x[x > 0], lambda x: np.repeat(x, x > 0)):
+        refused(function, "depend|not known|known to")
 
 
-def test_tensors_that_outlive_a_recording_keep_their_values() -> None:
+def test_tensors_that_outlive_a_recording_are_the_users() -> None:
     kept = []
 
-    @ag.compile
     def step(x: Any) -> Any:
         kept.append(x * Tensor([2.0], True))
-        return np.sum(kept[-1])
+        return np.sum(kept[-1].data)
 
-    for i in range(4):
-        step(np.array([float(i)]))
-    assert [type(t.data) for t in kept] == [np.ndarray] * 3  # calls 1, 2 and 4 ran the step
-    assert [t.item() for t in kept] == [0.0, 2.0, 6.0]
+    compiled = ag.compile(step)
+    compiled(np.array([0.0]))
+    with pytest.warns(UserWarning, match="the step changes kept"):
+        compiled(np.array([1.0]))
+    compiled(np.array([2.0]))
+    assert [type(t.data) for t in kept] == [np.ndarray] * 3
+    assert [t.item() for t in kept] == [0.0, 2.0, 4.0]
 
 
 def test_methods_compile() -> None:
@@ -507,80 +539,59 @@ def test_methods_compile() -> None:
 
         @ag.compile
         def step(self, x: Any) -> Any:
-            return np.sum(self.w * x)
+            return np.sum(self.w * x).detach()
 
     a, b = Model(2.0), Model(3.0)
     for i in range(4):
         assert a.step(np.array([1.0 * i])).item() == 2 * i and b.step(np.array([1.0 * i])).item() == 3 * i
 
 
-def test_an_exception_in_the_step_leaves_plain_arrays() -> None:
+def test_an_exception_in_the_step_is_that_of_the_step() -> None:
     w = Tensor([1.0, 2.0], True)
-    seen = []
 
     @ag.compile
     def step(x: Any) -> Any:
         w.zero_grad()
         y = np.sum(w * x)
-        seen.append(y)
         y.backward()
-        if len(seen) in (1, 3):
+        if len(x) == 1:
             raise KeyError("somewhere in the step")
         return y
 
-    for i in range(6):
-        if i in (0, 2):
+    for n in (2, 1, 2, 1, 2, 1, 2):
+        if n == 1:
             with pytest.raises(KeyError):
-                step(np.ones(2))
+                step(np.ones(n))
         else:
-            assert step(np.ones(2)).item() == 3
+            assert step(np.ones(n)).item() == 3
         assert type(w.grad) is np.ndarray and type(w.data) is np.ndarray
-    # what was computed while a step was recorded is as usable as anything else
-    assert seen[0].item() == 3 and type(seen[0].data) is np.ndarray and f"{seen[0]:.1f}" == "3.0"
 
 
-def test_state_that_is_not_in_tensors() -> None:
+def test_state_that_is_rebound() -> None:
     momentum = np.zeros(3)
 
     def step(x: Any) -> Any:
         nonlocal momentum
-        momentum *= 0.9  # NumPy alone: no call with an array of the step
-        momentum += x
+        momentum = momentum * 0.9 + x
         return x * momentum
 
-    refused(step, "Keep state in Tensors")
+    refused(step, "the step changes momentum .*keep what a step changes in Tensors")
 
 
-def test_gradients_that_accumulate_are_noticed() -> None:
-    w = Tensor([1.0], True)
-
-    def step(x: Any) -> Any:
-        y = np.sum(w * x)
-        y.backward()
-        return y
-
-    refused(step, "adds to the gradient that a Tensor of shape .1,. has already; call zero_grad", np.ones(1))
-    np.testing.assert_array_equal(w.grad, [2.0])  # the two calls did what they would have done
-
-
-def test_a_refused_step_leaves_everything_as_the_step_left_it() -> None:
+def test_a_refused_step_has_not_run() -> None:
     w = Tensor([1.0, 2.0], True)
     rng = np.random.default_rng(0)
-    noise = []
 
     def step(x: Any) -> Any:
-        noise.append(rng.random(2))
-        w.data -= x * noise[-1]
-        return w.data * 1.0
+        w.data -= x
+        return w.data * rng.random(2)
 
-    compiled = ag.compile(step)
-    compiled(np.ones(2))
-    with pytest.raises(NotReplayable):
-        compiled(np.ones(2))
-    np.testing.assert_allclose(w.data, [1.0, 2.0] - noise[0] - noise[1])
-    with pytest.raises(NotReplayable):
-        compiled(np.ones(2))
-    assert len(noise) == 2  # a refused step is not run again
+    compiled = ag.compile(step, strict=True)
+    for _ in range(3):
+        with pytest.raises(NotReplayable, match="rng"):
+            compiled(np.ones(2))
+    np.testing.assert_array_equal(w.data, [1.0, 2.0])
+    assert rng.random() == np.random.default_rng(0).random()
 
 
 def test_a_compiled_step_follows_the_learning_rate() -> None:
@@ -681,37 +692,29 @@ def test_numbers_and_objects_among_the_arguments_are_told_apart() -> None:
         assert [float(scaled(np.ones(1), h)[0]) for h in map(Equal, (2.0, 3.0))] == [2.0, 3.0]
 
 
-def test_what_cannot_be_returned_or_followed_is_refused() -> None:
-    with pytest.raises(NotReplayable, match="it returns generator"):
-        ag.compile(lambda x: (i for i in x))(np.ones(2))
-    counted = iter(range(9))
-    step = ag.compile(lambda x: (x, next(counted)))
-    step(np.ones(2))
-    with pytest.raises(NotReplayable, match="returned .*0.* in the first call and .*1.* in the second"):
-        step(np.ones(2))
+def test_what_cannot_be_returned_or_followed_runs_as_it_is() -> None:
+    refused(lambda x: (i for i in x), "it returns generator")
     w = Tensor([1.0], requires_grad=True)
-    with pytest.raises(NotReplayable, match="has a history"):
-        ag.compile(lambda t: t * 2)(w * 2)
+    refused(lambda x: x * w, "its history is needed outside")
+    v = w * 2
+    refused(lambda x: (x * v).sum().backward(), "whose history a replay would not follow")
 
 
-def test_the_check_of_a_step_that_raises_is_made_up_for() -> None:
-    scale, fails = [2.0], [False]
+def test_a_result_says_that_its_history_is_gone() -> None:
+    w = Tensor([1.0], requires_grad=True)
 
+    @ag.compile
     def step(x: Any) -> Any:
-        if fails[0]:
-            raise KeyError("not now")
-        return x * scale[0]
+        w.zero_grad()
+        c = (w * x).sum()
+        c.backward()
+        return c
 
-    compiled = ag.compile(step)
     for _ in range(3):
-        compiled(np.ones(1))
-    fails[0] = True
-    with pytest.raises(KeyError):
-        compiled(np.ones(1))
-    fails[0], scale[0] = False, 3.0
-    with pytest.raises(NotReplayable):
-        for _ in range(20):
-            compiled(np.ones(1))
+        c = step(np.ones(1))
+    assert c.requires_grad and not c.is_leaf
+    with pytest.raises(RuntimeError, match="returned by a compiled step"):
+        (c * 2).backward()
 
 
 def test_a_dropped_step_leaves_no_cycle() -> None:
@@ -776,12 +779,6 @@ def test_replacing_data_leaves_the_old_array_alone(make: Any) -> None:
             np.testing.assert_array_equal(u.data, t.data)
 
 
-def test_an_argument_that_is_a_variable_too_is_refused() -> None:
-    w = Tensor([1.0, 2.0], requires_grad=True, name="w")
-    with pytest.raises(NotReplayable, match="w of shape .* is an argument and a variable of the step"):
-        ag.compile(lambda v: (w * v).sum())(w)
-
-
 def test_an_argument_that_is_the_data_of_a_tensor_changes_with_it() -> None:
     w = Tensor([1.0, 2.0])
 
@@ -794,3 +791,57 @@ def test_an_argument_that_is_the_data_of_a_tensor_changes_with_it() -> None:
     for _ in range(4):
         np.testing.assert_array_equal(compiled(np.ones(2)), [0.0, 0.0])
     np.testing.assert_array_equal(compiled(w.data), [-1.0, -1.0])
+
+
+def test_numbers_that_vary_have_no_recording_each() -> None:
+    step = ag.compile(lambda x, rate: x * rate, strict=True)
+    for i in range(200):
+        assert step(np.ones(2), 1 / (1 + i))[0] == 1 / (1 + i)
+    assert step.source.count("def replay") < 10
+
+
+def test_recordings_are_bounded() -> None:
+    step = ag.compile(lambda x: x * 2)
+    for n in range(100):
+        for _ in range(2):
+            step(np.ones(n))
+    assert step.source.count("def replay") <= 64
+
+
+def test_what_a_module_gives_later_is_noticed(monkeypatch: Any) -> None:
+    import math
+
+    step = ag.compile(lambda x: x * math.sqrt(4.0), strict=True)
+    for _ in range(4):
+        assert step(np.ones(1))[0] == 2
+    monkeypatch.setattr(math, "sqrt", lambda x: 7.0)
+    assert step(np.ones(1))[0] == 7
+
+
+def test_compiled_functions_are_copied_and_pickled() -> None:
+    import copy
+    import pickle
+
+    assert pickle.loads(pickle.dumps(doubled)) is doubled
+    model = copy.deepcopy({"step": doubled})
+    assert model["step"](np.ones(1))[0] == 2
+
+
+@ag.compile
+def doubled(x: Any) -> Any:
+    return x * 2
+
+
+def test_a_step_that_a_signal_interrupts_can_be_called_again() -> None:
+    class Stop(BaseException):
+        pass
+
+    step = ag.compile(lambda x: (x @ x) @ x)
+    x = np.ones((3, 3))
+    for _ in range(4):
+        step(x)
+    step._here.run.__globals__["matmul"] = lambda *_: (_ for _ in ()).throw(Stop)
+    with pytest.raises(Stop):
+        step(x)
+    step._here.run.__globals__["matmul"] = np.matmul
+    np.testing.assert_array_equal(step(x), np.full((3, 3), 9.0))

@@ -1,31 +1,32 @@
 """Arrays that write down what NumPy does with them.
 
-A training step is in the end a list of NumPy calls: of the forward functions, rules and pulls of the table, and
-of the update. `Traced` stands for an array in such a step. It computes like one and writes every call on a
-`Tape`, so that `compiling` can replay the list without the step that made it. Nothing leaves the tape
-unnoticed: a Traced array is no ndarray, and whatever would turn it into one, or into a Python number or a
-decision, raises `NotReplayable`.
+A training step is in the end a list of NumPy calls. `Traced` stands for an array in such a step, `Number` for a Python
+number that was computed from one: both compute like what they stand for, and write every call on a `Tape`. Nothing leaves
+the tape unnoticed: what would turn a Traced array into a decision, or is not known to be a function of its arguments alone,
+is refused.
 """
 
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from threading import RLock
-from typing import Any, NamedTuple
-from weakref import ref
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from autograd_lite.engine.operation import PLAIN
-from autograd_lite.engine.tensor import ARRAYS, Array, Tensor
+Array = np.ndarray[Any, Any]
+LIBRARIES = str(Path(__file__).parents[1]), str(Path(np.__file__).parent)
 
 
 class NotReplayable(TypeError):
-    """A step does something that cannot be replayed as a list of NumPy calls."""
+    """A step that was compiled with ``strict=True`` cannot be replayed as a list of NumPy calls."""
+
+
+class Refusal(BaseException):
+    """Why a step cannot be replayed. No `Exception`, so that what the step does about those leaves it alone."""
 
 
 class Call(NamedTuple):
@@ -34,355 +35,490 @@ class Call(NamedTuple):
     function: Callable[..., Any]
     args: tuple[Any, ...]
     keywords: dict[str, Any]
-    result: Traced | None
-    target: Traced | None
-    quiet: bool
+    result: Stand | None
+    target: Stand | None
+    errors: tuple[tuple[str, str], ...]
 
     @property
-    def out(self) -> Traced:
-        """The array that it wrote to, whether that was there before or not."""
+    def out(self) -> Stand:
         out = self.result if self.target is None else self.target
         assert out is not None
         return out
 
-    @property
-    def name(self) -> str:
-        return str(getattr(self.function, "__name__", self.function))
+
+class Effect(NamedTuple):
+    """An attribute of an object from outside that the step sets, at this place among its calls."""
+
+    thing: Any
+    name: str
+    value: Any
+
+
+class Choice(NamedTuple):
+    """A decision of the step: a replay goes on only if it comes out the same."""
+
+    value: Stand
+    outcome: bool
 
 
 class Tape:
-    """The calls of one run of a step, and the arrays that they began with."""
+    """The calls of one run of a step, and its effects, in their order."""
 
     def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.traced: list[Traced] = []
-        self.captured: dict[int, Traced] = {}  # arrays from outside the step, by identity
-        self.tensors: dict[int, tuple[Tensor, Traced]] = {}  # Tensors from outside, by identity
+        self.steps: list[Call | Effect | Choice] = []
+        self.stands = 0
+        self.written: set[int] = set()
+        self.has_written = False  # to an array from outside
+        self.refused: str | None = None  # remembered, in case the step catches the exception
+        self.errors: list[tuple[tuple[str, str], ...]] = [()]  # the settings of np.errstate in the step
 
-    def close(self) -> None:
-        """End the recording: its arrays belong to no tape, so that no cycle keeps it alive."""
-        for x in self.traced:
-            x.tape = None
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise `Refusal`, with the line of the user's that is concerned."""
+        frame: Any = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename.startswith((*LIBRARIES, "<string>")):
+            frame = frame.f_back
+        where = "" if frame is None else f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}: "
+        self.refused = self.refused or where + reason
+        raise Refusal(self.refused)
 
-    def input(self, array: Array, position: int) -> Traced:
-        """An array that is given anew at each call."""
-        return Traced(self, array, position=position)
+    def constant(self, value: Any) -> Traced:
+        """An array whose values do not depend on anything outside of the step."""
+        return Traced(self, value, source=value.copy())
 
-    def capture(self, array: Array, owner: Tensor | None = None) -> Traced:
-        """An array from outside the step, which every replay uses again."""
-        traced = self.captured.get(id(array))
-        if traced is None:
-            traced = self.captured[id(array)] = Traced(self, array, initial=array.copy(), owner=owner)
-        return traced
-
-    def data_of(self, t: Tensor, array: Any) -> Any:
-        """The data of a Tensor as the step sees it."""
-        if type(array) is Traced:
-            return array
-        known = self.tensors.get(id(t))
-        if known is None:
-            known = self.tensors[id(t)] = (t, self.capture(array, t))
-        return known[1]
-
-    def call(
-        self, function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any], target: Any = None
-    ) -> Any:
-        """Call `function` on the arrays themselves and write down what it did."""
+    def call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any], target: Any = None) -> Any:
+        """Call `function` on the values themselves and write down what it did."""
         args, keywords = self._noted(args), self._noted(keywords)
-        target = self._noted(target)
-        quiet = np.geterr()["divide"] == "ignore"
-        result = function(*arrays_of(args), **arrays_of(keywords))
-        if target is not None:
-            self.calls.append(Call(function, args, keywords, None, target, quiet))
-            return target
-        if isinstance(result, (np.ndarray, np.generic)):
-            traced = self._result(np.asarray(result), args)
-            self.calls.append(Call(function, args, keywords, traced, None, quiet))
-            return traced
-        if isinstance(result, (tuple, list)) and all(isinstance(r, (np.ndarray, np.generic)) for r in result):
-            items = [self.call(item_of_result, (i, function, args, keywords), {}) for i in range(len(result))]
-            return type(result)(items) if type(result) in (tuple, list) else type(result)(*items)
-        if isinstance(result, bool) and function not in OF_DTYPES_ALONE:
-            raise NotReplayable(f"{function.__name__} makes a decision that depends on the values: {ADVICE}")
-        return result  # a shape, a dtype: the same at each call
+        if target is not None and not target.value.flags.writeable:
+            if target.frozen:
+                raise ValueError("assignment destination is read-only")
+            target.value = target.value.copy()  # what belongs to the user stays as it is
+        trusted = isinstance(function, np.ufunc) or function in ON_VALUES
+        shown: dict[int, Any] = {}  # what the function is given: it cannot write where it does not say so
 
-    def _result(self, array: Array, args: Any) -> Traced:
-        base = next((x for x in traced_in(args) if np.may_share_memory(x.array, array)), None)
-        return Traced(self, array, base=base)
+        def value_of(x: Stand) -> Any:
+            if x is target or trusted or not isinstance(x.value, np.ndarray):
+                return x.value
+            view = shown[id(x)] = x.value.view()
+            view.flags.writeable = False
+            return view
+
+        stands = list(stands_in((args, keywords)))
+        result = function(*replaced(args, value_of), **replaced(keywords, value_of))
+        errors = self.errors[-1]
+        if target is not None:
+            self.written.add(target.root.index)
+            self.has_written |= type(target.root.source) is str
+            self.steps.append(Call(function, args, keywords, None, target, errors))
+            return target
+        same = next((x for x in stands if result is x.value or result is shown.get(id(x))), None)
+        if same is not None and isinstance(result, np.ndarray):
+            return same
+        if type(result) is np.ndarray and result.dtype.kind in "biufc" or isinstance(result, np.generic):
+            made: Any = Traced(self, result, parent=owner(result, stands))
+        elif type(result) in (bool, int, float, complex):
+            made = Number(self, result)
+        elif isinstance(result, (tuple, list)) and all(isinstance(r, (np.ndarray, np.generic)) for r in result):
+            made = Bundle(self, result)
+            self.steps.append(Call(function, args, keywords, made, None, errors))
+            items = [self._item(made, i, stands) for i in range(len(result))]
+            return type(result)(items) if type(result) in (tuple, list) else type(result)(*items)
+        else:
+            self.refuse(f"{name_of(function)} gives {type(result).__name__}, which is no array of numbers")
+        self.steps.append(Call(function, args, keywords, made, None, errors))
+        return made
+
+    def _item(self, bundle: Bundle, i: int, stands: list[Stand]) -> Traced:
+        value = bundle.value[i]
+        item = Traced(self, value, parent=owner(value, stands))
+        self.steps.append(Call(operator.getitem, (bundle, i), {}, item, None, ()))
+        return item
 
     def _noted(self, x: Any) -> Any:
-        """Arguments in which every array is Traced, and of this tape."""
-        if type(x) is Traced:
-            return x if x.tape is self else self.capture(x.array)
-        if isinstance(x, Tensor):
-            return self.data_of(x, x._array)
+        """Arguments in which every array is Traced."""
+        if isinstance(x, STANDS):
+            return x
         if isinstance(x, np.ndarray):
-            return self.capture(x)
+            if type(x) is not np.ndarray or x.dtype.kind not in "biufc":
+                self.refuse(f"an array of type {type(x).__name__} and dtype {x.dtype}")
+            return self.constant(x)
         if type(x) in (tuple, list):
             return type(x)([self._noted(item) for item in x])
         if type(x) is dict:
             return {key: self._noted(item) for key, item in x.items()}
-        return x
+        if type(x) is slice:
+            return slice(self._noted(x.start), self._noted(x.stop), self._noted(x.step))
+        if x is None or isinstance(x, PLAIN):
+            return x
+        self.refuse(f"a NumPy function that is given {type(x).__name__}")
 
 
-ADVICE = (
-    "a compiled step does the same at each call. Return the value from the step and decide outside, use np.where "
-    "for a choice by entry, or do not compile"
-)
-OF_DTYPES_ALONE = {np.iscomplexobj, np.isrealobj, np.can_cast, np.shares_memory, np.may_share_memory}
-
-active: ContextVar[Tape | None] = ContextVar("autograd_lite tape", default=None)
+PLAIN = (bool, int, float, complex, str, type(Ellipsis), np.generic, np.dtype, type, type(np._NoValue))
 
 
-def item_of_result(i: int, function: Callable[..., Any], args: Any, keywords: Any) -> Any:
-    return function(*args, **keywords)[i]
+def owner(value: Any, stands: list[Stand]) -> Any:
+    """The array whose memory `value` is a view of."""
+    if not isinstance(value, np.ndarray) or value.base is None:
+        return None
+    return next((x for x in stands if isinstance(x.value, np.ndarray) and np.may_share_memory(x.value, value)), None)
 
 
-def traced_in(x: Any) -> Iterator[Traced]:
-    """The Traced arrays in arguments."""
-    if type(x) is Traced:
+def name_of(function: Any) -> str:
+    return str(getattr(function, "__name__", function))
+
+
+def stands_in(x: Any) -> Iterator[Any]:
+    """The stand-ins in arguments."""
+    if isinstance(x, STANDS):
         yield x
     elif type(x) in (tuple, list):
         for item in x:
-            yield from traced_in(item)
+            yield from stands_in(item)
     elif type(x) is dict:
-        yield from traced_in(list(x.values()))
+        yield from stands_in(list(x.values()))
     elif type(x) is slice:
-        yield from traced_in([x.start, x.stop, x.step])
+        yield from stands_in([x.start, x.stop, x.step])
 
 
-def replaced(x: Any, by: Callable[[Traced], Any]) -> Any:
-    """Arguments with something else in place of their Traced arrays."""
-    if type(x) is Traced:
+def replaced(x: Any, by: Callable[[Any], Any]) -> Any:
+    """Arguments with something else in place of their stand-ins."""
+    if isinstance(x, STANDS):
         return by(x)
     if type(x) in (tuple, list):
         return type(x)([replaced(item, by) for item in x])
     if type(x) is dict:
         return {key: replaced(item, by) for key, item in x.items()}
+    if type(x) is slice:
+        return slice(replaced(x.start, by), replaced(x.stop, by), replaced(x.step, by))
     return x
 
 
-def arrays_of(x: Any) -> Any:
-    return replaced(x, lambda traced: traced.array)
+REMEDY = (
+    "a replay does the same at each call. Decide by entry with np.where, np.minimum, np.clip; or return the value and "
+    "decide outside of the step"
+)
 
 
-class Traced(NDArrayOperatorsMixin):
-    """An array in a step that is being recorded.
+class Stand:
+    """What stands for an array or a number in a step that is being recorded.
 
     Attributes
     ----------
-    array : ndarray
-        Its values in this run.
-    base : Traced or None
+    value : ndarray, NumPy scalar or Python number
+        What it is in this run. Nothing depends on it but shape, dtype and type.
+    parent : Traced or None
         The array whose memory this one is a view of.
-    position : int or None
-        Its place among the arguments of the step.
-    initial : ndarray or None
-        For an array from outside, the values that it had when the step first used it.
-    owner : Tensor or None
-        The Tensor that it is the data of.
-    place : (Traced, int) or None
-        The flat array that it is a part of, and where it begins in there; given by `fusing`.
+    source : str, ndarray or None
+        Where a replay finds it: an expression, or for a constant the constant. None if it is computed.
+    frozen : bool
+        Whether it is read-only to the step too.
     """
 
-    __slots__ = ("tape", "array", "base", "position", "initial", "owner", "place", "index")
+    __slots__ = ("tape", "value", "parent", "source", "index", "frozen")
 
-    def __init__(
-        self,
-        tape: Tape,
-        array: Array,
-        *,
-        base: Traced | None = None,
-        position: int | None = None,
-        initial: Array | None = None,
-        owner: Tensor | None = None,
-    ) -> None:
-        self.tape: Tape | None = tape
-        self.array = array
-        self.base = base
-        self.position = position
-        self.initial = initial
-        self.owner = owner
-        self.place: tuple[Traced, int] | None = None
-        self.index = len(tape.traced)
-        tape.traced.append(self)
+    def __init__(self, tape: Tape, value: Any, *, parent: Any = None, source: Any = None) -> None:
+        self.tape = tape
+        self.value = value
+        self.parent = parent
+        self.source = source
+        self.index = tape.stands
+        self.frozen = bool(parent is not None and parent.frozen)
+        tape.stands += 1
 
     @property
-    def root(self) -> Traced:
-        """The array that owns the memory."""
+    def root(self) -> Stand:
+        """What owns the memory."""
         x = self
-        while x.base is not None:
-            x = x.base
-        return x if x.place is None else x.place[0]
+        while x.parent is not None:
+            x = x.parent
+        return x
 
     @property
-    def from_outside(self) -> bool:
-        """Whether it lies in memory that the step did not allocate: it is an argument, or was found."""
+    def is_constant(self) -> bool:
         root = self.root
-        return root.position is not None or root.initial is not None
+        return isinstance(root.source, np.ndarray) and root.index not in self.tape.written
 
-    shape = property(lambda self: self.array.shape)
-    ndim = property(lambda self: self.array.ndim)
-    size = property(lambda self: self.array.size)
-    dtype = property(lambda self: self.array.dtype)
-    T = property(lambda self: np.transpose(self))
-    real = property(lambda self: np.real(self))
-    imag = property(lambda self: np.imag(self))
+    def _decision(self, *_: Any, **__: Any) -> NoReturn:
+        shape = getattr(self.value, "shape", ())
+        what = f"of an array of shape {shape} " if shape else ""
+        self.tape.refuse(
+            f"the value {what}is used as a Python number, as text, or in a decision after arrays were written to; {REMEDY}"
+        )
+
+    def __bool__(self) -> bool:
+        outcome = bool(self.value)
+        if self.tape.has_written:  # from here on, nobody can start anew
+            self._decision()
+        self.tape.steps.append(Choice(self, outcome))
+        return outcome
+
+    __float__ = __int__ = __complex__ = __index__ = __round__ = __trunc__ = _decision
+    __floor__ = __ceil__ = __repr__ = __str__ = __format__ = __contains__ = _decision
+    __reduce_ex__ = __copy__ = __deepcopy__ = _decision
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        tape = active.get()
-        if any(isinstance(x, Tensor) for x in inputs):
+        if any(hasattr(type(x), "__array_ufunc__") and not isinstance(x, (*STANDS, np.ndarray, np.generic)) for x in inputs):
             return NotImplemented  # the Tensor's turn
+        tape = self.tape
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         out = keywords.pop("out", None)
-        if tape is None:  # a survivor of a recording: an array like any other
-            return function(*arrays_of(inputs), **arrays_of(keywords), **({"out": arrays_of(out)} if out else {}))
         if method == "at":
+            if not isinstance(inputs[0], Traced):
+                tape.refuse(f"{name_of(ufunc)}.at writes to an array that was made of plain numbers; make it with np.zeros")
             tape.call(function, inputs, keywords, target=inputs[0])
             return None
         if out is None:
             return tape.call(function, inputs, keywords)
+        if len(out) > 1 or not isinstance(out[0], Traced):
+            tape.refuse(f"{name_of(ufunc)} writes to an array that was made of plain numbers; make it with np.zeros")
         tape.call(function, inputs, {**keywords, "out": out}, target=out[0])
-        return out[0]  # the very array: one from outside stays what it is
+        return out[0]
+
+
+class Bundle(Stand):
+    """Several arrays that one call gives."""
+
+    __slots__ = ()
+
+
+class Number(Stand):
+    """A Python number that was computed from an array."""
+
+    __slots__ = ()
+    __class__ = property(lambda self: type(self.value))
+    __hash__ = Stand._decision
+
+    def is_integer(self) -> bool:
+        self._decision()
+
+
+class Traced(Stand, NDArrayOperatorsMixin):
+    """An array or a NumPy scalar."""
+
+    __slots__ = ()
+    __class__ = property(lambda self: type(self.value))
+    __hash__ = None  # type: ignore[assignment]
+
+    shape = property(lambda self: self.value.shape)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: self.value.size)
+    dtype = property(lambda self: self.value.dtype)
+    itemsize = property(lambda self: self.value.itemsize)
+    nbytes = property(lambda self: self.value.nbytes)
+    T = property(lambda self: self.transpose())
+    mT = property(lambda self: np.swapaxes(self, -1, -2))
+    real = property(lambda self: np.real(self))
+    imag = property(lambda self: np.imag(self))
+    flags = property(lambda self: Flags(self))
+
+    @property
+    def base(self) -> Any:
+        if self.source is not None and self.root is self and type(self.source) is str:
+            self.tape.refuse("whether an array from outside is a view decides what the step does")
+        base = getattr(self.value, "base", None)
+        return base if base is None or self.parent is None else self.parent
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
-        tape = active.get()
-        if any(issubclass(kind, Tensor) for kind in types):
+        tape = self.tape
+        if not all(kind is np.ndarray or issubclass(kind, Traced) for kind in types):
             return NotImplemented
-        if tape is None:
-            return function(*arrays_of(args), **arrays_of(keywords))
-        if function is np.copyto:
+        name = name_of(function)
+        if function in OF_SHAPES:
+            return function(*replaced(args, lambda x: x.value), **replaced(keywords, lambda x: x.value))
+        if function in INTO_FIRST:
+            if not isinstance(args[0], Traced):
+                tape.refuse(f"np.{name} writes to an array that was made of plain numbers; make it with np.zeros")
             tape.call(function, args, keywords, target=args[0])
             return None
+        if function not in FUNCTIONS or function is np.where and len(args) == 1:
+            tape.refuse(f"np.{name}, of which it is not known that a replay may call it; {SIZES}")
+        if function is np.repeat and any(isinstance(x, Traced) for x in (*args[1:], keywords.get("repeats"))):
+            tape.refuse(f"np.{name} with a result whose size depends on values; {SIZES}")
+        keywords = {key: value for key, value in keywords.items() if key != "out" or value is not None}
+        if isinstance(keywords.get("out"), tuple):
+            keywords["out"] = keywords["out"][0]
         out = keywords.get("out")
         if out is None:
-            keywords = {key: value for key, value in keywords.items() if key != "out"}
-        result = tape.call(function, args, keywords, target=out)
-        return result if out is None else out
+            return read_only(tape, function, args, keywords)
+        if not isinstance(out, Traced):
+            tape.refuse(f"np.{name} writes to an array that was made of plain numbers; make it with np.zeros")
+        return tape.call(function, args, keywords, target=out)
 
     def __array__(self, *_: Any, **__: Any) -> Array:
-        if active.get() is None:
-            return self.array
-        raise NotReplayable(f"the step takes an array out of the recording (np.asarray or the like): {ADVICE}")
-
-    def _value(self, of: Callable[[Array], Any]) -> Any:
-        if active.get() is None:
-            return of(self.array)
-        raise NotReplayable(
-            f"the step uses the value of an array of shape {self.shape} as a Python number or in a decision "
-            f"(if, while, float(), item()): {ADVICE}"
+        self.tape.refuse(
+            "an array is taken out of the recording, by a function that NumPy lets no one follow or by writing to an array "
+            "that was made of plain numbers"
         )
 
-    def __bool__(self) -> bool:
-        return bool(self._value(bool))
-
-    def __float__(self) -> float:
-        return float(self._value(float))
-
-    def __int__(self) -> int:
-        return int(self._value(int))
-
-    def __index__(self) -> int:
-        return int(self._value(operator.index))
-
-    def item(self, *args: int) -> Any:
-        return self._value(lambda array: array.item(*args))
-
-    def tolist(self) -> Any:
-        return self._value(np.ndarray.tolist)
-
     def __len__(self) -> int:
-        return len(self.array)
+        return len(self.value)
 
     def __iter__(self) -> Iterator[Any]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Any) -> Any:
-        return self._method(get_item, key)
+        if any(x.value.dtype == bool and not x.is_constant for x in stands_in(key) if isinstance(x, Traced)):
+            self.tape.refuse(f"a mask picks entries, whose number depends on values; {SIZES}")
+        return self.tape.call(operator.getitem, (self, key), {})
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        tape = active.get()
-        if tape is None:
-            self.array[arrays_of(key)] = arrays_of(value)
-        else:
-            tape.call(set_item, (self, key, value), {}, target=self)
+        self.tape.call(operator.setitem, (self, key, value), {}, target=self)
 
-    def _method(self, function: Any, *args: Any, **keywords: Any) -> Any:
-        tape = active.get()
-        if tape is None:
-            return function(self.array, *arrays_of(args), **arrays_of(keywords))
-        return tape.call(function, (self, *args), keywords)
+    def __pow__(self, other: Any) -> Any:  # for which NumPy's arrays have ways of their own, unlike np.power
+        if hasattr(type(other), "__array_ufunc__") and not isinstance(other, (*STANDS, np.ndarray, np.generic)):
+            return NotImplemented
+        if type(other) in (int, float) and other == 2 and self.dtype.kind == "f":
+            return np.square(self)
+        return self.tape.call(operator.pow, (self, other), {})
+
+    def item(self, *args: int) -> Any:
+        return self.tape.call(item, (self, *args), {})
+
+    def tolist(self) -> Any:
+        return self.item() if self.ndim == 0 else self._decision()
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
+    def sort(self, *args: Any, **keywords: Any) -> None:
+        self.tape.call(np.ndarray.sort, (self, *args), keywords, target=self)
+
+    def clip(self, min: Any = None, max: Any = None, out: Any = None, **keywords: Any) -> Any:
+        return np.clip(self, min, max, out=out, **keywords)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # NumPy asks for its protocols
-            raise AttributeError(name)
-        if active.get() is None:
-            return getattr(self.array, name)
+        if name.startswith("__") or not hasattr(self.value, name):
+            raise AttributeError(f"'{type(self.value).__name__}' object has no attribute '{name}'")
         if name not in METHODS:
-            raise NotReplayable(
-                f"the step uses the method or attribute '{name}' of an array, which cannot be replayed; "
-                "use a NumPy function that does the same"
-            )
-        return lambda *args, **keywords: self._method(METHODS[name], *args, **keywords)
+            self.tape.refuse(f"the method or attribute '{name}' of an array; use a NumPy function that does the same")
+
+        def method(*args: Any, **keywords: Any) -> Any:
+            if name == "repeat" and next(stands_in((args, keywords)), None) is not None:
+                self.tape.refuse(f"a result whose size depends on values; {SIZES}")
+            out = keywords.get("out")
+            if out is not None:
+                return self.tape.call(METHODS[name], (self, *args), keywords, target=out)
+            return read_only(self.tape, METHODS[name], (self, *args), keywords)
+
+        return method
 
 
-def get_item(x: Array, key: Any) -> Any:
-    return x[key]
+def read_only(tape: Tape, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Call a function that must not write to its arguments."""
+    try:
+        return tape.call(function, args, keywords)
+    except ValueError as error:
+        if "read-only" in str(error):
+            tape.refuse(f"{name_of(function)} writes to one of its arguments; write a[...] = {name_of(function)}(a)")
+        raise
 
 
-def set_item(x: Array, key: Any, value: Any) -> None:
-    x[key] = value
+def in_place(symbol: str) -> Callable[[Any, Any], Any]:
+    """``a += b``, which changes an array, and gives a new one for a NumPy scalar."""
+    mixed, plain = getattr(NDArrayOperatorsMixin, f"__i{symbol}__"), getattr(operator, f"__{symbol}__")
+
+    def operate(self: Any, other: Any) -> Any:
+        if isinstance(self.value, np.generic):
+            return plain(self, other)
+        if symbol == "pow":
+            return self.tape.call(operator.ipow, (self, other), {}, target=self)
+        return mixed(self, other)
+
+    return operate
+
+
+for _symbol in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"):
+    setattr(Traced, f"__i{_symbol}__", in_place(_symbol))
+
+
+def arithmetic(name: str, reflected: bool) -> Callable[..., Any]:
+    """An operator of Python's between numbers."""
+    function = getattr(operator, f"__{name}__")
+
+    def operate(self: Number, *other: Any) -> Any:
+        if any(type(x) not in (Number, bool, int, float, complex) for x in other):
+            return NotImplemented
+        return self.tape.call(function, (*other, self) if reflected else (self, *other), {})
+
+    return operate
+
+
+for _symbol in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    setattr(Number, f"__{_symbol}__", arithmetic(_symbol, False))
+    setattr(Number, f"__r{_symbol}__", arithmetic(_symbol, True))
+for _symbol in ("neg", "pos", "abs", "lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Number, f"__{_symbol}__", arithmetic(_symbol, False))
+STANDS = (Traced, Number, Bundle)
+
+
+class Flags:
+    """``array.flags`` of a Traced array."""
+
+    def __init__(self, array: Traced) -> None:
+        object.__setattr__(self, "array", array)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "writeable":
+            return not self.array.frozen
+        self.array.tape.refuse("how an array lies in memory decides what the step does")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "writeable" or value is not False:
+            self.array.tape.refuse(f"array.flags.{name} = {value}")
+        self.array.tape.call(freeze, (self.array,), {}, target=self.array)
+        self.array.frozen = True
+
+
+def item(x: Any, *args: int) -> Any:
+    return x.item(*args)
+
+
+def freeze(x: Array) -> None:
+    x.flags.writeable = False
+
+
+def known(*names: str) -> set[Any]:
+    found = (getattr(np, name, None) for name in " ".join(names).split())
+    return {function for function in found if function is not None}
+
+
+SIZES = "sizes must not depend on values: use np.where, or a product with the mask"
+OF_SHAPES = known("shape ndim size iscomplexobj isrealobj result_type can_cast broadcast_shapes common_type min_scalar_type")
+INTO_FIRST = known("copyto put place putmask fill_diagonal put_along_axis")
+FUNCTIONS = known(
+    "all allclose amax amin angle any append apply_over_axes argmax argmin argpartition argsort around array_equal array_equiv",
+    "array_split astype atleast_1d atleast_2d atleast_3d average block broadcast_arrays broadcast_to choose clip column_stack",
+    "concatenate concat convolve copy corrcoef correlate count_nonzero cov cross cumprod cumsum cumulative_prod cumulative_sum",
+    "diag diagflat diagonal diff digitize dot dsplit dstack einsum empty_like expand_dims fix flip fliplr flipud full_like",
+    "gradient hsplit hstack i0 imag inner interp isclose iscomplex isin isneginf isposinf isreal kron matrix_transpose max mean",
+    "median meshgrid min moveaxis nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin nanprod",
+    "nanquantile nanstd nansum nanvar ones_like outer pad partition percentile permute_dims prod ptp quantile ravel real",
+    "real_if_close repeat reshape resize roll rollaxis rot90 round row_stack searchsorted select sinc sort split squeeze stack",
+    "std sum swapaxes take take_along_axis tensordot tile trace transpose trapezoid tril triu unstack unwrap vander var vdot",
+    "vecdot vsplit vstack where zeros_like linspace logspace geomspace ix_ ravel_multi_index unravel_index fft",
+) - known("real_if_close")  # fmt: skip
+FUNCTIONS |= {getattr(np.linalg, name) for name in (
+    "cholesky cond cross det diagonal eig eigh eigvals eigvalsh inv matmul matrix_norm matrix_power matrix_transpose multi_dot "
+    "norm outer pinv qr slogdet solve svd svdvals tensordot tensorinv tensorsolve trace vecdot vector_norm"
+).split() if hasattr(np.linalg, name)}  # fmt: skip
+FUNCTIONS |= {f for f in vars(np.fft).values() if hasattr(f, "_implementation")}
+
+
+def method_of(name: str) -> Callable[..., Any]:
+    """The method of an array by this name."""
+
+    def method(x: Any, *args: Any, **keywords: Any) -> Any:
+        return getattr(x, name)(*args, **keywords)
+
+    method.__name__ = name
+    return method
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    name: getattr(np.ndarray, name)
-    for name in (
-        "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "conj", "copy", "cumprod", "cumsum",
-        "diagonal", "dot", "flatten", "max", "mean", "min", "prod", "ravel", "repeat", "reshape", "round",
-        "squeeze", "std", "sum", "swapaxes", "take", "trace", "transpose", "var", "view",
-    )
+    name: method_of(name) for name in (
+        "all any argmax argmin argsort astype conj conjugate copy cumprod cumsum diagonal dot flatten max mean min prod ravel "
+        "repeat reshape round searchsorted squeeze std sum swapaxes take trace transpose var view"
+    ).split()
 }  # fmt: skip
-ARRAYS.add(Traced)
-PLAIN.add(Traced)
-
-
-@contextmanager
-def recording_on(tape: Tape) -> Iterator[None]:
-    """Let `tape` note what this thread computes, the data of Tensors included.
-
-    Reading the data of a Tensor is far too frequent for a question whether somebody records. So while a
-    recording runs, and only then, a property stands in place of the slot.
-    """
-    with one_recording_at_a_time:
-        yield from _recording_on(tape)
-
-
-one_recording_at_a_time = RLock()
-
-
-def _recording_on(tape: Tape) -> Iterator[None]:
-    slot: Any = Tensor.__dict__["_array"]
-
-    def get(t: Tensor) -> Any:
-        array = slot.__get__(t)
-        tape = active.get()
-        return array if tape is None else tape.data_of(t, array)
-
-    made: list[ref[Tensor]] = []
-
-    def put(t: Tensor, array: Any) -> None:
-        slot.__set__(t, array)
-        if type(array) is Traced:
-            made.append(ref(t))
-
-    setattr(Tensor, "_array", property(get, put))  # noqa: B010
-    token = active.set(tape)
-    try:
-        yield
-    finally:
-        active.reset(token)
-        setattr(Tensor, "_array", slot)  # noqa: B010
-        for reference in made:  # a Tensor that outlives the step holds an array like any other
-            t: Any = reference()
-            if t is not None and type(t._array) is Traced:
-                t._array = t._array.array
+ON_VALUES = {operator.getitem, METHODS["transpose"], METHODS["reshape"], METHODS["swapaxes"], METHODS["dot"]}

@@ -1,4 +1,4 @@
-"""Calls that a compiled step makes on arrays side by side give what they gave one by one."""
+"""Compiled steps with optimizers, and random programs on arrays that share memory, give what they give eagerly."""
 
 from __future__ import annotations
 
@@ -35,12 +35,6 @@ def descending(net: Any, optimizer: nets.Optimizer) -> Callable[..., Any]:
     return step
 
 
-def lines(compiled: Any) -> list[str]:
-    """The lines of the newest replay."""
-    source = compiled.source.split("def replay")[-1].split("def accepts")[0]
-    return [line.strip() for line in source.splitlines()[1:]]
-
-
 def assert_same(net: Any, other: Any) -> None:
     for p, q in zip(net.parameters().values(), other.parameters().values()):
         np.testing.assert_array_equal(p.data, q.data)
@@ -53,14 +47,13 @@ def assert_same(net: Any, other: Any) -> None:
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
 @pytest.mark.parametrize("sizes", [[3, 4, 2], [3, 5, 4, 3, 2]])
-def test_every_optimizer_updates_all_parameters_at_once(make: Any, sizes: list[int]) -> None:
+def test_every_optimizer(make: Any, sizes: list[int]) -> None:
     a, b = nets.MLP(sizes, seed=0), nets.MLP(sizes, seed=0)
     eager = descending(a, make(a.parameters()))
     compiled = ag.compile(descending(b, make(b.parameters())))
     for _ in range(40):
         assert compiled(X, Y).item() == eager(X, Y).item()
         assert_same(a, b)
-    assert sum(line.startswith("subtract(w") for line in lines(compiled)) == 1
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
@@ -104,7 +97,6 @@ def test_data_that_somebody_holds_stays_where_it_is() -> None:
     assert held is net.w1.data and row.base is net.w2.data
     np.testing.assert_array_equal(row, net.w2.data[0])
     np.testing.assert_array_equal(values, net.b1.data)
-    assert sum(line.startswith("subtract(w") for line in lines(step)) > 1  # hence one by one
 
 
 def test_data_that_is_replaced_or_held_later_is_followed() -> None:
@@ -134,8 +126,6 @@ def test_recordings_of_several_shapes_share_the_memory() -> None:
         if i >= 12:
             memory = memory or [p.data.ctypes.data for p in b.parameters().values()]
             assert memory == [p.data.ctypes.data for p in b.parameters().values()]
-    for replay in compiled.source.split("def replay")[1:]:
-        assert replay.count("subtract(w") == 1
 
 
 def test_steps_on_parts_of_the_parameters_alternate() -> None:
@@ -154,14 +144,6 @@ def test_steps_on_parts_of_the_parameters_alternate() -> None:
             assert compiled(X, Y).item() == eager(X, Y).item()
             for p, q in zip(a.parameters().values(), b.parameters().values()):
                 np.testing.assert_array_equal(p.data, q.data)
-
-
-def test_large_arrays_keep_a_call_of_their_own() -> None:
-    net = nets.TwoLayerNet(300, 200, 2, seed=0)
-    step = ag.compile(descending(net, nets.GradientDescent(net.parameters(), 0.5)))
-    for _ in range(3):
-        step(np.ones((300, 4)), np.ones((2, 4)))
-    assert sum(line.startswith("subtract(w") for line in lines(step)) == 2  # w1; b1, w2 and b2
 
 
 def test_arrays_that_share_memory_keep_their_order() -> None:

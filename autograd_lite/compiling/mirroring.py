@@ -1,0 +1,825 @@
+"""The world of a step, with a stand-in for everything that the step can reach.
+
+To record a step, its own code runs, but nothing of it touches what is there: functions have their code with other globals
+and cells, classes have other methods, objects other attributes, containers are copies, and arrays are `Traced`. What the
+step reads from outside is noted, to be watched by replays; what it sets is an effect, to be done by them. Only what is known
+has a stand-in. All else, from files to random numbers, is `Unknown`, which whatever is done with it refuses. So the engine
+and the table run here as they are, and know nothing of it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import enum
+import functools
+import itertools
+import sys
+import types
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.compiling.tracing import (
+    FUNCTIONS,
+    INTO_FIRST,
+    OF_SHAPES,
+    STANDS,
+    Effect,
+    Number,
+    Tape,
+    Traced,
+    stands_in,
+)
+from autograd_lite.engine import recording
+from autograd_lite.engine.tensor import TABLE, Tensor
+
+ATOMS = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), type(NotImplemented), range, np.dtype, np.generic)
+SAFE = set(
+    "None NotImplemented Ellipsis abs all any bool callable complex dict divmod enumerate filter float frozenset getattr hasattr "
+    "int isinstance issubclass iter len list map max min next object pow property range repr reversed round set setattr slice "
+    "sorted staticmethod classmethod str sum super tuple zip __name__ __debug__".split()
+) | {name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
+PURE_MODULES = {"math", "cmath", "_operator", "_functools", "itertools", "_heapq"}
+HIDDEN = {
+    "__globals__", "__code__", "__closure__", "__builtins__", "__subclasses__", "__mro__", "__bases__", "__func__", "__self__",
+    "gi_frame", "f_back", "f_globals", "f_locals", "__reduce__", "__reduce_ex__", "__getstate__",
+}  # fmt: skip
+NOT_OF_OBJECTS = {
+    "__dict__", "__weakref__", "__slots__", "__module__", "__doc__", "__init_subclass__", "__subclasshook__", "__orig_bases__",
+    "__class_getitem__", "__abstractmethods__", "_abc_impl", "__parameters__", "__firstlineno__", "__static_attributes__",
+}  # fmt: skip
+LARGEST = 256
+"""The number of entries up to which a container is watched."""
+OF_NAMED_TUPLES = {"__new__", "_make", "_replace", "__repr__", "_asdict", "__getnewargs__", "__replace__", "__annotate_func__"}
+
+
+def trusted_name(name: Any) -> bool:
+    """Whether a module is the engine's: it is not watched, because it does not change."""
+    return isinstance(name, str) and name.partition(".")[0] in ("autograd_lite", "numpy") and name != "autograd_lite"
+
+
+class Unknown:
+    """Something that has no stand-in. It may be passed on; whoever uses it cannot be replayed."""
+
+    def __init__(self, tape: Tape, reason: str) -> None:
+        object.__setattr__(self, "_refuse", lambda *_, **__: tape.refuse(reason))
+
+    def __getattribute__(self, name: str) -> Any:
+        object.__getattribute__(self, "_refuse")()
+
+
+for _name in (
+    "call", "getitem", "setitem", "iter", "next", "len", "bool", "eq", "ne", "lt", "gt", "le", "ge", "contains", "enter", "exit",
+    "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "matmul", "rmatmul", "pow", "rpow", "neg", "hash", "str",
+    "repr", "format", "float", "int", "index", "array", "array_ufunc", "array_function", "setattr", "iadd", "isub", "imul",
+    "or", "ror", "and", "rand", "mod", "rmod", "reversed", "await", "aiter", "aenter",
+):  # fmt: skip
+    if _name != "setattr":
+        setattr(Unknown, f"__{_name}__", lambda self, *_, **__: object.__getattribute__(self, "_refuse")())
+
+
+class Meta(type):
+    """The class of the stand-ins of classes."""
+
+    _world: World
+
+    def __getattribute__(cls, name: str) -> Any:
+        world = type.__getattribute__(cls, "_world")
+        if not name.startswith("__"):
+            world.class_attribute(cls, name)
+        return type.__getattribute__(cls, name)
+
+    def __call__(cls, *args: Any, **keywords: Any) -> Any:
+        world = type.__getattribute__(cls, "_world")
+        for name in ("__init__", "__new__"):
+            world.class_attribute(cls, name)
+        return type.__call__(cls, *args, **keywords)
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        world = type.__getattribute__(cls, "_world")
+        world.tape.refuse(f"the step sets the attribute '{name}' of a class; {KEEP}")
+
+
+KEEP = "keep what a step changes in Tensors or arrays that it writes to, or return it"
+
+
+class World:
+    """Stand-ins for what a step reaches.
+
+    Attributes
+    ----------
+    names : dict
+        The objects from outside that a replay refers to, by name.
+    guards : dict
+        What must hold for a replay, as expressions, each with the words for it.
+    sources : dict
+        The expressions that a replay reads its arrays and numbers from.
+    """
+
+    def __init__(self, tape: Tape, varying: set[Any]) -> None:
+        self.tape = tape
+        self.varying = varying
+        self.names: dict[str, Any] = {}
+        self.texts: dict[int, str] = {}
+        self.guards: dict[str, str] = {}
+        self.sources: dict[str, Any] = {}
+        self.numbers: dict[str, Any] = {}  # the numbers that are watched: (object, place) by guard
+        self.known: dict[int, tuple[Any, Any]] = {}  # what has a stand-in, with it
+        self.reals: dict[int, Any] = {}  # by id of the stand-in
+        self.watched: set[int] = set()
+        self.fetched: dict[tuple[int, str], Any] = {}
+        self.changed: dict[tuple[int, str], tuple[Any, Any]] = {}  # attributes before and after, by id of the object
+        self.finals: list[Callable[[], None]] = []  # that nothing has changed but by effects
+        self.globals: dict[int, Globals] = {}
+        self.bases: dict[int, type] = {}
+        self.uses_super = False
+        self.builtins = Builtins(self)
+        world = self
+
+        class Base:
+            __slots__ = ()
+
+            def __getattribute__(self, name: str) -> Any:
+                if id(self) in world.reals:
+                    world.fetch(self, name)
+                return object.__getattribute__(self, name)
+
+            def __setattr__(self, name: str, value: Any) -> None:
+                world.set(self, name, value)
+
+            def __delattr__(self, name: str) -> None:
+                if id(self) in world.reals:
+                    world.tape.refuse(f"the step deletes the attribute '{name}'; {KEEP}")
+                object.__delattr__(self, name)
+
+        self.Base = Base
+
+    # What is noted ------------------------------------------------------------------------------------------
+
+    def text(self, thing: Any, letter: str = "o") -> str:
+        """The name by which a replay refers to a thing."""
+        name = self.texts.get(id(thing))
+        if name is None:
+            name = self.texts[id(thing)] = f"{letter}{len(self.names)}"
+            self.names[name] = thing
+        return name
+
+    def read(self, place: str, value: Any, words: str, watch: bool = True) -> Any:
+        """The stand-in of what stands at a place; a replay makes sure that the same still stands there."""
+        if not watch:
+            return self.mirror(value, words, False)
+        if type(value) in (int, float) and self.tape_key(place) in self.varying:
+            self.guards[f"type({place}) is {type(value).__name__}"] = words
+            self.sources[place] = words
+            return Number(self.tape, value, source=place)
+        constant = repr(value) if value is None or type(value) is bool else self.text(value, "k")
+        if type(value) in (int, float, complex, str, bytes):
+            guard = f"({place} is {constant} or same({place}, {constant}))"
+            if type(value) in (int, float):
+                self.numbers[guard] = self.tape_key(place)
+        else:
+            guard = f"{place} is {constant}"
+        if place not in self.names:
+            self.guards.setdefault(guard, words)
+        if isinstance(value, types.FunctionType) and not trusted_name(value.__module__):
+            self.code_guard(value, words)
+        return self.mirror(value, words)
+
+    def tape_key(self, place: str) -> Any:
+        """A place, in words that are the same in every recording."""
+        holder, _, rest = place.partition(".") if "." in place else place.partition("[")
+        return id(self.names[holder]) if holder in self.names else holder, rest
+
+    def unknown(self, words: str, why: str) -> Unknown:
+        return Unknown(self.tape, f"{words} is {why}" if words else why)
+
+    # Stand-ins ----------------------------------------------------------------------------------------------
+
+    def mirror(self, x: Any, words: str, watch: bool = True) -> Any:
+        """The stand-in of anything."""
+        if isinstance(x, STANDS) or isinstance(x, ATOMS) or isinstance(x, enum.Enum) or x is np._NoValue:
+            return x
+        if id(x) in self.known:
+            made = self.known[id(x)][1]
+        else:
+            made = self.made(x, words, watch)
+            self.known.setdefault(id(x), (x, made))
+        if watch and type(x) in CONTAINERS and id(x) not in self.watched:
+            self.watched.add(id(x))
+            self.watch(x, words)
+        return made
+
+    def made(self, x: Any, words: str, watch: bool) -> Any:
+        kind = type(x)
+        if kind is np.ndarray:
+            return self.array(x, self.text(x, "w") if watch else x)
+        if isinstance(x, types.FunctionType):
+            return self.function(x, words)
+        if isinstance(x, types.ModuleType):
+            return self.module(x)
+        if isinstance(x, type):
+            return self.class_(x, words)
+        if isinstance(x, types.MethodType):
+            return types.MethodType(self.mirror(x.__func__, words), self.mirror(x.__self__, words, watch))
+        if isinstance(x, (types.BuiltinFunctionType, np.ufunc)) or type(x).__name__ == "_ArrayFunctionDispatcher":
+            return self.builtin(x, words, watch)
+        if kind is functools.partial:
+            keywords = {key: self.mirror(value, words) for key, value in x.keywords.items()}
+            return functools.partial(self.mirror(x.func, words), *[self.mirror(a, words) for a in x.args], **keywords)
+        if kind in CONTAINERS:
+            return self.container(x, words, watch)
+        if kind in DESCRIPTORS:
+            return x
+        if kind is slice:
+            return slice(*[self.mirror(end, words, watch) for end in (x.start, x.stop, x.step)])
+        if hasattr(kind, "__compiled_step__"):
+            return self.mirror(x.__compiled_step__, words)
+        return self.other(x, words, watch)
+
+    def other(self, x: Any, words: str, watch: bool) -> Any:
+        """What there is only in the engine, and objects of classes written in Python."""
+        kind = type(x)
+        if kind is ContextVar and x in (recording.state, recording.differentiated):
+            return x
+        if x is recording.creation:
+            return itertools.count(1)
+        if kind is itertools.repeat and not watch:
+            return itertools.repeat(self.mirror(next(x), words, False))
+        if kind is functools._lru_cache_wrapper and trusted_name(x.__module__):
+            return self.mirror(x.__wrapped__, words, False)
+        if kind is property:
+            return property(*[f and self.mirror(f, words, watch) for f in (x.fget, x.fset, x.fdel)])
+        if kind in (staticmethod, classmethod):
+            return kind(self.mirror(x.__func__, words, watch))
+        if isinstance(x, tuple) and hasattr(x, "_fields"):
+            return tuple.__new__(self.class_(kind, words), [self.mirror(item, words, watch) for item in x])
+        if isinstance(x, dict) and trusted_name(kind.__module__):
+            return Lazy(self, x)
+        if kind is np.random.Generator or kind is np.random.RandomState:
+            return self.unknown(words, "a generator of random numbers: draw outside of the step, and pass what is drawn")
+        cls: Any = self.mirror(kind, kind.__name__)
+        if not type(cls) is Meta:
+            return self.unknown(words, f"of type {kind.__name__}, which may change without notice; pass what the step needs of it")
+        made: Any = object.__new__(cls)  # type: ignore[arg-type]
+        self.known[id(x)] = x, made
+        self.reals[id(made)] = x
+        if hasattr(x, "__dict__"):
+            self.finals.append(lambda: self.unchanged(vars_of(made), lambda key: self.fetched.get((id(made), key)), words))
+        return made
+
+    def array(self, x: Any, source: Any) -> Any:
+        if x.dtype.kind not in "biufc":
+            return self.unknown("", f"an array of dtype {x.dtype}")
+        if type(source) is str:
+            value = x.view()
+            value.flags.writeable = False
+            stand = Traced(self.tape, value, source=source)
+            stand.frozen = not x.flags.writeable
+            self.reals[id(stand)] = x
+            return stand
+        return self.tape.constant(x)
+
+    def container(self, x: Any, words: str, watch: bool) -> Any:
+        if isinstance(x, dict):
+            if len(x) > LARGEST and not watch or x is TABLE:
+                return Lazy(self, x)
+            made: Any = {}
+        else:
+            made = []
+        if len(x) > LARGEST:
+            return self.unknown(words, f"a {type(x).__name__} of {len(x)} entries, too many to watch; pass the one that is needed")
+        if isinstance(x, (set, frozenset)):
+            if not watch:
+                return Lazy(self, dict.fromkeys(x))
+            if all(isinstance(item, ATOMS) for item in x):
+                made = x.copy()
+                self.finals.append(lambda: None if made == x else self.tape.refuse(f"the step changes {words}; {KEEP}"))
+                return made
+            return self.unknown(words, "a set of objects, whose order may change")
+        if type(x) is not tuple:
+            self.known[id(x)] = x, made
+            self.reals[id(made)] = x
+        place = self.text(x) if watch else ""
+        if isinstance(x, dict):
+            for key, value in x.items():
+                name = repr(key) if type(key) in (str, int) or not watch else self.text(key, "k")
+                stand = self.read(f"{place}[{name}]", value, f"{words}[{short(key)}]", watch)
+                made[self.mirror(key, words, watch)] = stand
+            before: Any = list(made.items())
+            self.finals.append(lambda: self.same_entries(before, list(made.items()), words))
+            return made
+        for i, value in enumerate(x):
+            made.append(self.read(f"{place}[{i}]", value, f"{words}[{i}]", watch and type(x) is list))
+        if type(x) is tuple:
+            return tuple(made)
+        before = [(i, item) for i, item in enumerate(made)]
+        self.finals.append(lambda: self.same_entries(before, list(enumerate(made)), words))
+        return made
+
+    def watch(self, x: Any, words: str) -> None:
+        """Make sure that a container has the same entries."""
+        if len(x) > LARGEST or type(x) is tuple or x is TABLE:
+            return
+        place = self.text(x)
+        if isinstance(x, dict):
+            self.guards[f"[*{place}] == {self.text(list(x))}"] = f"the keys of {words}"
+        elif isinstance(x, list):
+            self.guards[f"len({place}) == {len(x)}"] = f"the length of {words}"
+        elif isinstance(x, set):
+            self.guards[f"{place} == {self.text(x.copy())}"] = words
+            return
+        items = x.items() if isinstance(x, dict) else enumerate(x)
+        for key, value in items if not isinstance(x, frozenset) else ():
+            name = repr(key) if type(key) in (str, int) else self.text(key, "k")
+            self.read(f"{place}[{name}]", value, f"{words}[{short(key)}]")
+
+    def same_entries(self, before: list[Any], now: list[Any], words: str) -> None:
+        if len(before) != len(now) or any(a is not c or b is not d for (a, b), (c, d) in zip(before, now) if type(a) is not int):
+            self.tape.refuse(f"the step changes {words}; {KEEP}")
+        if any(b is not d for (_, b), (_, d) in zip(before, now)):
+            self.tape.refuse(f"the step changes {words}; {KEEP}")
+
+    def unchanged(self, now: dict[str, Any], before: Callable[[str], Any], words: str) -> None:
+        for key, value in now.items():
+            if value is not before(key):
+                self.tape.refuse(f"the step changes {words}.{key}; {KEEP}")
+
+    # Functions and modules ----------------------------------------------------------------------------------
+
+    def function(self, f: Any, words: str) -> Any:
+        module = f.__globals__.get("__name__")
+        if str(module).partition(".")[0] == "numpy":
+            return self.numpy_function(f)
+        bad = HIDDEN.intersection(f.__code__.co_names)
+        watch = not trusted_name(module)
+        if bad and watch:
+            return self.unknown(words, f"a function that uses {min(bad)}")
+        cells: list[Any] = []
+        for cell in f.__closure__ or ():
+            if id(cell) not in self.known:
+                self.known[id(cell)] = cell, types.CellType()
+            cells.append(self.known[id(cell)][1])
+        copy = types.FunctionType(f.__code__, self.globals_of(f.__globals__), f.__name__, None, tuple(cells) or None)
+        self.known[id(f)] = f, copy
+        copy.__qualname__ = f.__qualname__
+        for cell, name in zip(f.__closure__ or (), f.__code__.co_freevars):
+            self.cell(cell, name, f"{name} in {f.__qualname__}", watch)
+        copy.__defaults__ = f.__defaults__ and tuple([self.mirror(x, f"a default of {words}", watch) for x in f.__defaults__])
+        if f.__kwdefaults__:
+            copy.__kwdefaults__ = {k: self.mirror(x, f"the default of {k}", watch) for k, x in f.__kwdefaults__.items()}
+        if watch:
+            place = self.text(f)
+            for key, value in f.__dict__.items():
+                if key.isidentifier() and key != "__wrapped__":
+                    copy.__dict__[key] = self.read(f"{place}.{key}", value, f"{words}.{key}")
+            before = dict(copy.__dict__)
+            self.finals.append(lambda: self.same_entries(list(before.items()), list(copy.__dict__.items()), words))
+        return copy
+
+    def cell(self, cell: Any, name: str, words: str, watch: bool) -> None:
+        copy = self.known[id(cell)][1]
+        if (id(cell), "cell") in self.fetched:
+            return
+        self.fetched[id(cell), "cell"] = None
+        try:
+            value = cell.cell_contents
+        except ValueError:  # not assigned yet
+            return
+        place = f"{self.text(cell)}.cell_contents" if watch else ""
+        before = copy.cell_contents = self.read(place, value, words if name != "__class__" else name, watch and name != "__class__")
+
+        def final() -> None:
+            if copy.cell_contents is not before:
+                self.tape.refuse(f"the step changes {words}; {KEEP}")
+
+        self.finals.append(final)
+
+    def globals_of(self, names: dict[str, Any]) -> Globals:
+        if id(names) not in self.globals:
+            self.globals[id(names)] = Globals(self, names)
+        return self.globals[id(names)]
+
+    def module(self, module: Any) -> Any:
+        name = module.__name__
+        if name.startswith("numpy") and name not in ("numpy", "numpy.linalg", "numpy.fft"):
+            what = "draws random numbers; draw them outside of the step" if "random" in name else "is not followed"
+            return self.unknown("", f"{name} {what}")
+        return Module(self, module)
+
+    def builtin(self, x: Any, words: str, watch: bool) -> Any:
+        """A function written in C: known ones only."""
+        if isinstance(x, np.ufunc):
+            return x
+        bound = getattr(x, "__self__", None)
+        if isinstance(bound, np.ufunc) or x == object.__new__ or x == tuple.__new__:
+            return x
+        if isinstance(bound, ContextVar):
+            return x if bound in (recording.state, recording.differentiated) else self.unknown(words, "a context variable")
+        if type(bound) in CONTAINERS or isinstance(bound, ATOMS) and bound is not None:
+            return getattr(self.mirror(bound, words, watch), x.__name__)
+        if x.__module__ in PURE_MODULES:
+            return x
+        if x.__module__ == "builtins":
+            return self.builtins.get_known(x.__name__, x)
+        if str(x.__module__).startswith("numpy"):
+            return self.numpy_function(x)
+        return self.unknown("", f"{x.__module__}.{x.__name__} does what a replay does not see; call it outside of the step")
+
+    def numpy_function(self, function: Any) -> Any:
+        """A function of NumPy's: those that make arrays of something else give Traced ones."""
+        if function in CREATING:
+            return functools.partial(CREATING[function], self.tape)
+        if function in PURE_OF_NUMPY:
+            return function
+        if function not in FUNCTIONS and function not in INTO_FIRST and function not in OF_SHAPES:
+            return self.unknown("", f"np.{function.__name__} is not known to be a function of its arguments alone, of a known size")
+        return function
+
+    # Classes and objects ------------------------------------------------------------------------------------
+
+    def class_(self, cls: Any, words: str) -> Any:
+        if id(cls) in self.bases:
+            return self.bases[id(cls)]
+        if cls.__module__ == "builtins":
+            return self.builtins.get_known(cls.__name__, cls)
+        if cls is np.errstate:
+            return functools.partial(Errors, self.tape)
+        if issubclass(cls, (np.generic, np.dtype, np.ndarray, enum.Enum)) or cls in (np.finfo, np.iinfo, np.ndindex, np.ufunc):
+            return cls
+        if cls.__module__ in ("collections", "itertools", "functools") and not is_of_python(cls):
+            return cls
+        own = {key for key, x in vars(cls).items() if isinstance(x, types.FunctionType)}
+        if issubclass(cls, BaseException) and not own:
+            return cls
+        if issubclass(cls, tuple) and hasattr(cls, "_fields") and own <= OF_NAMED_TUPLES:
+            return cls
+        parts = [c for c in cls.__mro__ if c is not object and c is not tuple]
+        if cls is types.SimpleNamespace:
+            parts = [cls]
+        elif not parts or any(not is_of_python(c) for c in parts if c.__name__ != "Generic") or "__getattribute__" in vars(cls):
+            return self.unknown(words, f"of a class that is not written in Python ({cls.__name__})")
+        bases = [self.class_(b, words) for b in cls.__bases__ if b not in (object, tuple) and b.__module__ not in ("typing", "abc")]
+        if any(type(b) is not Meta for b in bases):
+            return self.unknown(words, f"of a class with another base ({cls.__name__})")
+        watch = not trusted_name(cls.__module__)
+        members: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "_world": self}
+        if "__slots__" in vars(cls):
+            slots = vars(cls)["__slots__"]
+            members["__slots__"] = [slots] if isinstance(slots, str) else [s for s in slots if s != "__dict__"]
+            if "__dict__" in vars(cls):
+                members["__slots__"].append("__dict__")
+        members.update({key: None for key in vars(cls) if key == "__hash__" and vars(cls)[key] is None})
+        made = Meta.__new__(Meta, cls.__name__, (*(bases or [self.Base]), *([tuple] if tuple in cls.__bases__ else [])), members)
+        self.bases[id(cls)] = made
+        self.reals[id(made)] = cls
+        self.known[id(cls)] = cls, made
+        for key, value in vars(cls).items() if cls is not types.SimpleNamespace else ():
+            if key not in NOT_OF_OBJECTS and callable(getattr(type(value), "__get__", None)) and not is_slot(value):
+                type.__setattr__(made, key, self.mirror(value, f"{cls.__name__}.{key}", watch))
+                if watch and key.startswith("__") and key not in ("__init__", "__new__", "__repr__"):
+                    self.class_guard(cls, key)
+        return made
+
+    def class_guard(self, cls: Any, name: str) -> None:
+        self.guards[f"{self.text(vars(cls))}.get({name!r}) is {self.text(vars(cls)[name])}"] = f"{cls.__name__}.{name}"
+        self.code_guard(vars(cls)[name], f"{cls.__name__}.{name}")
+
+    def code_guard(self, f: Any, words: str) -> None:
+        """Functions keep their code, which reloading modules in notebooks replaces."""
+        if isinstance(f, types.FunctionType):
+            self.guards[f"{self.text(f)}.__code__ is {self.text(f.__code__)}"] = words
+            if f.__defaults__:
+                self.guards[f"{self.text(f)}.__defaults__ is {self.text(f.__defaults__)}"] = words
+
+    def class_attribute(self, made: type, name: str) -> Any:
+        """Make sure that a class has what the class that it stands for has under this name; return that class."""
+        cls = self.reals.get(id(made))
+        found = next((c for c in getattr(cls, "__mro__", ()) if name in vars(c)), None)
+        if found is None or found is object or (id(found), name) in self.fetched:
+            return found
+        self.fetched[id(found), name] = None
+        stand = self.bases.get(id(found))
+        if stand is None:
+            return found
+        watch = not trusted_name(found.__module__)
+        value = vars(found)[name]
+        words = f"{found.__name__}.{name}"
+        if callable(getattr(type(value), "__get__", None)):
+            if watch:
+                self.class_guard(found, name)
+        elif not is_slot(value):
+            place = f"{self.text(vars(found))}[{name!r}]" if watch else ""
+            type.__setattr__(stand, name, self.read(place, value, words, watch))
+        return found
+
+    def fetch(self, this: Any, name: str) -> None:
+        """Make sure that a stand-in has the attribute that the object has which it stands for."""
+        key = id(this), name
+        if key in self.fetched or name.startswith("__") and name != "__dict__":
+            return
+        thing = self.reals[id(this)]
+        cls = type(thing)
+        watch = not trusted_name(cls.__module__)
+        words = f"{words_for(thing)}.{name}"
+        if name == "__dict__":
+            for each in list(vars_of(thing)):
+                self.fetch(this, each)
+            if watch:
+                self.guards[f"len({self.text(thing)}.__dict__) == {len(vars_of(thing))}"] = words
+            return
+        found = self.class_attribute(type(this), name)
+        entry: Any = None if found is None else vars(found).get(name)
+        self.fetched[key] = None
+        if is_slot(entry):
+            try:
+                value = entry.__get__(thing)
+            except AttributeError:
+                return
+            stand = self.of_tensor(thing, name, value, words) if cls is Tensor else self.read(
+                f"{self.text(thing)}.{name}", value, words, watch
+            )
+        elif type(entry) is GETTER or hasattr(type(entry), "__set__") or not hasattr(thing, "__dict__"):  # a property
+            return
+        elif name in vars_of(thing):
+            value = vars_of(thing)[name]
+            stand = self.read(f"{self.text(thing)}.{name}" if watch else "", value, words, watch)
+        else:
+            if watch:
+                self.guards[f"{name!r} not in {self.text(thing)}.__dict__"] = words
+            return
+        self.fetched[key] = stand
+        object.__setattr__(this, name, stand)
+
+    def of_tensor(self, t: Tensor, name: str, value: Any, words: str) -> Any:
+        """The slots of a Tensor from outside. Its data and gradient are read anew by each replay."""
+        place = f"{self.text(t, 'p')}.{name}"
+        if name in ("_order", "_changed"):  # it is older than anything in the step
+            return 0
+        if isinstance(value, np.ndarray):
+            self.sources[place] = words
+            if value.ndim > 1 and max(value.shape) < value.size:
+                self.guards[f"{place}.strides == {value.strides}"] = f"how {words} lies in memory"
+            if name == "_grad":
+                guards = {f"{place} is not None": words}
+                self.guards = {**guards, **self.guards}
+            return self.array(value, place)
+        if name == "_operation" and value is not None:
+            return self.unknown(
+                f"{t.describe()}", "the result of an operation outside of the step, whose history a replay would not follow; "
+                "pass t.detach(), or compute it in the step"
+            )
+        return self.read(place, value, words)
+
+    def set(self, this: Any, name: str, value: Any) -> None:
+        """An attribute is set: of a stand-in, that is an effect."""
+        thing = self.reals.get(id(this))
+        if thing is not None:
+            if name not in ("_array", "_grad", "_changed", "_order"):
+                self.fetch(this, name)
+            entry = None
+            for c in type(thing).__mro__:
+                entry = entry or vars(c).get(name)
+            if not hasattr(type(entry), "__set__") or is_slot(entry):
+                before = self.fetched.get((id(this), name), self)
+                self.changed[id(thing), name] = self.changed.get((id(thing), name), (before,))[0], value
+                self.fetched[id(this), name] = value
+                if value is not before or isinstance(thing, Tensor):
+                    self.tape.steps.append(Effect(thing, name, value))
+        object.__setattr__(this, name, value)
+
+    def finish(self) -> None:
+        """Refuse what the step has changed otherwise."""
+        for final in self.finals:
+            final()
+        for names in self.globals.values():
+            names.final()
+        if self.uses_super:
+            for made in self.bases.values():
+                cls = self.reals[id(made)]
+                if not trusted_name(cls.__module__):
+                    for name in vars(cls):
+                        self.class_attribute(made, name)
+
+    def clear(self) -> None:
+        """Let go of everything, so that no cycle keeps it alive."""
+        for names in self.globals.values():
+            names.clear()
+        for everything in (self.known, self.reals, self.fetched, self.finals, self.bases, self.builtins):
+            everything.clear()
+
+
+GETTER = type(vars(NamedTuple("Pair", [("one", int)]))["one"])
+DESCRIPTORS = {GETTER, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType}
+CONTAINERS = {list, tuple, dict, set, frozenset}
+
+
+def vars_of(x: Any) -> dict[str, Any]:
+    found: dict[str, Any] = object.__getattribute__(x, "__dict__")
+    return found
+
+
+def is_slot(entry: Any) -> bool:
+    return isinstance(entry, (types.MemberDescriptorType, types.GetSetDescriptorType))
+
+
+def is_of_python(cls: Any) -> bool:
+    """Whether a class is written in Python: it is on the heap, and may be changed."""
+    return bool(cls.__flags__ & 1 << 9 and not cls.__flags__ & 1 << 8)
+
+
+def short(x: Any) -> str:
+    return repr(x) if isinstance(x, (str, int, float)) else type(x).__name__
+
+
+def words_for(x: Any) -> str:
+    return (x.name or "a Tensor") if isinstance(x, Tensor) else type(x).__name__
+
+
+class Globals(dict[str, Any]):
+    """The globals of a function, each taken from those outside when it is first asked for."""
+
+    def __init__(self, world: World, names: dict[str, Any]) -> None:
+        super().__init__({"__builtins__": world.builtins, "__name__": names.get("__name__")})
+        self.world, self.names = world, names
+        self.engine = str(names.get("__name__")).startswith("autograd_lite.engine.recording")
+        self.watch = not trusted_name(names.get("__name__"))
+        self.taken: dict[str, Any] = dict(self)
+
+    def __missing__(self, name: str) -> Any:
+        world = self.world
+        place = world.text(self.names, "g") if self.watch else ""
+        if name not in self.names:
+            if self.watch:
+                world.guards[f"{name!r} not in {place}"] = name
+            raise KeyError(name)
+        value = 0 if self.engine and name == "last_change" else self.names[name]
+        if self.watch:
+            stand = world.read(f"{place}[{name!r}]", value, name)
+        else:
+            stand = world.mirror(value, name, False)
+        self.taken[name] = self[name] = stand
+        return stand
+
+    def final(self) -> None:
+        for name, value in self.items():
+            if value is not self.taken.get(name) and not self.engine:
+                self.world.tape.refuse(f"the step changes the global variable {name}; {KEEP}")
+
+
+class Module:
+    """A module, by way of its globals."""
+
+    def __init__(self, world: World, module: Any) -> None:
+        object.__setattr__(self, "_of", (world, module))
+
+    def __getattribute__(self, name: str) -> Any:
+        world, module = object.__getattribute__(self, "_of")
+        if name.startswith("__") and name != "__name__" or name in HIDDEN:
+            world.tape.refuse(f"{module.__name__}.{name}")
+        getattr(module, name)  # which may import it
+        if name not in vars(module):
+            return world.mirror(getattr(module, name), name)
+        return world.globals_of(vars(module))[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        world, module = object.__getattribute__(self, "_of")
+        world.globals_of(vars(module))[name] = value
+
+
+class Lazy(dict[Any, Any]):
+    """A large dict of the engine's."""
+
+    def __init__(self, world: World, real: dict[Any, Any]) -> None:
+        super().__init__()
+        self.world, self.real = world, real
+
+    def __contains__(self, key: Any) -> bool:
+        return self.world.reals.get(id(key), key) in self.real
+
+    def __missing__(self, key: Any) -> Any:
+        self[key] = stand = self.world.mirror(self.real[self.world.reals.get(id(key), key)], "", False)
+        return stand
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return self[key] if key in self else default
+
+
+class Builtins(dict[str, Any]):
+    """Python's own functions that do nothing but give a result."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def __missing__(self, name: str) -> Any:
+        if not hasattr(builtins, name):
+            raise KeyError(name)
+        stand = self.get_known(name, getattr(builtins, name))
+        self[name] = stand
+        return stand
+
+    def get_known(self, name: str, real: Any) -> Any:
+        world = self.world
+        if name == "type":
+            return Types(world)
+        if name == "super":
+            world.uses_super = True
+        if name == "vars":
+            return lambda x: x.__dict__
+        if name == "__import__":
+
+            def import_(name: str, *args: Any) -> Any:
+                if name not in sys.modules:
+                    world.tape.refuse(f"it imports {name}")
+                return world.mirror(__import__(name, *args), name)
+
+            return import_
+        if name in ("getattr", "hasattr", "setattr"):
+
+            def checked(x: Any, attribute: str, *rest: Any) -> Any:
+                if attribute in HIDDEN:
+                    world.tape.refuse(f"the attribute {attribute}")
+                return real(x, attribute, *rest)
+
+            return checked
+        if name in SAFE or getattr(real, "__module__", None) == "builtins" and name in SAFE:
+            return real
+        help = "return what is to be shown" if name == "print" else "call it outside of the step"
+        return world.unknown("", f"{name}() does what a replay does not see; {help}")
+
+
+class Types:
+    """What stands for `type`: the type of a stand-in is that of what it stands for."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def __call__(self, x: Any, *more: Any) -> Any:
+        if more:
+            self.world.tape.refuse("it makes a class")
+        return x.__class__ if isinstance(x, STANDS) else type(x)
+
+    def __instancecheck__(self, x: Any) -> bool:
+        return isinstance(x, type)
+
+
+class Errors:
+    """`np.errstate` in a step that is being recorded."""
+
+    def __init__(self, tape: Tape, **settings: str) -> None:
+        if set(settings.values()) - {"ignore", "warn"}:
+            tape.refuse("np.errstate with another setting than 'ignore' or 'warn'")
+        self.tape, self.settings = tape, tuple(settings.items())
+
+    def __enter__(self) -> None:
+        self.tape.errors.append(self.tape.errors[-1] + self.settings)
+
+    def __exit__(self, *_: Any) -> None:
+        self.tape.errors.pop()
+
+    def __call__(self, function: Any) -> Any:
+        self.tape.refuse("np.errstate as a decorator")
+
+
+# NumPy's functions that make arrays of something else -----------------------------------------------------
+
+
+def creating(function: Any) -> Any:
+    def create(tape: Tape, *args: Any, **keywords: Any) -> Any:
+        return tape.call(function, args, keywords)
+
+    return create
+
+
+def converting(function: Any, always: bool) -> Any:
+    """np.asarray and the like: an array stays what it is if it has the dtype already."""
+
+    def convert(tape: Tape, x: Any, dtype: Any = None, *args: Any, **keywords: Any) -> Any:
+        if isinstance(x, Traced):
+            copy = keywords.pop("copy", None)
+            if args or keywords or copy is False:
+                tape.refuse(f"np.{function.__name__} with further arguments")
+            if not always and copy is None and isinstance(x.value, np.ndarray) and dtype in (None, x.dtype):
+                return x
+            return tape.call(np.array if always or copy else function, (x,), {} if dtype is None else {"dtype": dtype})
+        if isinstance(x, Number):
+            return tape.call(function, (x,), {} if dtype is None else {"dtype": dtype})
+        if hasattr(type(x), "__array__"):
+            return convert(tape, x.__array__(), dtype, *args, **keywords)
+        if next(stands_in(x), None) is not None:
+            tape.refuse(f"np.{function.__name__} of a list with results in it; join them with np.stack")
+        if isinstance(x, (list, tuple)) and not all(isinstance(item, (*ATOMS, list, tuple)) for item in x):
+            tape.refuse(f"np.{function.__name__} of a list of {type(x[0]).__name__}; join them with np.stack")
+        return tape.constant(function(x, dtype, *args, **keywords))
+
+    return convert
+
+
+CREATING: dict[Any, Any] = {
+    **{f: creating(f) for f in (np.zeros, np.ones, np.empty, np.full, np.arange, np.eye, np.identity, np.tri)},
+    np.array: converting(np.array, True),
+    **{f: converting(f, False) for f in (np.asarray, np.asanyarray)},
+}
+PURE_OF_NUMPY = {np.isscalar, np.promote_types, np.issubdtype, np.broadcast_shapes}
