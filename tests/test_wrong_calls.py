@@ -194,13 +194,13 @@ compile step 1 NoneType
 compile step 2 str
 compile step 3 list
 draw values 1 int
-grad argument 9 ndarray
+grad argument 8 ndarray
 grad returned 4 complex
-hessian argument 9 ndarray
+hessian argument 8 ndarray
 hessian returned 4 complex
 hvp vectors 5 tuple
 hvp vectors 7 tuple
-jacobian argument 9 ndarray
+jacobian argument 8 ndarray
 jvp tangents 5 tuple
 jvp tangents 7 tuple
 linear b 3 ndarray
@@ -223,7 +223,7 @@ render path 5 str
 softmax axis 1 str
 softmax axis 2 float
 softmax axis 3 list
-value_and_grad argument 9 ndarray
+value_and_grad argument 8 ndarray
 value_and_grad returned 4 complex
 """.strip().splitlines()
 

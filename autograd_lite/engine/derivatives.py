@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from inspect import signature
-from operator import index
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -177,7 +176,10 @@ def _evaluate(
     variables: dict[int, list[Tensor]] = {}  # by argument
     for i in argnums:
         if not -len(args) <= i < len(args):
-            raise TypeError(f"{name} was called with {len(args)} arguments, so there is no argument {i} to differentiate; argnums counts from 0")
+            raise TypeError(
+                f"{name} was called with {len(args)} arguments, so there is no argument {i} to differentiate; "
+                "argnums counts from 0"
+            )
         if i not in variables:
             variables[i] = [
                 _variable(leaf, f"argument {i} of {name}" + (f", {_name_of_argument(f, i)}{path}," if path else ""))

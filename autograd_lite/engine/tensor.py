@@ -156,7 +156,7 @@ class Tensor:
             data = data._array
         elif isinstance(data, (list, tuple)):
             refuse_tensors_in(data)
-        elif isinstance(data, np.ma.MaskedArray):
+        elif is_masked(data):
             refuse_mask()
         self._array: Array = copied(data, dtype)
         if self._array.dtype.kind not in "biufc":
@@ -614,7 +614,7 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     if type(data) not in ARRAYS:
         if isinstance(data, (list, tuple)):
             refuse_tensors_in(data)
-        if isinstance(data, np.ma.MaskedArray):
+        if is_masked(data):
             refuse_mask()
         data = np.asarray(data)
     array: Any = data
@@ -634,6 +634,11 @@ def refuse_mask() -> NoReturn:
 def check_name(name: Any) -> None:
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name is a string, what the Tensor is called in pictures and equations; not {name!r}")
+
+
+def is_masked(data: Any) -> bool:
+    """Whether it is an array of numpy.ma, which is not imported for the question."""
+    return type(data).__module__.startswith("numpy.ma")
 
 
 def refuse_tensors_in(items: Any) -> None:

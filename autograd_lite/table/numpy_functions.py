@@ -49,11 +49,21 @@ def without_tensors(x: Any) -> Any:
     return x
 
 
-def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    special = getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is ufunc
-    name = f"{'scipy.special' if special else 'np'}.{ufunc.__name__}"
-    if special:
+OF_SCIPY: set[Any] = set()
+"""The ufuncs of SciPy that have been met."""
+
+
+def look_for_in_scipy(ufunc: np.ufunc) -> None:
+    """Import the rows of SciPy's ufuncs when the first of them arrives."""
+    if getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is ufunc:
+        OF_SCIPY.add(ufunc)
         import_module("autograd_lite.table.special")
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    if ufunc not in TABLE and ufunc not in PLAIN_FUNCTIONS:
+        look_for_in_scipy(ufunc)
+    name = f"{'scipy.special' if ufunc in OF_SCIPY else 'np'}.{ufunc.__name__}"
     out = keywords.get("out")
     if out is not None:
         if method == "__call__" and ufunc in OPERATORS and out[0] is inputs[0] and not isinstance(out[0], Tensor):
