@@ -142,15 +142,14 @@ def test_numpy_functions_without_a_rule_get_one() -> None:
 def test_scipys_functions() -> None:
     special = pytest.importorskip("scipy.special")
     mpmath = pytest.importorskip("mpmath")
-    with pytest.raises(TypeError, match="erf has no rule"):
-        special.erf(Tensor(X))
-    ag.elementwise("erf", special.erf, lambda x: 2 / np.sqrt(np.pi) * np.exp(-x * x))
-    ag.elementwise("gammaln", special.gammaln, lambda x: special.digamma(x))
-    ag.elementwise("digamma", special.digamma, lambda x: special.polygamma(1, x))
+    with pytest.raises(TypeError, match="scipy.special.j0 has no rule"):
+        special.j0(Tensor(X))
+    ag.elementwise("j0", special.j0, lambda x: -special.j1(x))
+    ag.elementwise("j1", special.j1, lambda x: special.j0(x) - special.j1(x) / x)
     x = Tensor(X, requires_grad=True)
-    y = special.erf(x)
-    assert isinstance(y, Tensor) and y.op == "erf"
-    check_all_orders(special.erf, special.erf, X)
+    y = special.j0(x)
+    assert isinstance(y, Tensor) and y.op == "j0"
+    check_all_orders(special.j0, special.j0, X)
     slopes = [special.gammaln, ag.grad(special.gammaln), ag.grad(ag.grad(special.gammaln))]
     expected = [mpmath.loggamma(2.5), mpmath.psi(0, 2.5), mpmath.psi(1, 2.5)]
     np.testing.assert_allclose([float(f(2.5)) for f in slopes], [float(e) for e in expected], rtol=1e-14)
