@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from common import natural
 
 import autograd_lite as ag
 from autograd_lite.nets import TwoLayerNet, closed_form, evaluate, train
@@ -123,14 +124,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     except OSError as error:
         parser.error(f"cannot make the folder {options.output}: {error.strerror}")
     return options
-
-
-def natural(text: str) -> int:
-    """A number from 0 up, as argparse takes it."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return number
 
 
 # What is printed ------------------------------------------------------------------------------------------------
