@@ -15,6 +15,7 @@ from autograd_lite.table.networks import half_squared_distance, linear, sigmoid_
 from autograd_lite.table.shapes import array
 import autograd_lite.table.factorisations
 import autograd_lite.table.numpy_functions
+import autograd_lite.table.methods
 from autograd_lite.engine.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.engine.nests import flatten
 from autograd_lite.engine.local_gradient import LocalGradient

@@ -75,7 +75,7 @@ class Tape:
     def refuse(self, reason: str) -> NoReturn:
         """Raise `Refusal`, with the line of the user's that is concerned."""
         frame: Any = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename.startswith((*LIBRARIES, "<string>")):
+        while frame is not None and frame.f_code.co_filename.startswith((*LIBRARIES, "<string>", "<autograd_lite")):
             frame = frame.f_back
         where = "" if frame is None else f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}: "
         self.refused = self.refused or where + reason

@@ -8,6 +8,7 @@ operators, so the same line runs on arrays, and on Tensors when a derivative is 
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from itertools import repeat
@@ -215,8 +216,11 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
         "    return computed(data)",
     ]
     head = ["def make(operation, forward, rules, together):", f"    {', '.join(rules)}, = rules"]
+    source = "\n".join([*head, *(f"    {line}" for line in lines), "    return apply", ""])
+    file = f"<autograd_lite, {n} operands{', together' * with_together}{', keywords' * with_keywords}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # for tracebacks and debuggers
     names = {**globals()}
-    exec("\n".join([*head, *(f"    {line}" for line in lines), "    return apply"]), names)
+    exec(compile(source, file, "exec"), names)
     return names["make"]
 
 
