@@ -6,6 +6,7 @@ Each states its Î´, the derivative with respect to what it is given: Nielsen's Î
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def reduced(C: Tensor, a: Tensor, reduction: str) -> Tensor:
 
 
 def entropy(
-    function: Callable[..., Any], a: Any, y: Any, reduction: str, samples: str, check: Any, labels: bool = False
+    function: Callable[..., Any], check: Any, a: Any, y: Any, reduction: str, samples: str, labels: bool = False
 ) -> Tensor:
     """The cost that `function` gives for outputs, or weighted inputs, and targets, after a `check` of both."""
     a, y = in_columns(a, y, samples)
@@ -101,21 +102,18 @@ def entropy(
     return reduced(C, a, reduction)
 
 
-def check_outputs(name: str) -> Callable[[Tensor, Tensor], None]:
-    def check(a: Tensor, y: Tensor) -> None:
-        """Refuse outputs that are no probabilities."""
-        outside = (a.data < 0) | (a.data > 1)
-        if outside.any():
-            raise ValueError(
-                f"{name} takes outputs between 0 and 1, but {a.describe()} holds {a.data[outside][0]}; "
-                "end the network with Sigmoid or Softmax, or use quadratic_cost"
-            )
-        check_targets(name, y)
-
-    return check
+def check_outputs(name: str, a: Tensor, y: Tensor) -> None:
+    """Refuse outputs and targets that are no probabilities."""
+    outside = (a.data < 0) | (a.data > 1)
+    if outside.any():
+        raise ValueError(
+            f"{name} takes outputs between 0 and 1, but {a.describe()} holds {a.data[outside][0]}; "
+            "end the network with Sigmoid or Softmax, or use quadratic_cost"
+        )
+    check_targets(name, a, y)
 
 
-def check_targets(name: str, y: Tensor) -> None:
+def check_targets(name: str, _: Tensor, y: Tensor) -> None:
     """Refuse targets that are no probabilities: a cross entropy with them has no lower bound."""
     outside = (y.data < 0) | (y.data > 1)
     if outside.any():
@@ -124,12 +122,11 @@ def check_targets(name: str, y: Tensor) -> None:
         raise ValueError(f"{name} takes targets between 0 and 1, but y holds {y.data[outside][0]:g}; {help}")
 
 
-def check_classes(z: Tensor, y: Tensor) -> None:
+def check_classes(name: str, z: Tensor, y: Tensor) -> None:
     """Refuse columns of targets that are no distribution, and a single class, which is always certain."""
-    name = "softmax_cross_entropy_cost"
     if len(z.data) == 1:
         raise ValueError(f"{name} of one unit is 0 whatever it says: use sigmoid_cross_entropy_cost")
-    check_targets(name, y)
+    check_targets(name, z, y)
     sums = np.sum(y.data, axis=0)
     wrong = np.abs(sums - 1) > 8 * len(z.data) * np.finfo(y.dtype).eps
     if wrong.any():
@@ -212,8 +209,8 @@ def cross_entropy_cost(
     >>> round(cross_entropy_cost(ag.Tensor([[0.5, 1.0]]), [[0.0, 1.0]]).item(), 6)
     0.693147
     """
-    check = check_outputs("cross_entropy_cost")
-    return entropy(lambda a, y: np.sum(cross_entropy(a, y)), a, y, reduction, samples, check)
+    check = partial(check_outputs, "cross_entropy_cost")
+    return entropy(lambda a, y: np.sum(cross_entropy(a, y)), check, a, y, reduction, samples)
 
 
 def log_likelihood_cost(
@@ -233,8 +230,8 @@ def log_likelihood_cost(
     >>> round(log_likelihood_cost(ag.Tensor([[0.25], [0.75]]), [[1.0], [0.0]]).item(), 6)
     1.386294
     """
-    check = check_outputs("log_likelihood_cost")
-    return entropy(lambda a, y: np.sum(log_likelihood(a, y)), a, y, reduction, samples, check, labels=True)
+    check = partial(check_outputs, "log_likelihood_cost")
+    return entropy(lambda a, y: np.sum(log_likelihood(a, y)), check, a, y, reduction, samples, labels=True)
 
 
 def sigmoid_cross_entropy_cost(
@@ -275,11 +272,8 @@ def sigmoid_cross_entropy_cost(
     >>> ag.gradients(C, z)
     array([[-0.5,  1. ]])
     """
-
-    def check(z: Tensor, y: Tensor) -> None:
-        check_targets("sigmoid_cross_entropy_cost", y)
-
-    return entropy(ag.sigmoid_cross_entropy, z, y, reduction, samples, check)
+    check = partial(check_targets, "sigmoid_cross_entropy_cost")
+    return entropy(ag.sigmoid_cross_entropy, check, z, y, reduction, samples)
 
 
 def softmax_cross_entropy_cost(
@@ -320,7 +314,8 @@ def softmax_cross_entropy_cost(
     >>> ag.gradients(C, z).tolist()
     [[0.5, -1.0], [-0.5, 1.0]]
     """
-    return entropy(ag.softmax_cross_entropy, z, y, reduction, samples, check_classes, labels=True)
+    check = partial(check_classes, "softmax_cross_entropy_cost")
+    return entropy(ag.softmax_cross_entropy, check, z, y, reduction, samples, labels=True)
 
 
 def l2_penalty(parameters: Any) -> Tensor:

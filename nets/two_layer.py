@@ -11,8 +11,8 @@ import autograd_lite as ag
 from autograd_lite import Tensor
 
 from .inputs import as_inputs
-from .names import check_flags
-from .network import Initial, Network, check_sizes, initial_weights
+from .layers import Linear
+from .network import Initial, Network, check_sizes
 
 
 class Forward(NamedTuple):
@@ -83,16 +83,11 @@ class TwoLayerNet(Network):
         samples: str = "columns",
     ) -> None:
         check_sizes(n_inputs=n_inputs, n_hidden=n_hidden, n_outputs=n_outputs)
-        check_flags(bias=bias)
-        rng = np.random.default_rng(seed)
-
-        def parameter(name: str, values: Any) -> Tensor:
-            return Tensor(values, requires_grad=True, dtype=dtype, name=name)
-
-        self.w1 = parameter("w1", initial_weights(n_hidden, n_inputs, rng, initial))
-        self.w2 = parameter("w2", initial_weights(n_outputs, n_hidden, rng, initial))
-        self.b1 = parameter("b1", np.zeros((n_hidden, 1))) if bias else None
-        self.b2 = parameter("b2", np.zeros((n_outputs, 1))) if bias else None
+        options: Any = {"bias": bias, "initial": initial, "seed": np.random.default_rng(seed), "dtype": dtype}
+        first, second = Linear(n_inputs, n_hidden, **options), Linear(n_hidden, n_outputs, **options)
+        self.w1, self.b1, self.w2, self.b2 = first.w, first.b, second.w, second.b
+        for name, p in self.parameters().items():
+            p.name = name
         self.sizes = (int(n_inputs), int(n_hidden), int(n_outputs))
         self._describe(n_inputs, self.w1.dtype, samples)
 

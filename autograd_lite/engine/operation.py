@@ -193,7 +193,7 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
     if with_together:
         only_first = " and not ".join(["", *needs[1:]])
         lines.append(f"    alone = recorded and recorded.on and n0{only_first}")
-        forward = f"if alone: data, d0 = together({', '.join(a)})\n            else: {forward}"
+        forward = f"if alone: data, d0 = together({', '.join([*a, *arguments])})\n            else: {forward}"
     lines += [
         "    try:",
         f"        {forward}",

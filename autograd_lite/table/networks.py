@@ -183,8 +183,8 @@ sigmoid_cross_entropy = general_operation(
 )
 
 
-def softmax_cross_entropy_forward(z: Any, y: Any, axis: int) -> Any:
-    """Σ log Σ eᶻ − Σ y z; the inner sum is over `axis`."""
+def softmax_cross_entropy_together(z: Any, y: Any, axis: int) -> tuple[Any, Any]:
+    """Σ log Σ eᶻ − Σ y z and its derivative softmax(z) − y, from the same exponentials; the inner sum is over `axis`."""
     if check_shapes(z, y) == ():
         raise ValueError("it takes the classes along an axis, not a single number")
     top = np.max(z, axis=axis, keepdims=True)
@@ -192,18 +192,19 @@ def softmax_cross_entropy_forward(z: Any, y: Any, axis: int) -> Any:
     e = np.exp(below)
     # log Σ e as log(1 + the others), which keeps its digits where one class is nearly certain
     largest = below == 0
-    others = np.sum(np.where(largest, np.zeros((), e.dtype), e), axis=axis)
-    others = others + (np.sum(largest, axis=axis, dtype=e.dtype) - 1)
+    others = np.sum(np.where(largest, np.zeros((), e.dtype), e), axis=axis, keepdims=True)
+    others = others + (np.sum(largest, axis=axis, dtype=e.dtype, keepdims=True) - 1)
     left_over = top * (1 - np.sum(y, axis=axis, keepdims=True))  # 0 where y sums to 1
-    return np.sum(np.log1p(others)) - np.sum(y * below) + np.sum(left_over)
+    return np.sum(np.log1p(others)) - np.sum(y * below) + np.sum(left_over), e / (1 + others) - y
 
 
 _softmax_cross_entropy = general_operation(
     "softmax_cross_entropy",
-    softmax_cross_entropy_forward,
+    lambda z, y, axis: softmax_cross_entropy_together(z, y, axis)[0],
     Edge(lambda z, y, _, axis: softmax(z, axis=axis) - y, times_difference, "(softmax{at}({0}) − {1})"),
     Edge(lambda z, y, _, axis: -z, times_difference, "−{0}"),
     fresh=False,
+    together=softmax_cross_entropy_together,
 )
 
 
