@@ -112,27 +112,36 @@ def empty_figure() -> Any:
     return Picture(figsize=(9, 3.6), dpi=160, layout="constrained")
 
 
+def as_power(number: float) -> str:
+    """Two digits, as on the axis beside it: 6.8 × 10⁻⁵."""
+    digits, _, exponent = f"{number:#.2g}".partition("e")
+    return f"${digits} \\times 10^{{{int(exponent)}}}$" if exponent else digits
+
+
 def draw_curves(axes: Any, name: str, curves: list[list[float] | None], best_epoch: int | None) -> None:
     """The two curves of a measure, on what was trained with and on what was held out."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    form = "{:#.2g}" if name == "cost" else "{:.1%}"
+    written = as_power if name == "cost" else "{:.1%}".format
+    title = "cost per sample" if name == "cost" else name
     drawn = []
     for color, label, values in zip(("#1f5fa8", "#d1640f"), ("trained with", "held out"), curves):
         if values:
-            axes.plot(values, color=color, linewidth=2, label=f"{label}: {form.format(values[-1])}")
+            axes.plot(values, color=color, linewidth=2, label=f"{label}: {written(values[-1])}")
             drawn.append(values)
+    single = len(drawn) == 1 and best_epoch is None  # which needs no legend
     epochs = len(drawn[0]) - 1
     if best_epoch is not None:
         axes.axvline(best_epoch, color="#888888", linewidth=1, linestyle="--", label=f"best: epoch {best_epoch}")
-    axes.set_title("cost per sample" if name == "cost" else name, loc="left", fontsize=12)
+    axes.set_title(f"{title}: {written(drawn[0][-1])}" if single else title, loc="left", fontsize=12)
     axes.set_xlabel("epochs")
     axes.set_xlim(0, max(epochs, 1))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.grid(color="#e3e3e3", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    if not single:
+        axes.legend(frameon=False)
     if name == "accuracy":
         good = min(values[-1] for values in drawn) > 0.9
         axes.set_ylim(0.8 if good and len(drawn) > 1 else 0, 1.01)  # where the two curves part

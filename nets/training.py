@@ -185,7 +185,7 @@ def train(
 
     rows = lies_in_rows(net)
     lowest, best = take_stock(), copies(parameters)  # which also refuses shapes that do not fit
-    reached, best_epoch = best, 0
+    reached, best_epoch = (best, 1), 0  # parameters, and how long the history is with them
     # as rows, samples lie together in memory, and drawing a batch copies whole rows
     samples, targets = (np.ascontiguousarray(part if rows else part.T, net.dtype) for part in (x, y))
     n = len(samples)
@@ -204,9 +204,9 @@ def train(
                         before_update(net.parameters())
                         follow.step()
                 measured = take_stock()
-                reached = copies(parameters)
+                reached = (copies(parameters), epoch + 2)
                 if measured < lowest:
-                    lowest, best, best_epoch = measured, reached, epoch + 1
+                    lowest, best, best_epoch = measured, reached[0], epoch + 1
                 show(bar, history)
                 if any([callback(net, history) is True for callback in callbacks]):
                     history.stopped = "by a callback"
@@ -216,8 +216,9 @@ def train(
                     break
         except KeyboardInterrupt:
             history.stopped = "interrupted"
-            put_back(parameters, reached)
-            settle(history)
+            put_back(parameters, reached[0])
+            for entries in (history.cost, history.accuracy, history.held_out_cost, history.held_out_accuracy):
+                del entries[reached[1] :]
     if patience is not None:
         history.best_epoch = best_epoch
         put_back(parameters, best)
@@ -327,14 +328,6 @@ def copies(parameters: dict[str, Tensor]) -> list[Array]:
 def put_back(parameters: dict[str, Tensor], values: list[Array]) -> None:
     for p, value in zip(parameters.values(), values):
         p.data = value
-
-
-def settle(history: History) -> None:
-    """Cut lists that an interruption left of different lengths."""
-    lists = [history.cost, history.accuracy, history.held_out_cost, history.held_out_accuracy]
-    whole = min(len(entries) for entries in lists if entries)
-    for entries in lists:
-        del entries[whole:]
 
 
 # What is shown --------------------------------------------------------------------------------------------------

@@ -370,6 +370,23 @@ def test_interrupted_training_returns_what_was_reached() -> None:
     np.testing.assert_array_equal(net.w1.data, twin.w1.data)
 
 
+def test_interrupted_while_an_epoch_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The history is as long as the parameters are old, wherever Ctrl-C came."""
+    net, taken = TwoLayerNet(3, 4, 1, seed=0), []
+    copies = nets.training.copies
+
+    def interrupted(parameters: Any) -> Any:
+        taken.append(1)
+        if len(taken) == 4:  # the third epoch is measured, but its parameters are not kept yet
+            raise KeyboardInterrupt
+        return copies(parameters)
+
+    monkeypatch.setattr(nets.training, "copies", interrupted)
+    history = quietly(net, X, Y, epochs=9, batch_size=4, learning_rate=0.5, held_out=(X, Y))
+    assert (history.epochs, len(history.held_out_accuracy), history.stopped) == (2, 3, "interrupted")
+    assert nets.evaluate(net, X, Y).cost == history.cost[-1]
+
+
 @pytest.mark.parametrize("compile", [False, True])
 def test_shares_add_up_to_the_steps_of_one_process(compile: bool) -> None:
     """Three ranks in one process: each computes its share, and the hook of the last adds up the gradients."""
@@ -448,9 +465,13 @@ def test_history_draws_itself(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     history = quietly(TwoLayerNet(3, 4, 1, seed=0), X, Y, **once, held_out=(X, Y), patience=3)
     figure = history.plot(tmp_path / "curve.svg")
-    assert "trained with" in (tmp_path / "curve.svg").read_text(encoding="utf-8") or figure
+    assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
     assert figure._repr_png_().startswith(b"\x89PNG")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["cost per sample", "accuracy"]
+    labels = [text.get_text().split(":")[0] for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["trained with", "held out", "best"]
+    [cost] = nets.History(cost=[1.0, 6.78e-5], accuracy=[math.nan] * 2).plot().axes
+    assert (cost.get_title(loc="left"), cost.get_legend()) == (r"cost per sample: $6.8 \times 10^{-5}$", None)
     regression = quietly(MLP([3, 1], output=None, seed=0), X, Y * 3.5, **once)
     assert len(regression.plot().axes) == 1
 
