@@ -9,15 +9,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 BLUE, ORANGE = "#1f5fa8", "#d1640f"
+INSTALLED_AS = {"sklearn": "scikit-learn", "graphviz": 'graphviz "pygraphviz>=2"', "mpi4py": "mpi4py mpich"}
 
 
-def parser(description: str, epochs: int, *packages: str) -> argparse.ArgumentParser:
-    """Options that all have, after a check that `packages` are installed."""
+def parser(description: str, epochs: int | None, *packages: str, writes: str | None = "pictures") -> argparse.ArgumentParser:
+    """The options that examples share; `parse` checks that the packages are there, and the folder for what it writes."""
     made = argparse.ArgumentParser(description=description)
-    made.add_argument(
-        "--output", type=Path, default=Path("output"), metavar="DIR", help="folder for pictures (default: output)"
-    )
-    made.add_argument("--epochs", type=natural, default=epochs, metavar="N", help=f"how long to train (default: {epochs})")
+    if writes is not None:
+        help = f"folder for {writes} (default: output)"
+        made.add_argument("--output", type=Path, default=Path("output"), metavar="DIR", help=help)
+    default = "as the data need it" if epochs is None else epochs
+    made.add_argument("--epochs", type=natural, default=epochs, metavar="N", help=f"how long to train (default: {default})")
     made.add_argument("--seed", type=natural, default=0, help="for weights and order of the samples (default: 0)")
     made.set_defaults(packages=packages)
     return made
@@ -26,15 +28,27 @@ def parser(description: str, epochs: int, *packages: str) -> argparse.ArgumentPa
 def parse(made: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options, once packages and folder are known to be there: better now than after the work."""
     options = made.parse_args(arguments)
-    missing = [package for package in options.packages if find_spec(package) is None]
-    if missing:
-        names = " ".join({"sklearn": "scikit-learn"}.get(package, package) for package in missing)
-        sys.exit(f"this example needs {names}: pip install {names}")
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        made.error(f"cannot make the folder {options.output}: {error.strerror}")
+    check_installed(*options.packages)
+    if "output" in options:
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            made.error(f"cannot make the folder {options.output}: {error.strerror}")
     return options
+
+
+def check_installed(*packages: str) -> None:
+    """End the program if one of them is missing, and say what to install."""
+    missing = " ".join(INSTALLED_AS.get(package, package) for package in packages if find_spec(package) is None)
+    if missing:
+        sys.exit(f"this example needs {missing}: pip install {missing}")
+    if "graphviz" in packages:
+        import autograd_lite as ag
+
+        try:
+            ag.draw(ag.Tensor(1.0)).pipe("dot")
+        except (ImportError, RuntimeError) as error:  # the package is there, but no Graphviz for it to talk to
+            sys.exit(str(error))
 
 
 def natural(text: str) -> int:

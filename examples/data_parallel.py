@@ -1,6 +1,6 @@
 """One network trained by several processes, on one machine or on many: each computes a share of every batch.
 
-    pip install "mpi4py" "mpich"
+    pip install mpi4py mpich
     mpiexec -n 2 python examples/data_parallel.py
 
 The cost is a sum over samples, so the gradients of the shares add up to that of the batch: one sum over all ranks, of one
@@ -62,7 +62,7 @@ def run(options: Any, world: Any) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse(parser("Train one network in several processes.", 20, "mpi4py"), arguments)
+    options = parse(parser("Train one network in several processes.", 20, "mpi4py", writes=None), arguments)
     from mpi4py import MPI
 
     try:

@@ -25,21 +25,19 @@ def made_up(path: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    made = parser("Train a network on a CSV whose last column is the class.", 60)
+    made = parser("Train a network on a CSV whose last column is the class.", 60, writes="the trained network")
     made.add_argument("csv", nargs="?", type=Path, help="a header, then a line for each sample")
     options = parse(made, arguments)
     path = options.csv or made_up(options.output / "made_up.csv")
 
-    # From here on it is all that one needs.
+    # These fifteen lines are all that one needs.
     table = np.genfromtxt(path, delimiter=",", skip_header=1, dtype=str)  # or pandas.read_csv(path).to_numpy()
-    x = table[:, :-1].astype(float)
     classes, y = np.unique(table[:, -1], return_inverse=True)
-    x = (x - x.mean(axis=0)) / x.std(axis=0)
-    order = np.random.default_rng(options.seed).permutation(len(x))
-    unseen, seen = np.split(order, [len(x) // 5])
-    net = MLP(
-        [x.shape[1], 16, len(classes)], hidden="tanh", output="linear", samples="rows", seed=options.seed
-    )
+    order = np.random.default_rng(options.seed).permutation(len(y))
+    unseen, seen = np.split(order, [len(y) // 5])
+    x = table[:, :-1].astype(float)
+    x = (x - x[seen].mean(axis=0)) / (x[seen].std(axis=0) + 1e-9)
+    net = MLP([x.shape[1], 16, len(classes)], hidden="tanh", output="linear", samples="rows", seed=options.seed)
     history = train(
         net, x[seen], y[seen], held_out=(x[unseen], y[unseen]), cost="softmax_cross_entropy", optimizer="adam",
         epochs=options.epochs, batch_size=16, learning_rate=0.01, patience=20, seed=options.seed,

@@ -62,7 +62,7 @@ def by_hand(p: dict[str, Any], x: Any, y: Any) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse(parser("Learn to continue a line of characters.", 150), arguments)
+    options = parse(parser("Learn to continue a line of characters.", 150, writes=None), arguments)
     letters = sorted(set(TEXT))
     codes = np.eye(len(letters))[:, [letters.index(c) for c in TEXT]]
     x, y = codes[:, :-1], codes[:, 1:]

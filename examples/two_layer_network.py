@@ -3,27 +3,23 @@
     python examples/two_layer_network.py                  # scikit-learn's handwritten digits
     python examples/two_layer_network.py --data chapter   # the four samples and the 3-4-1 network of the chapter
 
-Needs the extra `examples`: pip install -e ".[examples]"
+Needs the extra `digits`: pip install -e ".[digits]"; for the chapter `examples` is enough.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from common import natural
+from common import check_installed, parse, parser
 
 import autograd_lite as ag
 from autograd_lite.nets import TwoLayerNet, closed_form, evaluate, train
 
 Array = np.ndarray[Any, Any]
-INSTALL = 'pip install -e ".[examples]" in the folder of the project'
 
 
 class Problem(NamedTuple):
@@ -64,7 +60,7 @@ PROBLEMS: dict[str, Callable[[int], Problem]] = {"digits": digits, "chapter": ch
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse(arguments)
+    options = options_from(arguments)
     problem = PROBLEMS[options.data](options.seed)
     net, x, y = problem.net, problem.x, problem.y
     print(f"{problem.title}\n{net}")
@@ -99,30 +95,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\nwritten:", *written, sep="\n  ")
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Train a two-layer sigmoid network, compare its gradients by Eq 3 and Eq 5 with automatic and "
-        "numerical ones, and draw the computation graph and the learning curve.",
+def options_from(arguments: Sequence[str] | None) -> Any:
+    """The options, once all is known to be there that the work will need."""
+    made = parser(
+        "Train a two-layer sigmoid network, compare its gradients by Eq 3 and Eq 5 with automatic and numerical ones, "
+        "and draw the computation graph, the learning curve, and of the digits the hidden units and the mistakes.",
+        None,
+        "matplotlib",
+        "graphviz",
     )
-    parser.add_argument("--data", choices=PROBLEMS, default="digits", help="what to learn (default: digits)")
-    parser.add_argument(
-        "--output", type=Path, default=Path("output"), metavar="DIR", help="folder for the images (default: output)"
-    )
-    parser.add_argument(
-        "--epochs", type=natural, metavar="N", help="how often each sample is used (default: 30 or 2000)"
-    )
-    parser.add_argument("--seed", type=natural, default=0, help="for weights and order of the samples (default: 0)")
-    options = parser.parse_args(arguments)
-    needed = {"matplotlib": "matplotlib", "graphviz": "graphviz"}
+    made.add_argument("--data", choices=PROBLEMS, default="digits", help="what to learn (default: digits)")
+    options = parse(made, arguments)
     if options.data == "digits":
-        needed["sklearn"] = "scikit-learn"
-    missing = [name for package, name in needed.items() if find_spec(package) is None]
-    if missing:  # better now than after the training, as with the folder
-        sys.exit(f"this example needs {' '.join(missing)}: {INSTALL}")
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"cannot make the folder {options.output}: {error.strerror}")
+        check_installed("sklearn")
     return options
 
 
@@ -192,7 +177,7 @@ def misclassified(problem: Problem, path: Path) -> Path:
     figure = Figure(figsize=(8, 1.4 * rows + 0.5), dpi=120, layout="constrained")
     for axes, i in zip(figure.subplots(rows, 8, squeeze=False).flat, wrong):
         axes.imshow(x[:, i].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-        axes.set_title(f"{said[i]}, is {right[i]}", fontsize=9)
+        axes.set_title(f"{right[i]} read as {said[i]}", fontsize=9)
     for axes in figure.axes:
         axes.set_axis_off()
     figure.suptitle(f"taken for another digit: {np.sum(said != right)} of {len(right)}", fontsize=11)

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for axes, epoch in zip(figure.subplots(2, 3).flat, seen):
         image = axes.imshow(seen[epoch], origin="lower", extent=(-0.5, 1.5, -0.5, 1.5), vmin=0, vmax=1, cmap="RdBu_r")
         axes.contour(seen[epoch], [0.5], extent=(-0.5, 1.5, -0.5, 1.5), colors="black", linewidths=1)
-        axes.scatter(X[0], X[1], c=Y[0], cmap="RdBu_r", vmin=0, vmax=1, edgecolors="black", s=60)
+        axes.scatter(X[0], X[1], c=Y[0], cmap="RdBu_r", vmin=0, vmax=1, edgecolors="white", linewidths=1.5, s=80)
         axes.set_title(f"epoch {epoch}", fontsize=11)
         axes.set(xticks=[0, 1], yticks=[0, 1])
     for axes in list(figure.axes)[len(seen) :]:

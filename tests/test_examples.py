@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -124,10 +125,33 @@ def test_wrong_options(tmp_path: Path) -> None:
 def test_other_examples(example: str, packages: list[str], written: list[str], said: str, tmp_path: Path) -> None:
     for package in packages:
         pytest.importorskip(package)
-    done = run("--epochs", "3", "--output", "out", cwd=tmp_path, example=example)
+    output = ["--output", "out"] if written else []
+    done = run("--epochs", "3", *output, cwd=tmp_path, example=example)
     assert said in done.stdout
     assert files(tmp_path) == {f"out/{name}" for name in written}
-    assert "--output DIR" in run("--help", cwd=tmp_path, example=example).stdout
+    assert ("--output DIR" in run("--help", cwd=tmp_path, example=example).stdout) == bool(written)
+
+
+@pytest.mark.parametrize(
+    ("example", "missing", "said"),
+    [
+        ("two_layer_network", "sklearn", "pip install scikit-learn"),
+        ("two_layer_network", "graphviz", 'pip install graphviz "pygraphviz>=2"'),
+        ("xor", "matplotlib", "pip install matplotlib"),
+        ("moons", "matplotlib", "pip install matplotlib"),
+        ("data_parallel", "mpi4py", "pip install mpi4py mpich"),
+    ],
+)
+def test_a_missing_package_is_told_before_the_work(
+    example: str, missing: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    common, module = import_module("common"), import_module(example)
+    monkeypatch.setattr(common, "find_spec", lambda package: package != missing or None)
+    monkeypatch.setattr(module, "train", None)
+    with pytest.raises(SystemExit, match=re.escape(said)):
+        module.main([])
 
 
 def moons_accuracy(seed: int) -> float:
