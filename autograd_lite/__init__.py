@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from autograd_lite.comparing.numerical import numerical_gradient
     from autograd_lite.comparing.steps import compare_steps, named
     from autograd_lite.compiling.compiled import Compiled, compile
+    from autograd_lite.drawing.files import write_file
     from autograd_lite.drawing.picture import draw, draw_steps, render
     from autograd_lite.writing.derivation import chain_rule
     from autograd_lite.compiling.tracing import NotReplayable
@@ -39,6 +40,7 @@ _LATER = {
     "comparing.numerical": ["numerical_gradient"],
     "comparing.steps": ["compare_steps", "named"],
     "compiling.compiled": ["Compiled", "compile"],
+    "drawing.files": ["write_file"],
     "drawing.picture": ["draw", "draw_steps", "render"],
     "writing.derivation": ["chain_rule"],
     "compiling.tracing": ["NotReplayable"],
@@ -113,4 +115,5 @@ __all__ = [
     "softplus",
     "value_and_grad",
     "vjp",
+    "write_file",
 ]

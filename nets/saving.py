@@ -4,8 +4,6 @@ loading a file from someone else runs no code of theirs; and nothing is made of 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from io import BytesIO
 from os import PathLike
@@ -14,6 +12,8 @@ from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
+
+import autograd_lite as ag
 
 from .layers import MLP, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
 from .two_layer import TwoLayerNet
@@ -66,30 +66,7 @@ def save(net: TwoLayerNet | Sequential, path: str | PathLike[str]) -> Path:
             )
     file = BytesIO()
     np.savez(file, network=np.array(json.dumps({"format": FORMAT, **description})), **arrays)
-    path = Path(path)
-    put_in_place(path, file.getvalue())
-    return path
-
-
-def put_in_place(path: Path, content: bytes) -> None:
-    """Write a file beside `path`, make sure that it is on the disk, and rename it."""
-    if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
-        path.write_bytes(content)
-        return
-    target = Path(os.path.realpath(path))
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if target.exists():
-            shutil.copymode(target, beside)
-        os.replace(beside, target)
-    except OSError as error:
-        raise type(error)(error.errno, f"{error.strerror}; what was there is as it was", str(path)) from error
-    finally:
-        beside.unlink(missing_ok=True)
+    return ag.write_file(path, file.getvalue())
 
 
 def load(path: str | PathLike[str]) -> TwoLayerNet | Sequential:

@@ -542,3 +542,13 @@ def test_the_function_keeps_its_name() -> None:
 
     for operator in (ag.grad, ag.value_and_grad, ag.jacobian, ag.hessian):
         assert operator(cost).__name__ == "cost" and operator(cost).__doc__ == "Mine."
+
+
+def test_gradients_of_a_constant_are_refused() -> None:
+    """They would be zeros, whatever was computed under no_grad."""
+    x = Tensor(2.0, requires_grad=True, name="x")
+    with ag.no_grad():
+        y = x * x
+    with pytest.raises(RuntimeError, match=r"nothing to backpropagate from a Tensor of shape \(\).*under no_grad"):
+        ag.gradients(y, [x])
+    assert ag.gradients(x * 1.0, Tensor(1.0, requires_grad=True)) == 0.0  # which does not depend on it

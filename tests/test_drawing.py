@@ -833,9 +833,9 @@ def test_unknown_suffix(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(NotADirectoryError, match="cannot write the picture"):
+    with pytest.raises(NotADirectoryError, match="cannot be written"):
         ag.render(network(), tmp_path / "file" / "graph.dot")
-    with pytest.raises(FileNotFoundError, match=r"cannot write the picture.*graph\.dot"):
+    with pytest.raises(FileNotFoundError, match=r"cannot be written.*graph\.dot"):
         ag.render(network(), tmp_path / "missing" / "graph.dot")
 
 

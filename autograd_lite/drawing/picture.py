@@ -19,6 +19,7 @@ import numpy as np
 
 from autograd_lite.drawing.boxes import Arrow, Box, collect, folded, wind
 from autograd_lite.engine.derivatives import gradients
+from autograd_lite.drawing.files import write_file
 from autograd_lite.drawing.stepping import Step, clean, page, steps_of
 from autograd_lite.engine.graph import history
 from autograd_lite.engine.tensor import Tensor
@@ -606,7 +607,7 @@ def render(
     ValueError
         If the suffix is none of these.
     OSError
-        If the file cannot be written.
+        If the file cannot be written; an older one is then as it was.
     ImportError
         If Graphviz is missing; the error says how to install it.
     RuntimeError
@@ -639,11 +640,7 @@ def render(
             content = drawing.source.encode()
         else:
             content = drawing.pipe(suffix[1:], resolution=resolution if suffix == ".png" else None)
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise type(error)(error.errno, f"cannot write the picture ({error.strerror})", str(path)) from None
-    return path
+    return write_file(path, content)
 
 
 def pictured(output: Tensor, options: Options, *, in_steps: bool = False) -> Picture:

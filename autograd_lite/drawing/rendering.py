@@ -21,6 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from autograd_lite.drawing.files import write_file
+
 INSTALL = 'pip install "autograd_lite[render]"  (or: pip install graphviz "pygraphviz>=2")'
 
 try:
@@ -93,7 +95,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         """Save the dot source and, beside it, the picture; the path of the picture. See `autograd_lite.render`."""
         source = self.save(filename, directory=directory)
         path = f"{source}.{format or self.format}"
-        Path(path).write_bytes(self.pipe(format))
+        write_file(path, self.pipe(format))
         if cleanup:
             os.remove(source)
         return path

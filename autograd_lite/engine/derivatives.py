@@ -55,6 +55,8 @@ def gradients(
         If `gradient` is missing or has the wrong shape.
     TypeError
         If an input is no Tensor that requires a gradient.
+    RuntimeError
+        If `output` is a constant, such as what was computed under `no_grad`, or data was replaced since.
 
     Examples
     --------
@@ -84,6 +86,7 @@ def gradients(
                 "make it with Tensor(..., requires_grad=True) before computing the output"
             )
         wanted.append(x)
+    output._check_recorded()
     seed = output._seed(gradient)
     results: Sequence[Any]
     if not create_graph:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import operator
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any, NoReturn
 
 import numpy as np
@@ -312,22 +314,27 @@ class Tensor:
         ValueError
             If `gradient` is missing or has the wrong shape.
         RuntimeError
-            If nothing was recorded, or data was replaced since. No `grad` has changed then.
+            If nothing was recorded, or data was replaced since.
+
+        Whatever is raised, Ctrl-C too: either every `grad` has changed, or none.
         """
+        self._check_recorded()
+        seed = self._seed(gradient)
+        adjoints, ours = sweep(self, seed._array if isinstance(seed, Tensor) else seed)
+        for x, u in adjoints.items():
+            if x not in ours or type(u) not in ARRAYS or u.dtype is not x._array.dtype:
+                adjoints[x] = u = owned(u, x, ours)
+            if x._grad is not None:
+                adjoints[x] = np.add(x._grad, u, out=u)
+        deque(map(setattr, adjoints, repeat("_grad"), adjoints.values()), 0)  # one call, which no interruption divides
+
+    def _check_recorded(self) -> None:
+        """Refuse to differentiate a constant."""
         if not self._requires_grad:
             raise RuntimeError(
                 f"nothing to backpropagate from {self.describe()}: no Tensor that it was computed from has "
                 "requires_grad=True, or it was computed under no_grad()"
             )
-        seed = self._seed(gradient)
-        adjoints, ours = sweep(self, seed._array if isinstance(seed, Tensor) else seed)
-        for x, u in adjoints.items():
-            if x not in ours or type(u) not in ARRAYS or u.dtype is not x._array.dtype:
-                u = owned(u, x, ours)
-            if x._grad is None:
-                x._grad = u
-            else:
-                x._grad += u
 
     def _seed(self, gradient: Any) -> Any:
         """The adjoint to start a sweep from."""
