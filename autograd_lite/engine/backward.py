@@ -60,8 +60,6 @@ def sweep(
     RuntimeError
         If the data of an operand was replaced after the graph was recorded.
     """
-    if type(output._array) is not np.ndarray and type(seed) is np.ndarray:  # a compiled step is being recorded:
-        seed = np.multiply(np.ones_like(output._array), seed)  # the adjoints belong to it from the first on
     adjoints: dict[Tensor, Any] = {output: seed}
     ours: set[Tensor] = set()
     last_change = recording.last_change

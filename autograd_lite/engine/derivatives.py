@@ -19,7 +19,7 @@ from autograd_lite.engine.backward import as_dtype, owned, sweep
 from autograd_lite.engine.graph import between, history
 from autograd_lite.engine.nests import is_nest, is_number, items_of, leaves, mapped, packed, replaced, unpacked
 from autograd_lite.engine.recording import differentiated, enable_grad, state
-from autograd_lite.engine.tensor import ARRAYS, TABLE, Array, Tensor, as_tensor, computed
+from autograd_lite.engine.tensor import TABLE, Array, Tensor, as_array, as_tensor, computed
 
 current = state.get
 
@@ -441,10 +441,6 @@ def _paired(what: str, args: Any, vectors: Any) -> list[Any]:
     return [number for x, v in zip(args, vectors) for number in _matched(f"{what} have the shapes of the arguments", x, v)]
 
 
-def as_array(x: Any) -> Any:
-    return x if isinstance(x, Tensor) or type(x) in ARRAYS else np.asarray(x)
-
-
 def _pushforward(evaluated: _Evaluated) -> Callable[[Sequence[Any]], Any]:
     """The derivative in a direction, by transposing the sweep: record it as a function of its seed, once,
     and sweep over that recording for each direction."""
@@ -452,11 +448,11 @@ def _pushforward(evaluated: _Evaluated) -> Callable[[Sequence[Any]], Any]:
     seed = Tensor(np.zeros(output.shape, floating(output)), requires_grad=True)
     adjoints = _recorded_adjoints(output, variables, seed, evaluate_rules=differentiable)
     with enable_grad():
-        joined = TABLE["concatenate"]([g.reshape(-1) for g in adjoints])
+        joined: Any = np.concatenate([g.reshape(-1) for g in adjoints])
 
     def push(tangents: Sequence[Any]) -> Any:
         with enable_grad():
-            direction = TABLE["concatenate"]([as_tensor(t).reshape(-1).astype(joined.dtype) for t in tangents])
+            direction: Any = np.concatenate([as_tensor(t).reshape(-1).astype(joined.dtype) for t in tangents])
         if not joined.requires_grad:
             zeros = np.zeros(output.shape, floating(output))
             return Tensor(zeros) if differentiable else zeros
@@ -508,7 +504,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux
             shape = output.shape + x.shape
             if not parts:
                 return evaluated.given(np.zeros(shape, x.dtype))
-            whole = TABLE["stack"](parts, axis) if evaluated.tensors else np.stack(parts, axis)
+            whole = np.stack(parts, axis)
             return evaluated.given(as_dtype(whole.reshape(shape), x.dtype))
 
         def blocks(wholes: Sequence[Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.tensor import ARRAYS, TABLE, Tensor
+from autograd_lite.engine.tensor import Tensor, as_array
 
 DEPTH = 64
 """No nest is deeper, unless it contains itself."""
@@ -25,7 +25,7 @@ def is_nest(x: Any, depth: int = 0) -> bool:
     if depth == DEPTH:
         raise ValueError(f"a list is nested more than {DEPTH} deep, or contains itself")
     return isinstance(x, (list, tuple)) and any(
-        isinstance(item, Tensor) or type(item) in ARRAYS or is_nest(item, depth + 1) for item in x
+        isinstance(item, (Tensor, np.ndarray)) or is_nest(item, depth + 1) for item in x
     )
 
 
@@ -65,7 +65,7 @@ def mapped(change: Callable[[Any], Any], x: Any, depth: int = 0) -> Any:
 
 def is_number(leaf: Any) -> bool:
     """Whether a leaf is a number or an array of numbers; names, None and functions stand aside."""
-    if isinstance(leaf, (Tensor, bool, int, float, complex)) or type(leaf) in ARRAYS:
+    if isinstance(leaf, (Tensor, np.ndarray, bool, int, float, complex)):
         return True
     return leaf is not None and not callable(leaf) and np.asarray(leaf).dtype.kind in "biufc"
 
@@ -78,10 +78,7 @@ def replaced(x: Any, values: Iterable[Any], aside: Callable[[Any], Any] = lambda
 
 def packed(tensors: Iterable[Any]) -> Any:
     """All entries in one vector."""
-    parts = [x.reshape(-1) for x in tensors]
-    if not any(isinstance(x, Tensor) for x in parts):
-        return np.concatenate(parts)
-    return TABLE["concatenate"](parts)
+    return np.concatenate([x.reshape(-1) for x in tensors])
 
 
 def unpacked(vector: Any, like: Iterable[Any]) -> list[Any]:
@@ -130,7 +127,7 @@ def flatten(nest: Any) -> tuple[Any, Callable[[Any], Any]]:
     numbers = []
     for path, leaf in leaves(nest):
         if is_number(leaf):
-            x = leaf if isinstance(leaf, Tensor) or type(leaf) in ARRAYS else np.asarray(leaf)
+            x = as_array(leaf)
             if x.dtype.kind != "f":
                 raise TypeError(f"flatten: {'nest' + path} is of dtype {x.dtype}, not a real floating one; write 1.0 instead of 1")
             numbers.append(x)
@@ -140,8 +137,7 @@ def flatten(nest: Any) -> tuple[Any, Callable[[Any], Any]]:
     size = sum(x.size for x in like)
 
     def unflatten(vector: Any) -> Any:
-        if not isinstance(vector, Tensor) and type(vector) not in ARRAYS:
-            vector = np.asarray(vector)
+        vector = as_array(vector)
         if vector.shape != (size,):
             raise ValueError(f"unflatten takes a vector of shape ({size},), not of shape {vector.shape}")
         return replaced(nest, unpacked(vector, like), lambda leaf: leaf)

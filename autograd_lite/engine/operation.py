@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from autograd_lite.engine.recording import state as recording_state
-from autograd_lite.engine.tensor import ARRAYS, TABLE, Tensor, computed, refuse_tensors_in
+from autograd_lite.engine.tensor import TABLE, Tensor, computed, refuse_tensors_in
 
 current = recording_state.get
 Rule = Callable[..., Any]
@@ -284,7 +284,7 @@ def ones_for_columns(shape: tuple[int, ...], of: tuple[int, ...], char: str) -> 
 def sum_to(u: Any, shape: tuple[int, ...]) -> Any:
     """The transpose of broadcasting: add up the copies, so that the result has `shape`."""
     ones = ones_for_columns(u.shape, shape, u.dtype.char)
-    if ones is not None and type(u) in ARRAYS:
+    if ones is not None and type(u) is np.ndarray:
         return u.dot(ones)
     if u.shape == shape:
         return u

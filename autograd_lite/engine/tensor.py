@@ -22,9 +22,6 @@ from autograd_lite.engine.recording import creation, differentiated
 
 Array = np.ndarray[Any, Any]
 
-ARRAYS: set[type] = {np.ndarray}
-"""The types that count as arrays: those of `tracing` join it."""
-
 TABLE: dict[Any, Callable[..., Any]] = {}
 """The operations, by name and by the NumPy functions that they stand for. Filled by the table modules."""
 
@@ -58,16 +55,8 @@ def _comparison(compare: np.ufunc) -> Callable[[Tensor, Any], Any]:
     return comparison
 
 
-class _Ones(dict[str, Array]):
-    """The number 1 by dtype, as the adjoint of an output, which nothing writes to."""
-
-    def __missing__(self, char: str) -> Array:
-        self[char] = np.ones((), np.dtype(char))
-        self[char].flags.writeable = False
-        return self[char]
-
-
-ONES = _Ones()
+ONES = {char: np.broadcast_to(np.ones((), char), ()) for char in "efdg"}
+"""The number 1 by dtype, the adjoint that a backward pass starts from; broadcast, so that nothing writes to it."""
 
 
 class Tensor:
@@ -144,7 +133,7 @@ class Tensor:
             refuse_tensors_in(data)
         elif is_masked(data):
             refuse_mask()
-        self._array: Array = copied(data, dtype)
+        self._array: Array = np.array(data, dtype=dtype)
         if self._array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, not data of dtype {self._array.dtype}")
         check_name(name)
@@ -182,18 +171,14 @@ class Tensor:
             )
 
     def _replace_data(self, new: npt.ArrayLike) -> None:
-        array: Any = new if type(new) in ARRAYS else np.asarray(new)
+        array = np.asarray(new)
         if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
             raise ValueError(
                 f"data of {self.describe()} is replaced by an array of the same shape and a dtype that "
                 f"{self.dtype} can hold, not by shape {array.shape}, {array.dtype}; "
                 "for other data make another Tensor"
             )
-        if type(self._array) is not np.ndarray:  # a step is being recorded
-            fresh = np.zeros_like(self._array)
-            np.copyto(fresh, array, casting="same_kind")
-            self._array = fresh
-        elif self._operation is None:
+        if self._operation is None:
             self._array = array.astype(self.dtype)
 
     @property
@@ -322,7 +307,7 @@ class Tensor:
         seed = self._seed(gradient)
         adjoints, ours = sweep(self, seed._array if isinstance(seed, Tensor) else seed)
         for x, u in adjoints.items():
-            if x not in ours or type(u) not in ARRAYS or u.dtype is not x._array.dtype:
+            if x not in ours or type(u) is not np.ndarray or u.dtype is not x._array.dtype:
                 adjoints[x] = u = owned(u, x, ours)
             if x._grad is not None:
                 adjoints[x] = np.add(x._grad, u, out=u)
@@ -352,8 +337,7 @@ class Tensor:
                     "without saying; pass gradient= (an array of that shape), or reduce it first, as in t.sum()"
                 )
             return np.ones_like(self._array)
-        if not isinstance(gradient, Tensor) and type(gradient) not in ARRAYS:
-            gradient = np.asarray(gradient)
+        gradient = as_array(gradient)
         if gradient.dtype.kind not in "biuf" and not (gradient.dtype.kind == self._array.dtype.kind == "c"):
             raise TypeError(
                 f"gradient= holds numbers like those of {self.describe()}, which is {self.dtype}, not {gradient.dtype}"
@@ -377,8 +361,7 @@ class Tensor:
     def numpy(self) -> Array:
         """The values as a read-only view; ``t.numpy().copy()`` can be written to."""
         view = self._array.view()
-        if type(view) is np.ndarray:  # not in a step that is being recorded
-            view.flags.writeable = False
+        view.flags.writeable = False
         return view
 
     def item(self) -> Any:
@@ -601,17 +584,15 @@ DISPATCH: dict[str, Callable[..., Any]] = {}
 """How NumPy's functions find their operation; filled by the module that knows NumPy's names."""
 
 
-def copied(data: Any, dtype: npt.DTypeLike | None) -> Any:
-    """An array of its own, of the values of `data`."""
-    if type(data) in ARRAYS:
-        return data.astype(data.dtype if dtype is None else dtype)
-    return np.array(data, dtype=dtype)
+def as_array(x: Any) -> Any:
+    """A Tensor as it is, anything else as an array."""
+    return x if isinstance(x, Tensor) else np.asarray(x)
 
 
 def computed(data: Any, operation: Any = None, static: Any = None, scope: tuple[str, ...] = ()) -> Tensor:
     """A Tensor of `data` as it stands; with an operation, a node that is still to be given its operands. The hot path."""
     t = new_tensor(Tensor)
-    t._array = data if type(data) in ARRAYS else np.asarray(data)
+    t._array = data if type(data) is np.ndarray else np.asarray(data)
     t._grad = t.name = None
     t._requires_grad = operation is not None
     t._operation = operation
@@ -651,13 +632,11 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     """
     if isinstance(data, Tensor):
         return data
-    if type(data) not in ARRAYS:
-        if isinstance(data, (list, tuple)):
-            refuse_tensors_in(data)
-        if is_masked(data):
-            refuse_mask()
-        data = np.asarray(data)
-    array: Any = data
+    if isinstance(data, (list, tuple)):
+        refuse_tensors_in(data)
+    elif is_masked(data):
+        refuse_mask()
+    array = np.asarray(data)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"a Tensor holds numbers, not data of dtype {array.dtype}")
     t = computed(array if dtype is None or array.dtype == dtype else array.astype(dtype))

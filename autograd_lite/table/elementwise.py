@@ -28,6 +28,7 @@ import numpy as np
 
 from autograd_lite.engine.operation import Edge, Rule, elementwise_operation, general_operation, masked, register
 from autograd_lite.engine.tensor import Tensor
+from autograd_lite.table.shapes import data_of
 
 
 def quiet(rule: Rule) -> Rule:
@@ -149,7 +150,7 @@ elementwise_operation("negative", np.negative, -1, written="−{0}")
 elementwise_operation("positive", np.positive, 1)
 elementwise_operation("identity", lambda x: x, 1)
 elementwise_operation("copy", np.copy, 1, numpy=[np.copy])
-elementwise_operation("astype", lambda x, dtype: x.astype(dtype), 1, keywords=True)
+_astype: Any = elementwise_operation("astype", lambda x, dtype: x.astype(dtype), 1, keywords=True, listed=False)
 elementwise_operation("reciprocal", np.reciprocal, quiet(lambda x, r: -r * r), labels=("−1/{0}²",))
 elementwise_operation("square", np.square, lambda x: 2 * x, labels=("2 {0}",), written="{0}²")
 elementwise_operation("sqrt", np.sqrt, quiet(lambda x, r: 0.5 / r), labels=("1/(2 {out})",), symbol="√")
@@ -362,24 +363,56 @@ def clip_forward(x: Any, low: Any, high: Any) -> Any:
 
 # Elementwise: selection, flat functions, complex numbers ------------------------------------------------
 
-elementwise_operation(
+_where: Any = elementwise_operation(
     "where", np.where, 0, lambda c, x, y, _: np.not_equal(c, 0), lambda c, x, y, _: np.equal(c, 0),
-    numpy=[np.where], pull=masked, labels=("0", "[{0}]", "[not {0}]"),
+    pull=masked, labels=("0", "[{0}]", "[not {0}]"), listed=False,
 )  # fmt: skip
-elementwise_operation(
+_clip: Any = elementwise_operation(
     "clip", clip_forward,
     lambda x, low, high: np.greater_equal(x, low) & np.less_equal(x, high),
     lambda x, low, high: np.less(x, low) & np.less_equal(low, high),
     lambda x, low, high: np.greater(x, high) | np.less(high, low),
-    pull=masked, labels=("[{1} ≤ {0} ≤ {2}]", "[{0} < {1}]", "[{0} > {2}]"),
+    pull=masked, labels=("[{1} ≤ {0} ≤ {2}]", "[{0} < {1}]", "[{0} > {2}]"), listed=False,
 )  # fmt: skip
-elementwise_operation(
-    "nan_to_num", np.nan_to_num, lambda x, **_: np.isfinite(x), pull=masked, labels=("[{0} finite]",), keywords=True
-)
-elementwise_operation("round", np.round, lambda x, **_: 0, labels=("0",), keywords=True)
-for flat in (np.floor, np.ceil, np.rint, np.trunc):
-    elementwise_operation(flat.__name__, flat, 0)
-_sign = elementwise_operation("sign", np.sign, 0, listed=False)
+_nan_to_num: Any = elementwise_operation(
+    "nan_to_num", np.nan_to_num, lambda x, **_: np.isfinite(x), pull=masked, labels=("[{0} finite]",), keywords=True,
+    listed=False,
+)  # fmt: skip
+_round: Any = elementwise_operation("round", np.round, lambda x, **_: 0, labels=("0",), keywords=True, listed=False)
+_sign: Any = elementwise_operation("sign", np.sign, 0, listed=False)
+
+
+def where(condition: Any, *choices: Any) -> Any:
+    """Entries of x where the condition holds, of y elsewhere; the indices of what holds without x and y."""
+    if not choices:
+        return np.nonzero(data_of(condition))
+    return _where(condition, *choices)
+
+
+def clip(x: Any, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None) -> Any:
+    """x, with the bound in place of what lies beyond; None for no bound."""
+    low = a_min if min is None else min
+    high = a_max if max is None else max
+    if low is None and high is None:
+        return np.positive(x)
+    return _clip(x, -np.inf if low is None else low, np.inf if high is None else high)
+
+
+def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """x with numbers in place of what is not finite."""
+    return _nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+def round(x: Any, decimals: int = 0) -> Any:
+    """x to so many decimals."""
+    return _round(x, decimals=decimals)
+
+
+def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
+    """x in another dtype; a plain array for integers and booleans, which no gradient passes."""
+    if np.dtype(dtype).kind not in "fc":
+        return data_of(x).astype(dtype)
+    return _astype(x, dtype=np.dtype(dtype))
 
 
 def sign(x: Any) -> Any:
@@ -387,7 +420,14 @@ def sign(x: Any) -> Any:
     return direction(x, np.abs(x)) if np.iscomplexobj(x) else _sign(x)
 
 
-register(sign, _sign.operation, [np.sign])  # type: ignore[attr-defined]
+register(where, _where.operation, [np.where])
+register(clip, _clip.operation, [np.clip])
+register(astype, _astype.operation)
+register(nan_to_num, _nan_to_num.operation, [np.nan_to_num])
+register(round, _round.operation, [np.round, np.around])
+register(sign, _sign.operation, [np.sign])
+for flat in (np.floor, np.ceil, np.rint, np.trunc):
+    elementwise_operation(flat.__name__, flat, 0)
 elementwise_operation("floor_divide", np.floor_divide, 0, 0)
 elementwise_operation("heaviside", np.heaviside, 0, lambda x, h: np.equal(x, 0), pull=masked, labels=("0", "[{0} = 0]"))
 

@@ -44,7 +44,7 @@ def factor(name: str, which: int, rule: Callable[..., Any], pull: Callable[..., 
 def reciprocal_gaps(values: Any, of: Any, what: str) -> Any:
     """1 / (value j − value i), 0 on the diagonal; an error where two of the numbers that `values` are made of are equal."""
     n, numbers = values.shape[-1], data_of(of)
-    if type(numbers) is np.ndarray and n > 1:
+    if n > 1:
         distance = np.abs(np.diff(np.sort(numbers, -1), axis=-1)).min(-1)
         if np.any(distance <= n * np.finfo(numbers.dtype).eps * np.abs(numbers).max(-1)):
             raise ValueError(

@@ -149,42 +149,9 @@ def no_rule(name: str) -> TypeError:
 # Functions composed of others -----------------------------------------------------------------------------
 
 
-def where(condition: Any, *choices: Any) -> Any:
-    """Entries of x where the condition holds, of y elsewhere; the indices of what holds without x and y."""
-    if not choices:
-        return np.nonzero(data_of(condition))
-    return _where(condition, *choices)
-
-
-def clip(x: Any, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None) -> Any:
-    """x, with the bound in place of what lies beyond; None for no bound."""
-    low = a_min if min is None else min
-    high = a_max if max is None else max
-    if low is None and high is None:
-        return TABLE["positive"](x)
-    return _clip(x, -np.inf if low is None else low, np.inf if high is None else high)
-
-
 def full_like(x: Any, fill_value: Any, **keywords: Any) -> Any:
     """A plain array of the shape and dtype of x, all of whose entries are a constant."""
     return np.full_like(data_of(x), settings(fill_value), **keywords)
-
-
-def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """x with numbers in place of what is not finite."""
-    return _nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
-
-
-def round(x: Any, decimals: int = 0) -> Any:
-    """x to so many decimals."""
-    return _round(x, decimals=decimals)
-
-
-def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
-    """x in another dtype; a plain array for integers and booleans, which no gradient passes."""
-    if np.dtype(dtype).kind not in "fc":
-        return data_of(x).astype(dtype)
-    return _astype(x, dtype=np.dtype(dtype))
 
 
 def ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -230,13 +197,6 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     return x
 
 
-_where, _clip, _astype = TABLE["where"], TABLE["clip"], TABLE["astype"]
-_nan_to_num, _round = TABLE["nan_to_num"], TABLE["round"]
-register(where, _where.operation, [np.where])  # type: ignore[attr-defined]
-register(clip, _clip.operation, [np.clip])  # type: ignore[attr-defined]
-register(astype, _astype.operation)  # type: ignore[attr-defined]
-register(nan_to_num, _nan_to_num.operation, [np.nan_to_num])  # type: ignore[attr-defined]
-register(round, _round.operation, [np.round, np.around])  # type: ignore[attr-defined]
 for composed in (ptp, median, average, diff, full_like):
     register(composed, None, [getattr(np, composed.__name__)], name=composed.__name__)
 

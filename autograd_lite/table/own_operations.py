@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine.operation import LINEAR, PLAIN, Edge, Operation, applied, elementwise_operation, register, with_result
-from autograd_lite.engine.tensor import ARRAYS, TABLE, Tensor
+from autograd_lite.engine.tensor import TABLE, Tensor, as_array
 
 
 def elementwise(
@@ -177,8 +177,7 @@ def operation(
                     f"the pullback {i} of '{name}' has no derivative: for a Tensor it returned {type(g).__name__} "
                     "without history. Write it in NumPy functions and operators to differentiate it again"
                 )
-            if not isinstance(g, Tensor) and type(g) not in ARRAYS:
-                g = np.asarray(g)
+            g = as_array(g)
             if g.shape != x.shape:
                 raise ValueError(
                     f"the pullback {i} of '{name}' returned shape {g.shape}, but its operand has shape {x.shape}"

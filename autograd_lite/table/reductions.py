@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.table.elementwise import direction, quiet
+from autograd_lite.table.elementwise import astype, direction, quiet
 from autograd_lite.engine.operation import LINEAR, REPEATED, Edge, Notation, Operation, applied, kept_shape, register, spread
-from autograd_lite.engine.tensor import TABLE
 
 
 def reduction_operation(
@@ -43,7 +42,7 @@ def reduction_operation(
         if "where" in keywords:
             raise TypeError(f"{name} of a Tensor takes no where=; replace the entries first, as in np.where(mask, t, 0)")
         if "dtype" in keywords:
-            x = TABLE["astype"](x, keywords.pop("dtype"))
+            x = astype(x, keywords.pop("dtype"))
         return apply(x, axis=axis, keepdims=keepdims, **keywords)
 
     return register(function, operation, numpy, doc)

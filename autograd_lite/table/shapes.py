@@ -25,7 +25,7 @@ from autograd_lite.engine.operation import (
     register,
     sum_to,
 )
-from autograd_lite.engine.tensor import TABLE, Tensor
+from autograd_lite.engine.tensor import Tensor
 
 
 def data_of(x: Any) -> Any:
@@ -162,14 +162,9 @@ def is_basic(key: Any) -> bool:
     )
 
 
-def zeros(shape: tuple[int, ...], like: Any) -> Any:
-    """Zeros to write into; np.zeros_like takes 2 µs, and is a call that a compiled step can replay."""
-    return np.zeros(shape, like.dtype) if type(like) is np.ndarray else np.zeros_like(like, shape=shape)
-
-
 def place(u: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """The transpose of ``x[key]``: zeros of `shape`, with u added up where the key points."""
-    z = zeros(shape, u)
+    z = np.zeros(shape, u.dtype)
     if is_basic(key):
         z[key] = u
     else:
@@ -220,7 +215,7 @@ def gather(x: Any, where: Any) -> Any:
 
 
 def scatter(u: Any, where: Any, shape: tuple[int, ...]) -> Any:
-    flat = zeros((int(np.prod(shape)) + 1,), u)
+    flat = np.zeros(int(np.prod(shape)) + 1, u.dtype)
     np.add.at(flat, where.ravel(), u.ravel())
     return flat[1:].reshape(shape)
 
@@ -269,7 +264,7 @@ _reshape_in_order = moving(lambda x, shape, order: x.reshape(shape, order=order)
 
 def compress(condition: Any, x: Any, axis: Any = None) -> Any:
     """The slices of x along `axis` where `condition` is true."""
-    return TABLE["take"](x, np.flatnonzero(condition), axis)
+    return np.take(x, np.flatnonzero(condition), axis)
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", **keywords: Any) -> Any:
@@ -370,7 +365,7 @@ def array(nested: Any, dtype: Any = None) -> Any:
         flat = [ravel(x) for x in run]
         parts += flat if recorded else [np.concatenate(flat)]
     joined = reshape(concatenate(parts), shape)
-    return joined if dtype is None else TABLE["astype"](joined, dtype)
+    return joined if dtype is None else joined.astype(dtype)
 
 
 def collect_leaves(nested: Any, leaves: list[Any], path: str, depth: int = 0) -> tuple[int, ...]:
