@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from dis import opname
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autograd_lite.engine.tensor import Tensor
@@ -32,12 +32,14 @@ def lost_as_array(t: Tensor) -> TypeError:
 
 def lost_as_number(t: Tensor, conversion: str) -> TypeError:
     """The error of `__float__` and its like, which are called by the function two frames up."""
-    if assigns(sys._getframe(2)):
-        return lost_in_assignment(t)
-    return TypeError(
+    caller = sys._getframe(2)
+    if assigns(caller):
+        return shown(lost_in_assignment(t), caller)
+    error = TypeError(
         f"{conversion} of {t.describe()} would lose its gradient, as would functions that take numbers, such as "
         f"math.exp(t). Write np.exp(t) in place of math.exp(t), {JOIN}, and t.item() for the value alone"
     )
+    return shown(error, caller)
 
 
 def lost_in_assignment(t: Tensor) -> TypeError:
@@ -50,3 +52,30 @@ def lost_in_assignment(t: Tensor) -> TypeError:
 def assigns(caller: FrameType) -> bool:
     """Whether `caller` is at an assignment to an item, such as ``a[i] = t``."""
     return caller.f_lasti >= 0 and opname[caller.f_code.co_code[caller.f_lasti]] in ("STORE_SUBSCR", "STORE_SLICE")
+
+
+def shown(error: TypeError, caller: FrameType) -> TypeError:
+    """`error`, which is what `caller` gets to see also where NumPy puts an error of its own in its place.
+
+    NumPy makes "setting an array element with a sequence" of whatever is raised where a single entry is set, and "Error
+    setting single item of array", without ours as its cause. Nothing keeps it from doing so: a trace function exchanges the
+    two where NumPy's arrives. One of a debugger, or of what measures coverage, is left alone, and NumPy's error then stays.
+    """
+    held, instruction = [error], caller.f_lasti
+
+    def exchange(frame: FrameType, event: str, raised: Any) -> None:
+        sys.settrace(None)
+        frame.f_trace = None
+        error = held.pop()
+        replaced = event == "exception" and frame.f_lasti == instruction and raised[0] is ValueError
+        del raised  # it refers to `error`, whose traceback refers to this frame
+        if replaced:
+            try:
+                raise error
+            finally:
+                del error
+
+    if sys.gettrace() is None:
+        caller.f_trace = exchange
+        sys.settrace(lambda *_: None)  # no other frame is of interest
+    return error

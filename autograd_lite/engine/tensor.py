@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from autograd_lite.engine import recording
 from autograd_lite.engine.backward import owned, sweep
-from autograd_lite.engine.exits import JOIN, lost_as_array, lost_as_number
+from autograd_lite.engine.exits import JOIN, assigns, lost_as_array, lost_as_number, lost_in_assignment, shown
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.recording import creation, differentiated
 
@@ -398,6 +399,8 @@ class Tensor:
         return operator.index(self._array)
 
     def __bool__(self) -> bool:
+        if self._requires_grad and recording.state.get().on and assigns(sys._getframe(1)):
+            raise shown(lost_in_assignment(self), sys._getframe(1))  # a[i] = t for an array of booleans
         return bool(self._array)
 
     def __len__(self) -> int:

@@ -117,7 +117,8 @@ def call_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]
     if function in WRITERS:
         raise TypeError(
             f"{name} writes into an array, where the gradient of a Tensor would be lost. Write "
-            "np.where(mask, t, a) for a with some entries replaced, or t.data for the values alone"
+            "np.where(mask, t, a) for a with some entries replaced, np.broadcast_to(t, shape) in place of np.full(shape, t), "
+            "or t.data for the values alone"
         )
     if function not in TABLE:
         raise no_rule(name)
