@@ -12,8 +12,9 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from operation_cases import CASES, Case
+from operation_cases import CASES, Case, outputs
 from oracles import assert_close, gradient, mixed_along, random
+from scipy import special
 from test_operations import PRECISE, cost_of, directions
 
 import autograd_lite as ag
@@ -355,3 +356,295 @@ def test_named_cases_of_complex_numbers() -> None:
         assert tails == pytest.approx(float(mpmath.im((1 + mpmath.mpc(0, 0.5)) * mpmath.sech(mpmath.mpc(20, 10)) ** 2)), rel=1e-12)
     with pytest.raises(TypeError, match="half_squared_distance"):
         ag.half_squared_distance(Tensor([1j]), [0.0])
+
+
+# Every other row where its formula has branches, zeros or ties ------------------------------------------------
+
+# A row, its function of a vector, the same in mpmath for a list of numbers, and the points. At ties, jumps and kinks the
+# function of mpmath is by convention the one that is selected there, or the mean of those that tie.
+Exact = Callable[..., Any]
+m = mpmath
+HALF = m.mpf(1) / 2
+
+
+def singular_value(a: Any, b: Any, c: Any, d: Any, sign: int) -> Any:
+    """One of the two of a matrix of two rows, a b and c d."""
+    first, second = a * a + b * b, c * c + d * d
+    return m.sqrt((first + second + sign * m.sqrt((first - second) ** 2 + 4 * (a * c + b * d) ** 2)) / 2)
+
+
+AT: list[tuple[str, Callable[[Any], Any], Exact, list[list[float]]]] = [
+    ("add", lambda x: x[0] + x[1], lambda a, b: a + b, [[0, 0]]),
+    ("subtract", lambda x: x[0] - x[1], lambda a, b: a - b, [[1, 1]]),
+    ("multiply", lambda x: x[0] * x[1], lambda a, b: a * b, [[0, 0], [0, 2], [-1, 1]]),
+    ("divide", lambda x: x[0] / x[1], lambda a, b: a / b, [[0, 1], [1, -1], [0, -2], [1, 1e-100]]),
+    ("power", lambda x: x ** np.array([0, 1, 2, 3, 4]), lambda *x: [a**n for n, a in enumerate(x)], [[0] * 5, [1] * 5, [-1] * 5]),
+    ("power", lambda x: x**-1 + x**-2.0, lambda a: 1 / a + a**-2, [[1], [-1]]),
+    ("power", lambda x: x**1 + x**2 + x**3 + x**0, lambda a: 1 + a + a**2 + a**3, [[0], [-1]]),
+    ("float_power", lambda x: np.float_power(x, 3), lambda a: a**3, [[0], [-1]]),
+    ("sinc", np.sinc, lambda a: m.sincpi(a), [[0], [1], [-2]]),
+    ("remainder", lambda x: x[0] % x[1], lambda a, b: a - 2 * b, [[4, 2], [5, 2], [-4, -2]]),
+    ("remainder", lambda x: x[0] % x[1], lambda a, b: a + 2 * b, [[-5, 3], [5, -3], [-4, 2]]),
+    ("fmod", np.fmod, lambda a, b: a + b, [[-5, 3], [5, -3], [-2, 2]]),
+    ("floor_divide", lambda x: x[0] // x[1], lambda a, b: 2, [[4, 2], [5, 2]]),
+    ("hypot", np.hypot, lambda a, b: m.sqrt(a * a + b * b), [[3, 0], [0, -2], [1e-160, 1e-160]]),
+    ("arctan2", np.arctan2, lambda a, b: m.atan(a / b), [[0, 1], [0, 1e-100]]),
+    ("arctan2", np.arctan2, lambda a, b: m.atan(a / b) + m.pi, [[0, -1], [1e-200, -1]]),
+    ("arctan2", np.arctan2, lambda a, b: m.pi / 2 - m.atan(b / a), [[1, 0], [1, 1e-200]]),
+    ("logaddexp", np.logaddexp, lambda a, b: m.log(m.exp(a) + m.exp(b)),
+     [[0, 0], [700, 700], [-700, 0], [0, -745], [40, 0]]),
+    ("logaddexp2", np.logaddexp2, lambda a, b: m.log(m.power(2, a) + m.power(2, b), 2), [[0, 0], [0, -1020]]),
+    ("maximum", np.maximum, lambda a, b: (a + b) / 2, [[2, 2], [0, -0.0]]),
+    ("minimum", np.minimum, lambda a, b: (a + b) / 2, [[2, 2], [0, -0.0]]),
+    ("maximum", np.maximum, lambda a, b: b, [[-1, 0], [-inf, 1]]),
+    ("fmax", np.fmax, lambda a, b: a, [[2, 2], [0, -1], [1, nan]]),
+    ("fmin", np.fmin, lambda a, b: a, [[2, 2], [-1, 0], [1, nan]]),
+    ("clip", lambda x: np.clip(x[0], x[1], x[2]), lambda a, b, c: a, [[0, 0, 1], [1, 0, 1]]),
+    ("clip", lambda x: np.clip(x[0], x[1], x[2]), lambda a, b, c: c, [[2, 1, 0], [-inf, 1, 0]]),
+    ("where", lambda x: np.where(x > 0, x * x, x[::-1]), lambda a, b: [b, b * b], [[0, 2]]),
+    ("heaviside", np.heaviside, lambda a, b: b, [[0, 0.5], [-0.0, 2]]),
+    ("heaviside", np.heaviside, lambda a, b: 1, [[1, 0.5]]),
+    ("abs", np.abs, lambda a, b: [abs(a), abs(b)], [[1, -1]]),
+    ("fabs", np.fabs, lambda a, b: [a, -b], [[1, -1]]),
+    ("relu", ag.relu, lambda a, b, c: [0, b, 0], [[0, 1, -0.0], [-inf, 3, -1]]),
+    *[(f.__name__, f, lambda *x, f=f: [float(f(float(a))) for a in map(m.nint, x)], [[-1, 0, 2]])
+      for f in (np.floor, np.ceil, np.rint, np.trunc, np.sign, np.round)],
+    ("nan_to_num", np.nan_to_num, lambda a, b: [a, 0], [[0, nan]]),
+    *[(name, getattr(np, name), lambda a, s=s: s * a, [[0]])
+      for name, s in (("negative", -1), ("positive", 1), ("copy", 1), ("deg2rad", m.pi / 180), ("rad2deg", 180 / m.pi))],
+    ("real", lambda x: np.real(x * x), lambda a: m.re(a * a), [[0], [1]]),
+    ("imag", lambda x: np.imag(x * x), lambda a: m.im(a * a), [[0], [1]]),
+    ("conj", lambda x: np.conj(x) * x, lambda a: m.conj(a) * a, [[0], [1]]),
+    # along axes
+    ("sum", lambda x: np.sum(x[:, None], 1), lambda a, b: [a, b], [[0, 0]]),
+    ("mean", lambda x: np.mean(x[:, None], 1), lambda a, b: [a, b], [[0, 0]]),
+    ("average", lambda x: np.average(x[:2], weights=x[2:]), lambda a, b, v, w: (a * v + b * w) / (v + w),
+     [[1, 1, 0, 2], [0, 3, 1, 1]]),
+    ("prod", np.prod, lambda *x: m.fprod(x), [[0, 2, 3], [0, 2, 0], [0, 0, 0, 1], [-1], [0]]),
+    ("cumprod", np.cumprod, lambda *x: [m.fprod(x[: i + 1]) for i in range(len(x))], [[0, 2, 3], [2, 0, 0, 3], [0, 0, 0], [0]]),
+    ("cumsum", np.cumsum, lambda *x: [m.fsum(x[: i + 1]) for i in range(len(x))], [[0, 0], [0]]),
+    ("max", np.max, lambda a, b, c: (b + c) / 2, [[1, 3, 3]]), ("min", np.min, lambda a, b, c: (a + b) / 2, [[1, 1, 3]]),
+    ("max", np.max, lambda *x: sum(x) / len(x), [[0, 0, 0], [2]]),
+    ("ptp", np.ptp, lambda a, b, c: b - (a + c) / 2, [[1, 3, 1]]), ("ptp", np.ptp, lambda *x: 0, [[2, 2], [2]]),
+    ("median", np.median, lambda a, b, c: b, [[1, 2, 3], [1, 3, 3]]),
+    ("median", np.median, lambda a, b, c, d: (b + c) / 2, [[1, 2, 3, 4]]),
+    ("sort", lambda x: np.sort(x) * [1, 2, 3], lambda a, b, c: [b, 2 * a, 3 * c], [[2, 1, 2], [0, -0.5, 0]]),
+    ("var", np.var, lambda *x: sum(abs(a - sum(x) / len(x)) ** 2 for a in x) / len(x), [[2, 2, 2], [0.1, 0.1, 0.1], [3], [0, 1]]),
+    ("std", np.std, lambda *x: m.sqrt(sum(abs(a - sum(x) / len(x)) ** 2 for a in x) / len(x)), [[1, -1], [0, 0, 1]]),
+    ("std", lambda x: np.std(x[:, None], 1), lambda a, b: [0, 0], [[1, 2], [0, 0.1]]),
+    ("euclidean_norm", np.linalg.norm, lambda *x: m.sqrt(sum(abs(a) ** 2 for a in x)), [[3, 0, 0], [0, -2], [-1]]),
+    ("norm", lambda x: np.linalg.norm(x, 1), lambda a, b: abs(a) + abs(b), [[1, -1]]),
+    ("norm", lambda x: np.linalg.norm(x, inf), lambda a, b, c: (abs(a) + abs(b)) / 2, [[2, -2, 1]]),
+    ("norm", lambda x: np.linalg.norm(x, -inf), lambda a, b, c: abs(c), [[2, -2, -1]]),
+    ("norm", lambda x: np.linalg.norm(x, 0), lambda a, b: 2, [[2, -1]]),
+    ("norm", lambda x: np.linalg.norm(x.reshape((2, 2)), 1), lambda a, b, c, d: (abs(a) + abs(c) + abs(b) + abs(d)) / 2,
+     [[1, 2, -2, 1]]),
+    ("norm", lambda x: np.linalg.norm(x.reshape((2, 2)), inf), lambda a, b, c, d: abs(a) + abs(b), [[-1, 2, 0.5, 1]]),
+    ("norm", lambda x: np.linalg.norm(x.reshape((2, 2)), "fro"), lambda *x: m.sqrt(sum(abs(a) ** 2 for a in x)), [[0, 0, 0, 3]]),
+    ("power_norm", lambda x: np.linalg.norm(x, 3), lambda a, b, c: m.cbrt(abs(a) ** 3 + abs(b) ** 3 + abs(c) ** 3),
+     [[0, 0, 2], [0, 1, 2]]),
+    ("power_norm", lambda x: np.linalg.norm(x, 4), lambda *x: sum(abs(a) ** 4 for a in x) ** (HALF / 2),
+     [[0, -1], [0, 0, 2], [-1]]),
+    ("logsumexp", ag.logsumexp, lambda *x: m.log(sum(map(m.exp, x))), [[0, 0, 0], [0, -800], [2], [0, 10]]),
+    ("softmax", ag.softmax, lambda *x: [m.exp(a) / sum(map(m.exp, x)) for a in x], [[0, 0, 0], [0, -700], [2], [0, 10]]),
+    ("log_softmax", ag.log_softmax, lambda *x: [a - m.log(sum(map(m.exp, x))) for a in x], [[0, 0, 0], [0, -700], [2]]),
+    ("diff", lambda x: np.diff(x), lambda a, b: b - a, [[1, 1]]),
+    # networks
+    ("half_squared_distance", lambda x: ag.half_squared_distance(x[:2], x[2:]),
+     lambda a, b, c, d: ((a - c) ** 2 + (b - d) ** 2) / 2,
+     [[1, 2, 1, 2], [0, 0, 0, 0]]),
+    ("softmax_cross_entropy", lambda x: TABLE["softmax_cross_entropy"](x[:, None], np.array([[1.0], [0.0]]), axis=0),
+     lambda a, b: m.log(m.exp(a) + m.exp(b)) - a, [[0, 0], [700, 0], [0, 700]]),
+    ("sigmoid_cross_entropy", lambda x: TABLE["sigmoid_cross_entropy"](x, np.array([1.0, 0.0])),
+     lambda a, b: m.log(1 + m.exp(-a)) + m.log(1 + m.exp(b)), [[0, 0], [700, -700], [-700, 700]]),
+    ("linear", lambda x: ag.linear(x[:2].reshape((1, 2)), x[2:4].reshape((2, 1)), x[4:].reshape((1, 1))),
+     lambda a, b, c, d, e: a * c + b * d + e, [[0] * 5, [1, 0, 0, 1, 0]]),
+    # several times the same entry
+    ("index", lambda x: x[[0, 0, 1]] ** [1, 2, 2], lambda a, b: [a, a * a, b * b], [[0, 0], [3, 0]]),
+    ("take", lambda x: np.take(x, [1, 1, 0]) ** 2, lambda a, b: [b * b, b * b, a * a], [[0, 1]]),
+    ("take_along_axis", lambda x: np.take_along_axis(x, np.array([1, 1]), 0) ** 2, lambda a, b: [b * b, b * b], [[0, 1]]),
+    # matrices
+    *[(name, f, lambda *x: [m.fsum(a * b for a, b in zip(x[:2], x[2:]))], [[0] * 4, [1, 0, 0, 1]]) for name, f in (
+        ("matmul", lambda x: x[:2] @ x[2:]), ("dot", lambda x: np.dot(x[:2], x[2:])), ("inner", lambda x: np.inner(x[:2], x[2:])),
+        ("vdot", lambda x: np.vdot(np.conj(x[:2]), x[2:])), ("tensordot", lambda x: np.tensordot(x[:2], x[2:], 1)),
+        ("einsum", lambda x: np.einsum("i,i", x[:2], x[2:])),
+        ("multi_dot", lambda x: np.linalg.multi_dot([x[:2], np.eye(2), x[2:]])))],
+    ("outer", lambda x: np.outer(x[:1], x[1:]), lambda a, b, c: [a * b, a * c], [[0, 0, 1]]),
+    ("kron", lambda x: np.kron(x[:1], x[1:]), lambda a, b, c: [a * b, a * c], [[0, 0, 1]]),
+    ("trace", lambda x: np.trace((x * x).reshape((2, 2))), lambda a, b, c, d: a * a + d * d, [[0, 1, 2, 0]]),
+    ("inv", lambda x: np.linalg.inv(x.reshape((2, 2))), lambda a, b, c, d: [v / (a * d - b * c) for v in (d, -b, -c, a)],
+     [[1, 0, 0, 1], [0, 1, 1, 0], [0, 2, -1, 1e-3]]),
+    ("inv", lambda x: np.linalg.inv(x.reshape((1, 1))), lambda a: 1 / a, [[-1]]),
+    ("solve", lambda x: np.linalg.solve(x[:4].reshape((2, 2)), x[4:]),
+     lambda a, b, c, d, e, f: [(d * e - b * f) / (a * d - b * c), (a * f - c * e) / (a * d - b * c)],
+     [[0, 1, 1, 0, 0, 0], [1, 0, 0, 1, 0, 2]]),
+    ("det", lambda x: np.linalg.det(x.reshape((2, 2))), lambda a, b, c, d: a * d - b * c, [[0] * 4, [1, 2, 2, 4], [0, 1, 1, 0]]),
+    ("det", lambda x: np.linalg.det(x.reshape((1, 1))), lambda a: a, [[0], [-1]]),
+    ("slogdet", lambda x: np.linalg.slogdet(x.reshape((2, 2)))[1], lambda a, b, c, d: m.log(abs(a * d - b * c)), [[0, 1, 1, 0]]),
+    ("log_abs_det", lambda x: TABLE["log_abs_det"](x.reshape((1, 1))), lambda a: m.log(abs(a)), [[-1], [1e-300]]),
+    ("log_det", lambda x: np.real(TABLE["log_det"](x.reshape((2, 2)) * 1j)), lambda a, b, c, d: m.log(abs(a * d - b * c)),
+     [[0, 1, 1, 0]]),
+    ("cholesky", lambda x: np.linalg.cholesky(x.reshape((2, 2))),
+     lambda a, b, c, d: [m.sqrt(a), 0, c / m.sqrt(a), m.sqrt(d - c * c / a)], [[1, 0, 0, 1], [4, 0, 0, 1e-3]]),
+    ("cholesky", lambda x: np.linalg.cholesky(x.reshape((1, 1))), lambda a: m.sqrt(a), [[1], [1e-100]]),
+    ("eigvalsh", lambda x: np.linalg.eigvalsh(x.reshape((2, 2))),
+     lambda a, b, c, d: [(a + d) / 2 + s * m.sqrt(((a - d) / 2) ** 2 + c * c) for s in (-1, 1)], [[1, 0, 0, 2], [0, 1, 1, 0]]),
+    ("eigh", lambda x: np.linalg.eigh(x.reshape((1, 1)))[1] * x, lambda a: a, [[0], [-1]]),
+    ("eigh", lambda x: np.linalg.eigh(x.reshape((2, 2)))[1] ** 2,
+     lambda a, b, c, d: [(1 + s * (d - a) / m.sqrt((a - d) ** 2 + 4 * c * c)) / 2 for s in (1, -1, -1, 1)],
+     [[1, 0, 0, 2], [0, 1, 1, 0]]),
+    ("svdvals", lambda x: np.linalg.svd(x.reshape((2, 2)), compute_uv=False),
+     lambda *x: [singular_value(*x, s) for s in (1, -1)], [[2, 0, 0, 1], [0, 1, -2, 0]]),
+    ("svd", lambda x: np.linalg.svd(x.reshape((1, 1)))[1], lambda a: abs(a), [[-1], [2]]),
+    ("svdvals", lambda x: np.linalg.norm(x.reshape((2, 2)), 2), lambda *x: singular_value(*x, 1), [[2, 0, 0, 1], [1, 0, 0, 0]]),
+    ("qr", lambda x: np.linalg.qr(x.reshape((2, 1)))[0] ** 2,
+     lambda a, b: [a * a / (a * a + b * b), b * b / (a * a + b * b)], [[0, 1], [2, 0]]),
+    ("qr", lambda x: np.linalg.qr(x.reshape((2, 1)), mode="r") ** 2, lambda a, b: a * a + b * b, [[0, 1], [2, 0]]),
+    ("pinv", lambda x: np.linalg.pinv(x.reshape((2, 1))), lambda a, b: [a / (a * a + b * b), b / (a * a + b * b)],
+     [[0, 1], [2, 0]]),
+    ("pinv", lambda x: np.linalg.pinv(np.outer(x, [1.0, 0.0])),
+     lambda a, b: [a / (a * a + b * b), b / (a * a + b * b), 0, 0], [[0, 1], [2, 0]]),  # of rank 1, as all around it
+    ("lstsq", lambda x: np.linalg.lstsq(x[:2].reshape((2, 1)), x[2:], rcond=None)[0],
+     lambda a, b, c, d: (a * c + b * d) / (a * a + b * b), [[1, 0, 1, 0], [0, 1, 0, 0], [1, 1, 2, 2]]),
+    *[("matrix_power", lambda x, n=n: np.linalg.matrix_power(x.reshape((2, 2)), n), lambda *x, n=n: (m.matrix([x[:2], x[2:]]) ** n),
+       [[0, 1, 1, 0]] if n < 0 else [[0] * 4, [0, 1, 1, 0]]) for n in (0, 1, 2, 3, -1)],
+]  # fmt: skip
+AT += [  # SciPy's
+    ("expit", special.expit, lambda a: 1 / (1 + m.exp(-a)), [[0], [700], [-700], [40]]),
+    ("logit", special.logit, lambda a: m.log(a / (1 - a)), [[0.5], [1e-10]]),
+    ("log_expit", special.log_expit, lambda a: -m.log(1 + m.exp(-a)), [[0], [700], [-700]]),
+    ("erf", special.erf, m.erf, [[0], [1], [-5]]),
+    ("erfc", special.erfc, m.erfc, [[0], [5]]), ("erfinv", special.erfinv, m.erfinv, [[0]]),
+    ("ndtr", special.ndtr, m.ncdf, [[0], [-30]]), ("log_ndtr", special.log_ndtr, lambda a: m.log(m.ncdf(a)), [[0], [-3], [8]]),
+    ("ndtri", special.ndtri, lambda a: m.sqrt(2) * m.erfinv(2 * a - 1), [[0.5]]),
+    ("gammaln", special.gammaln, lambda a: m.log(abs(m.gamma(a))), [[1], [2], [-0.5]]),
+    ("psi", special.psi, m.digamma, [[1], [0.5]]),
+    ("xlogy", special.xlogy, lambda a, b: a * m.log(b), [[0, 2], [1, 1]]),
+    ("xlog1py", special.xlog1py, lambda a, b: a * m.log(1 + b), [[0, 1], [1, 0]]),
+    ("entr", special.entr, lambda a: -a * m.log(a), [[1], [1e-100]]),
+    ("rel_entr", special.rel_entr, lambda a, b: a * m.log(a / b), [[1, 1], [1, 2]]),
+    ("kl_div", special.kl_div, lambda a, b: a * m.log(a / b) - a + b, [[1, 1], [2, 2]]),
+]  # fmt: skip
+REAL = set(  # what is not of complex numbers, or not holomorphic in a way that the function of mpmath says
+    """arctan2 clip eigh eigvalsh fabs floor ceil rint trunc round sign floor_divide fmax fmin fmod half_squared_distance heaviside
+    hypot linear log_abs_det log_det logaddexp logaddexp2 lstsq max maximum median min minimum nan_to_num pinv ptp qr relu remainder
+    sigmoid_cross_entropy softmax_cross_entropy sort svd svdvals cholesky deg2rad rad2deg where logsumexp softmax log_softmax
+    expit logit log_expit erf erfc erfinv ndtr log_ndtr ndtri gammaln psi xlogy xlog1py entr rel_entr kl_div""".split()
+)
+
+
+def of_vector(function: Any) -> Any:
+    """A function of one vector, whose entries are the operands of a ufunc."""
+    return (lambda x: function(*x)) if isinstance(function, np.ufunc) and function.nin > 1 else function
+
+
+def weighted(parts: Any, turn: Any) -> Any:
+    """One real number of the results of a function of mpmath."""
+    parts = list(parts) if isinstance(parts, (list, tuple, mpmath.matrix)) else [parts]
+    return sum(m.re(turn * p) * (k + 2) for k, p in enumerate(parts))
+
+
+def check_at(function: Any, exact: Any, point: list[float], turn: Any = 1) -> None:
+    function = of_vector(function)
+
+    def cost(x: Any) -> Any:
+        y = np.ravel(function(x * turn if turn != 1 else x))
+        return np.sum((np.real(turn * y) if turn != 1 else y) * np.arange(2.0, 2 + len(y)))
+
+    def plain(*x: Any) -> Any:
+        return weighted(exact(*[a * m.mpmathify(turn) for a in x]), m.mpmathify(turn))
+
+    x, n = np.array(point, float), len(point)
+    value, first = ag.value_and_grad(cost)(x)
+    second = ag.hessian(cost)(x)
+    with m.workdps(700 if any(a and not 1e-20 < abs(a) for a in point) else 40):
+        numbers = [m.mpf(a if np.isfinite(a) else 7) for a in point]  # what is infinite or NaN is not selected
+        orders = np.eye(n, dtype=int)
+        expected = float(plain(*numbers)), *(
+            np.array([[float(m.diff(plain, tuple(numbers), tuple(int(o) for o in a + b))) for a in orders] for b in rows])
+            for rows in ([0 * orders[0]], orders)
+        )
+    for what, got, right in zip(("value", "gradient", "Hessian"), (value, first[None], second), expected):
+        scale = np.abs(right[np.isfinite(right)]).max(initial=0.0) if np.ndim(right) else 0.0
+        np.testing.assert_allclose(got, right, rtol=1e-12, atol=1e-14 * max(1.0, min(scale, 1e3)), err_msg=what)
+
+
+@pytest.mark.parametrize(("name", "function", "exact", "points"), AT, ids=[row[0] for row in AT])
+def test_rows_at_their_zeros_ties_and_branches(name: str, function: Any, exact: Any, points: Any) -> None:
+    for point in points:
+        check_at(function, exact, point)
+        if name not in REAL and np.all(np.isfinite(point)):
+            check_at(function, exact, point, 0.6 + 0.8j)
+
+
+@pytest.mark.parametrize("name", PRECISE)
+def test_complex_zeros_and_ones_of_the_rows_of_one_operand(name: str) -> None:
+    function = getattr(np, name, None) or getattr(ag, name)
+    poles = {"log": [0], "log2": [0], "log10": [0], "sqrt": [0], "reciprocal": [0], "arccosh": [0]}
+    for point in (0, 1, -1):
+        if name in ("cbrt", "sigmoid", "softplus"):
+            with pytest.raises(TypeError):
+                function(Tensor(1j * point))
+        elif point not in poles.get(name, []):
+            check_at(function, PRECISE[name][0], [point], 0.6 + 0.8j)
+
+
+# Where there is no number: infinities as the mathematics has them, NaN where a choice has no derivative
+NOWHERE: list[tuple[str, Callable[[Any], Any], list[float], Any, Any]] = [
+    ("divide", lambda x: x[0] / x[1], [1, 0], [inf, -inf], [[nan, nan], [-inf, nan]]),
+    ("divide", lambda x: x[0] / x[1], [0, 0], [inf, nan], [[nan, nan], [-inf, nan]]),
+    ("hypot", np.hypot, [0, 0], [0, 0], nan), ("arctan2", np.arctan2, [0, 0], [0, 0], nan),
+    ("abs", np.abs, [0], [0], nan), ("fabs", np.fabs, [-0.0], [0], nan), ("std", np.std, [2, 2], [0, 0], nan),
+    ("euclidean_norm", np.linalg.norm, [0, 0], [0, 0], nan), ("power_norm", lambda x: np.linalg.norm(x, 3), [0, 0], [0, 0], nan),
+    ("norm", lambda x: np.linalg.norm(x, 1), [0], [0], nan), ("norm", lambda x: np.linalg.norm(x, inf), [0], [0], nan),
+    ("power_norm", lambda x: np.linalg.norm(x, 1.5), [0, 1], [0, 1], nan),
+    ("power_norm", lambda x: np.linalg.norm(x, 0.5), [0, 1], [0, 1], nan),
+    ("remainder", lambda x: x[0] % x[1], [1, 0], [1, -inf], [[0, 0], [0, 0]]),
+    ("fmod", np.fmod, [1, 0], [1, nan], nan),
+    ("floor_divide", lambda x: x[0] // x[1], [1, 0], [0, 0], [[0, 0], [0, 0]]),
+    ("logaddexp", np.logaddexp, [inf, inf], [nan, nan], nan),
+    ("logaddexp", np.logaddexp, [-inf, 0], [0, 1], [[0, 0], [0, 0]]),
+    ("logsumexp", ag.logsumexp, [-inf, 0], [0, 1], [[0, 0], [0, 0]]), ("logsumexp", ag.logsumexp, [-inf, -inf], [nan, nan], nan),
+    ("softmax", lambda x: ag.softmax(x)[0], [-inf, 0], [0, 0], [[0, 0], [0, 0]]),
+    ("log_softmax", lambda x: ag.log_softmax(x)[1], [-inf, 0], [0, 0], [[0, 0], [0, 0]]),
+    ("maximum", np.maximum, [nan, 1], [1, 1], [[0, 0], [0, 0]]),
+    ("slogdet", lambda x: np.linalg.slogdet(x.reshape((1, 1)))[1], [0], [nan], nan),
+    ("average", lambda x: np.average(x[:1], weights=x[1:]), [1, 0], [nan, nan], nan),
+    ("entr", special.entr, [0], [inf], [[-inf]]), ("logit", special.logit, [1], [inf], nan),
+    ("xlogy", special.xlogy, [0, 0], [-inf, 0], nan),
+    ("rel_entr", special.rel_entr, [0, 1], [-inf, 0], [[inf, -1], [nan, 0]]),
+    ("prod", np.prod, [0, inf], [inf, 0], [[0, 1], [1, 0]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "function", "point", "first", "second"), NOWHERE, ids=[row[0] for row in NOWHERE])
+def test_rows_where_there_is_no_number(name: str, function: Any, point: Any, first: Any, second: Any) -> None:
+    x, function = np.array(point, float), of_vector(function)
+    np.testing.assert_allclose(ag.grad(function)(x), first, rtol=1e-14)
+    np.testing.assert_allclose(ag.hessian(function)(x), np.broadcast_to(second, (len(x),) * 2), rtol=1e-14, atol=1e-300)
+
+
+# Rows whose derivative is the same at every point: f(v) = f(0) + f'(0) v, with entries of 0 and axes of length 0 and 1
+MOVES = set(
+    """append array_split astype atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_to column_stack compress concatenate
+    diag diagonal dsplit dstack expand_dims flip fliplr flipud gather hsplit hstack identity moveaxis pad place ravel repeat reshape
+    reshape_in_order resize roll rollaxis rot90 scatter split squeeze stack swapaxes tile transpose tril triu vsplit
+    vstack""".split()
+)
+
+
+@pytest.mark.parametrize("name", sorted(MOVES))
+def test_what_only_moves_entries_has_the_same_derivative_everywhere(name: str) -> None:
+    for case in [case for case in CASES if case.name == name]:
+        origin = [np.zeros_like(a) for a in case.arrays]
+        for part in range(len(outputs(case.function(*case.arrays)))):
+            f = lambda *x, part=part: outputs(case.function(*x))[part]  # noqa: E731
+            value, slope = ag.jvp(f, origin, case.arrays)
+            np.testing.assert_allclose(value + slope, outputs(case.reference(*case.arrays))[part], atol=1e-14, err_msg=case.label)
+
+
+def test_every_row_has_its_special_points_here() -> None:
+    rows = {key if isinstance(key, str) else f.__name__ for key, f in TABLE.items() if not getattr(f, "own", False)}
+    here = {*PRECISE, *MOVES, *(row[0] for row in (*AT, *NOWHERE))}
+    names = {name for name in rows - here if TABLE.get(name) not in [TABLE[other] for other in here]}  # another name of one
+    assert names == {"full_like"}  # whose result is a plain array

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine.operation import LEFT, LINEAR, RIGHT, Edge, constant, general_operation, register, sum_to
-from autograd_lite.table.elementwise import direction, slope_of_abs
+from autograd_lite.table.elementwise import direction, slope_of_abs, undefined
 from autograd_lite.table.reductions import euclidean_norm, max_, min_, product_of_others, reduction_operation, sum_
 from autograd_lite.table.shapes import _place, data_of
 from autograd_lite.engine.tensor import Tensor
@@ -292,7 +292,8 @@ def inverse_transposed(a: Any, logarithm: Any) -> Any:
     """∂ log |det a| / ∂a = a⁻ᵀ; NaN for a matrix without inverse, whose logarithm is -inf."""
     none = np.isneginf(np.real(logarithm))[..., None, None]
     regular = np.where(none, np.eye(a.shape[-1], dtype=a.dtype), a)
-    return np.where(none, a.dtype.type(np.nan), transposed(np.linalg.inv(regular)))
+    inverse = np.where(none, a.dtype.type(np.nan), transposed(np.linalg.inv(regular)))
+    return inverse + undefined(none, a) if isinstance(a, Tensor) else inverse
 
 
 def logarithm_of_det(a: Any) -> Any:

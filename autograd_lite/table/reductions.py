@@ -88,6 +88,8 @@ def std_slope(x: Any, r: Any, axis: Any, ddof: Any = 0) -> Any:
     """
     if not x.size:
         return x
+    if x.size == r.size and not ddof:  # each entry is its own mean: flat, of every order
+        return 0 * x
     varies = np.not_equal(np.max(x, axis=axis, keepdims=True), np.min(x, axis=axis, keepdims=True))
     d = deviation(deviation(x, axis), axis) * varies
     return conjugate(direction(d, euclidean_norm(d, axis, keepdims=True))) * share(x, r, ddof) ** 0.5

@@ -52,11 +52,11 @@ elementwise_operation(
 )  # fmt: skip
 elementwise_operation("entr", special.entr, quiet(lambda x: -np.log(x) - 1))
 elementwise_operation(
-    "rel_entr", special.rel_entr, quiet(lambda x, y: np.log(x / y) + 1), quiet(lambda x, y: -x / y),
+    "rel_entr", special.rel_entr, quiet(lambda x, y: np.log(x) - np.log(y) + 1), quiet(lambda x, y: -x / y),
     labels=("log({0}/{1}) + 1", "−{0}/{1}"),
 )  # fmt: skip
 elementwise_operation(
-    "kl_div", special.kl_div, quiet(lambda x, y: np.log(x / y)), quiet(lambda x, y: 1 - x / y),
+    "kl_div", special.kl_div, quiet(lambda x, y: np.log(x) - np.log(y)), quiet(lambda x, y: 1 - x / y),
     labels=("log({0}/{1})", "1 − {0}/{1}"),
 )  # fmt: skip
 _polygamma = elementwise_operation(
