@@ -450,6 +450,8 @@ class World:
             return cls
         if cls.__module__ in ("collections", "itertools", "functools") and not is_of_python(cls):
             return cls
+        if cls.__module__ in ("collections.abc", "numbers"):  # questions, put to what a stand-in says that it is
+            return cls
         own = {key for key, x in vars(cls).items() if isinstance(x, types.FunctionType)}
         if issubclass(cls, BaseException) and not own:
             return cls

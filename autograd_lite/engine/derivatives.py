@@ -185,9 +185,8 @@ def _evaluate(
             )
         if i not in variables:
             variables[i] = [
-                _variable(leaf, f"argument {i} of {name}" + (f", {_name_of_argument(f, i)}{path}," if path else ""))
-                for path, leaf in leaves(args[i]) if not path or is_number(leaf)
-            ]  # fmt: skip
+                _variable(leaf, f, i, path) for path, leaf in leaves(args[i]) if not path or is_number(leaf)
+            ]
             inputs[i] = replaced(args[i], variables[i], lambda leaf: leaf) if is_nest(args[i]) else variables[i][0]
     every = [x for i in argnums for x in variables[i]]
     on, outer = current().on, differentiated.get()
@@ -216,7 +215,7 @@ def _evaluate(
     return evaluated
 
 
-def _variable(x: Any, what: str) -> Tensor:
+def _variable(x: Any, f: Callable[..., Any], i: int, path: str) -> Tensor:
     """The Tensor that stands for an argument, or for a number in its nest."""
     if isinstance(x, Tensor) and x.requires_grad:
         with enable_grad():
@@ -226,6 +225,7 @@ def _variable(x: Any, what: str) -> Tensor:
     try:
         return Tensor(x, requires_grad=True)
     except TypeError as error:
+        what = f"argument {i} of {getattr(f, '__name__', 'f')}" + (f", {_name_of_argument(f, i)}{path}," if path else "")
         raise TypeError(f"{what} cannot be differentiated: {error}") from error
 
 
