@@ -19,7 +19,6 @@ from typing import Any
 from weakref import ref
 
 import numpy as np
-from numpy._core.umath import _extobj_contextvar
 
 from autograd_lite.compiling.mirroring import ATOMS, World, trusted_name
 from autograd_lite.compiling.replaying import MISS, Known, Place, Program, Result, rebuilt, same
@@ -32,6 +31,8 @@ RECORDINGS = 64
 """The number of combinations of shapes that are kept, for each thread."""
 VALUES = 4
 """The values of what the step reads from outside for which there is a recording each; with more, a number is read anew."""
+LARGE = 2**20
+"""The number of bytes up to which an array is copied for a comparison, whether or not it is written to."""
 CHECKS = [6, 60, 600, 6000]
 """The number of replays after which one is compared with the step again."""
 
@@ -94,7 +95,7 @@ class Compiled:
             del here.entries[next(iter(here.entries))]
         entry.calls += 1
         for program in entry.programs:
-            if program.names["busy"]:  # a signal or a finalizer has interrupted it
+            if program.is_running():  # a signal or a finalizer has interrupted it
                 return self.step(*args, **keywords)
             result = program.run(leaves)
             if result is not MISS:
@@ -151,12 +152,11 @@ class Compiled:
 
     def _compare(self, program: Program, leaves: Any, args: Any, keywords: Any, entry: Entry) -> Any:
         """Run the step, and the replay on copies; both must come to the same."""
-        copies = Copies(program)
+        copies = Copies(program, leaves)
         replay = program.on(copies.names)
         mine = [copies.of(x) if isinstance(x, (np.ndarray, Tensor)) else x for x in leaves]
         pairs = [*zip(leaves, mine), *((program.names[name], x) for name, x in copies.names.items())]
-        with np.errstate(all="ignore"):
-            got = replay(mine)
+        got = copy_context().run(quietly, replay, mine)
         result = self.step(*args, **keywords)
         if got is MISS:  # a decision came out differently: this recording is for other calls
             program.names["left"] = iter(())
@@ -266,18 +266,19 @@ def recorded(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], varying
     tape = Tape()
     world = World(tape, varying)
     names = [f"x{i}" for i in range(len(leaves))]
-    settings = np.geterr()
-    if set(settings.values()) - {"ignore", "warn"}:
+    if not is_quiet():
         raise Refusal("np.seterr is set to something else than 'ignore' or 'warn', and a replay may raise elsewhere than the step")
+    modes, errors = state_of_recording(), ERRORS()
     world.names.update(
-        modes=recording_state.get, mode=recording_state.get(), errors=_extobj_contextvar.get, error=_extobj_contextvar.get(),
-        differentiated=differentiated.get,
+        state=recording_state.get, mode=recording_state.get(), modes=modes, state_of_recording=state_of_recording,
+        errors=ERRORS, error=errors, is_quiet=is_quiet, differentiated=differentiated.get,
     )  # fmt: skip
     try:
         arguments = [argument(world, name, x, names[:i], leaves) for i, (name, x) in enumerate(zip(names, leaves))]
         args, keywords = rebuilt(nest, lambda place: arguments[place.i])
         before = entries((args, keywords))
-        returned = copy_context().run(ran, world, step, args, keywords)
+        mirrored = world.mirror(step, getattr(step, "__name__", "the step"))
+        returned = copy_context().run(quietly, mirrored, *args, **keywords)
         world.finish()
         if [id(x) for x in entries((args, keywords))] != [id(x) for x in before]:
             raise refusal(world, "it changes a list or dict among its arguments; return what it has to say")
@@ -292,7 +293,10 @@ def recorded(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], varying
                 for name, other in world.names.items():
                     if type(other) is type(x) and other.shape == x.shape and other is not x and name[1:].isdigit():
                         world.guards[f"x{i} is not {name}"] = f"argument {i}"
-        around = ["not differentiated()", "modes() is mode", "errors() is error", "next(left, None) is not None"]
+        around = [
+            "not differentiated()", "(state() is mode or state_of_recording() == modes)",
+            "(errors() is error is not None or is_quiet())", "next(left, None) is not None",
+        ]  # fmt: skip
         return Program(world, names, returned, values, around)
     except Refusal:
         raise Refusal(tape.refused or "it cannot be replayed") from None
@@ -305,10 +309,30 @@ def recorded(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], varying
         tape.steps.clear()
 
 
-def ran(world: World, step: Any, args: Any, keywords: Any) -> Any:
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return world.mirror(step, getattr(step, "__name__", "the step"))(*args, **keywords)
+def quietly(function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
+    """Call a function whose floating-point errors are those of the step, which says them itself; in a context of its own."""
+    np.seterr(all="ignore")
+    return function(*args, **keywords)
+
+
+def is_quiet() -> bool:
+    """Whether no floating-point error stops a NumPy call, or has it call something."""
+    return set(np.geterr().values()) <= {"ignore", "warn"}
+
+
+def state_of_recording() -> Any:
+    state = recording_state.get()
+    return state.on, state.scope
+
+
+try:  # one object for as long as nothing is set: a call saves half a microsecond of looking at what is set
+    from numpy._core.umath import _extobj_contextvar
+
+    ERRORS: Callable[[], Any] = _extobj_contextvar.get
+except ImportError:
+
+    def ERRORS() -> None:
+        return None
 
 
 def entries(x: Any) -> list[Any]:
@@ -405,9 +429,14 @@ def keep_effects(world: World) -> None:
 
 
 class Copies:
-    """Copies of what a program refers to and may write to, which share memory as the originals do."""
+    """Copies of what a program refers to and may write to, which share memory as the originals do.
 
-    def __init__(self, program: Program) -> None:
+    A large array is copied only if the program says that it writes to it.
+    """
+
+    def __init__(self, program: Program, leaves: Sequence[Any]) -> None:
+        names = {**program.names, **dict(zip(program.arguments, leaves))}
+        self.targets = [eval(place, names) for place in program.targets]
         self.roots: dict[int, Any] = {}
         self.made: dict[int, Any] = {}
         self.names = {name: self.of(x) for name, x in program.mutable.items()}
@@ -427,6 +456,8 @@ class Copies:
         return copy
 
     def array(self, x: Any) -> Any:
+        if x.nbytes > LARGE and not any(np.may_share_memory(x, target) for target in self.targets):
+            return x
         root = x
         while isinstance(root.base, np.ndarray):
             root = root.base
@@ -453,6 +484,8 @@ def slots(t: Tensor) -> Iterator[tuple[str, Any]]:
 
 def alike(x: Any, y: Any) -> bool:
     """Whether two results are the same bit for bit, but for the history of Tensors."""
+    if x is y:
+        return True
     if isinstance(x, Tensor) and isinstance(y, Tensor):
         return x._requires_grad == y._requires_grad and alike(x._array, y._array) and alike(x._grad, y._grad)
     if type(x) is not type(y):
@@ -465,4 +498,4 @@ def alike(x: Any, y: Any) -> bool:
         if x.shape != y.shape or x.dtype != y.dtype:
             return False
         return x.tobytes() == y.tobytes() or bool(np.array_equal(x, y, equal_nan=x.dtype.kind in "fc"))
-    return x is y or same(x, y) or not isinstance(x, ATOMS)
+    return same(x, y) or not isinstance(x, ATOMS)

@@ -8,6 +8,7 @@ arrays from outside are read anew from where they stand.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -101,6 +102,8 @@ class Program:
         self.constants: dict[int, Any] = {}
         self.memory: dict[int, Any] = {}  # what stays in place, by index
         self.aliases: dict[int, Stand] = {}
+        written = [s.target.root.source for s in self.steps if isinstance(s, Call) and s.target is not None]
+        self.targets = {source for source in written if type(source) is str}
         self.guards = world.guards
         self.numbers = world.numbers
         self.arguments = arguments
@@ -136,15 +139,16 @@ class Program:
             *(f"        {line}" for line in reads),
             "    except Exception:",
             "        return MISS",
-            "    busy.append(None)",
             "    try:",
+            "        busy.append(None)",
             *(f"        {line}" for line in body),
             "    finally:",
             "        busy.clear()",
         ]
         exec("\n".join(run), self.names)
         self.run: Callable[[Any], Any] = self.names.pop("run")
-        self.mutable = {name: x for name, x in self.names.items() if type(x) is Tensor or name in self._outside()}
+        outside = self._outside()
+        self.mutable = {name: x for name, x in self.names.items() if type(x) is Tensor or name in outside}
         for attribute in ("steps", "values", "reals", "memory", "aliases", "texts"):
             delattr(self, attribute)
 
@@ -156,7 +160,17 @@ class Program:
         """The replay with other things in place of those that it refers to by these names."""
         others = {**self.names, **names, "busy": []}
         exec(self.source, others)
-        return others["replay"]
+        replay: Callable[[Any], Any] = others.pop("replay")  # so that there is no cycle
+        return replay
+
+    def is_running(self) -> bool:
+        """Whether this thread is in the middle of it."""
+        frame: Any = sys._getframe(1) if self.names["busy"] else None
+        while frame is not None and frame.f_code is not self.run.__code__:
+            frame = frame.f_back
+        if frame is None:  # Ctrl-C may have come before the last line
+            self.names["busy"].clear()
+        return frame is not None
 
     def failing(self, x: Sequence[Any]) -> tuple[str, str] | None:
         """What is not as it was: the guard, and the words for it."""

@@ -65,11 +65,19 @@ class _Entered(ContextDecorator):
         if outer is not now or inner is None:  # a scope that is entered at every step costs 0.3 µs this way
             inner = self._inside(now)
             self._last = now, inner
-        state.set(inner)
+        try:
+            state.set(inner)
+        except BaseException:  # Ctrl-C may come right after it, and `with` leaves only what it has entered
+            state.set(now)
+            raise
 
     def __exit__(self, *exception: object) -> None:
-        outer = state.get().outer
-        assert outer is not None
+        try:
+            outer: Any = state.get().outer
+        except BaseException:
+            outer = state.get().outer
+            state.set(outer)
+            raise
         state.set(outer)
 
     def _inside(self, now: State) -> State:
