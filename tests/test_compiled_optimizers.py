@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracles import random
+from random_programs import Program
+from random_programs import programs as operations
 
 import autograd_lite as ag
 import nets
@@ -234,7 +237,7 @@ def run(program: list[tuple[Any, ...]], state: list[Tensor], x: Any) -> Any:
     return [np.multiply(a, 1.0) for a in latest]
 
 
-@settings(max_examples=3 * settings().max_examples)
+@settings(max_examples=settings().max_examples)
 @given(program=programs())
 def test_random_programs(program: list[tuple[Any, ...]]) -> None:
     a, b = ([Tensor(random(shape, -1, 1, i)) for i, shape in enumerate(SHAPES)] for _ in range(2))
@@ -245,3 +248,44 @@ def test_random_programs(program: list[tuple[Any, ...]]) -> None:
             np.testing.assert_array_equal(got, expected)
         for t, u in zip(a, b):
             np.testing.assert_array_equal(u.data, t.data)
+
+
+@st.composite
+def optimizers(draw: Any) -> Callable[[Any], nets.Optimizer]:
+    rate = draw(st.sampled_from([0.001, 0.03]))
+    kind = draw(st.integers(0, 2))
+    fraction = draw(st.sampled_from([0.0, 0.5, 0.9]))
+    if kind == 0:
+        return lambda p: nets.GradientDescent(p, rate)
+    if kind == 1:
+        return lambda p: nets.Momentum(p, rate, momentum=fraction)
+    return lambda p: nets.Adam(p, rate, beta1=fraction)
+
+
+@settings(max_examples=settings().max_examples // 5, suppress_health_check=list(HealthCheck))
+@given(program=operations(most=4), make=optimizers(), rates=st.lists(st.sampled_from([0.001, 0.002]), min_size=5, max_size=5))
+def test_random_programs_with_random_optimizers(program: Program, make: Any, rates: list[float]) -> None:
+    """Costs of any operations of the table, bit for bit; what is not compiled runs as it is."""
+    program = program.in_float64()
+    runs = []
+    for wrap in (lambda step: step, ag.compile):
+        p = [Tensor(x, requires_grad=True) for x in program.inputs]
+        optimizer = make(p)
+
+        @wrap
+        def step(p: Any = p, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            cost = program.cost(*p)
+            cost.backward()
+            optimizer.step()
+            return cost
+
+        costs = []
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for rate in rates:
+                optimizer.learning_rate = rate
+                costs.append(step().item())
+        runs.append((costs, [t.data for t in p], [t.grad for t in p]))
+    for a, b in zip(*runs):
+        np.testing.assert_array_equal(a, b) if type(a[0]) is float else [np.testing.assert_array_equal(x, y) for x, y in zip(a, b)]

@@ -12,6 +12,7 @@ import threading
 import types
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -284,11 +285,22 @@ def half_precision(wrap: Wrap) -> Any:
 
 
 @scenario
+def half_precision_into_an_array(wrap: Wrap) -> Any:
+    out = np.zeros(5, np.float16)
+    f = wrap(lambda x: (np.mean(x, 0, out=out), x.mean(0, out=out), np.sum(x, axis=0, dtype=np.float32, out=out)))
+    seen = []
+    for i in range(5):
+        f((X * 100 + i).astype(np.float16))
+        seen.append(out.copy())
+    return seen
+
+
+@scenario
 def masked_arrays_and_matrices(wrap: Wrap) -> Any:
     f = wrap(lambda x: x * 2)
     return [
-        type(f(x)).__name__
-        for x in 3 * [np.ma.array([1.0, 2.0], mask=[True, False])] + 3 * [np.array([1.0])]
+        (type(f(x)).__name__, f(x))
+        for x in 3 * [np.ma.array([1.0, 2.0], mask=[True, False])] + 3 * [np.matrix([[1.0]])] + 3 * [np.array([1.0])]
     ]
 
 
@@ -476,6 +488,32 @@ def a_configuration_among_the_arguments(wrap: Wrap) -> Any:
     return seen, [f(X, other) for _ in range(4)], f(X, options)
 
 
+@scenario(replayed=True)
+def a_configuration_that_the_step_closes_over(wrap: Wrap) -> Any:
+    holder = types.SimpleNamespace(options=Options())
+    f = wrap(lambda x: x * holder.options.rate + holder.options.order)
+    seen = []
+    for i in range(12):
+        if i == 4:
+            holder.options.order = 3
+        if i == 8:
+            holder.options = Options(0.5, 1)
+        seen.append(f(X))
+    return seen
+
+
+@scenario(replayed=True)
+def variables_of_another_module(wrap: Wrap) -> Any:
+    other = types.ModuleType("other")
+    exec("scale = 2.0\ndef helper(x):\n    return x * scale", vars(other))
+    f = wrap(lambda x: other.helper(x) + other.scale)  # type: ignore[attr-defined]
+    seen = []
+    for i in range(12):
+        other.scale = 1.0 + i // 4  # type: ignore[attr-defined]
+        seen.append(f(X))
+    return seen
+
+
 @scenario
 def random_numbers(wrap: Wrap) -> Any:
     rng = np.random.default_rng(0)
@@ -608,6 +646,42 @@ def momentum_by_hand_rebinding(wrap: Wrap) -> Any:
         return c.item()
 
     return [(step(np.ones(2) * i), w.data.copy(), v) for i in range(9)]
+
+
+@scenario(replayed=True)
+def averages_and_adam_by_hand(wrap: Wrap) -> Any:
+    w, m, v, powers, average = parameter(1.0, 2.0), np.zeros(2), np.zeros(2), np.ones(2), np.zeros(2)
+
+    @wrap
+    def step(x: Any) -> Any:
+        w.zero_grad()
+        c = (w * w * x).sum()
+        c.backward()
+        powers[...] *= [0.9, 0.99]
+        m[...] = 0.9 * m + 0.1 * w.grad
+        v[...] = 0.99 * v + 0.01 * w.grad**2
+        w.data -= 0.1 * (m / (1 - powers[0])) / (np.sqrt(v / (1 - powers[1])) + 1e-8)
+        average[...] += (w.data - average) / 4
+        return c.item()
+
+    return [(step(np.ones(2) * i), w.data.copy(), average.copy()) for i in range(9)]
+
+
+@scenario(replayed=True)
+def columns_of_a_data_set_from_outside(wrap: Wrap) -> Any:
+    data, w = np.arange(12.0).reshape(2, 6), parameter(1.0, 2.0)
+    f = wrap(lambda chosen: np.sum((w @ data[:, chosen]) ** 2).item())
+    seen = []
+    for i in range(8):
+        data[0, i % 6] = -i
+        seen.append(f(np.array([i % 6, 2, 3])))
+    return seen
+
+
+@scenario(replayed=True)
+def math_of_plain_numbers_and_questions(wrap: Wrap) -> Any:
+    f = wrap(lambda x, n: np.asarray(x) * math.sqrt(n) if not hasattr(x, "detach") else x.detach())
+    return [f(X * i, 4.0) for i in range(4)] + [f(Tensor(X), 4.0) for _ in range(4)]
 
 
 @scenario(replayed=True)
@@ -873,6 +947,18 @@ def threads_in_a_step(wrap: Wrap) -> Any:
 
 
 @scenario
+def mapped_over_threads_in_a_step(wrap: Wrap) -> Any:
+    square = wrap(lambda x: x * x)
+
+    @wrap
+    def step(x: Any) -> Any:
+        with ThreadPoolExecutor(2) as pool:
+            return sum(pool.map(square, [x, x + 1, x + 2]))
+
+    return [step(X * i) for i in range(4)]
+
+
+@scenario
 def settings_of_floating_point_errors(wrap: Wrap) -> Any:
     f = wrap(lambda x: np.log(x) + 1)
     seen: list[Any] = []
@@ -882,6 +968,32 @@ def settings_of_floating_point_errors(wrap: Wrap) -> Any:
                 seen.append(f(np.zeros(2)))
             except FloatingPointError as error:
                 seen.append(str(error))
+    return seen
+
+
+@scenario(replayed=True)
+def settings_that_are_entered_anew_at_each_call(wrap: Wrap) -> Any:
+    w = parameter(1.0, 2.0)
+    f = wrap(lambda x: np.log(x) + (w * x).detach())
+    seen = []
+    for i in range(40):
+        with np.errstate(divide="ignore"), ag.no_grad(), ag.name_scope("a"):
+            seen.append(f(np.ones(2) * (i % 2)))
+    return seen
+
+
+@scenario
+def settings_of_the_process(wrap: Wrap) -> Any:
+    f = wrap(lambda x: 1 / x)
+    seen: list[Any] = []
+    for i in range(8):
+        before = np.seterr(divide="raise" if i == 5 else "ignore")
+        try:
+            seen.append(f(np.zeros(2)))
+        except FloatingPointError as error:
+            seen.append(str(error))
+        finally:
+            np.seterr(**before)
     return seen
 
 

@@ -821,6 +821,42 @@ def test_recordings_are_bounded() -> None:
     assert step.source.count("def replay") <= 64
 
 
+def test_recordings_keep_no_objects_and_no_data_alive() -> None:
+    import gc
+    import weakref
+
+    class Large:
+        def __init__(self) -> None:
+            self.w = Tensor(np.ones(3), requires_grad=True)
+
+        @ag.compile
+        def step(self, x: Any) -> Any:
+            self.w.data -= 0.1 * x
+            return np.sum(self.w.data)
+
+    model = Large()
+    for _ in range(5):
+        model.step(np.ones(3))
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_data_set_that_a_step_closes_over_is_not_copied() -> None:
+    import tracemalloc
+
+    data = np.ones((1000, 1000))
+    step = ag.compile(lambda chosen: np.sum(data[chosen] * 2))
+    tracemalloc.start()
+    for i in range(12):
+        step(np.array([i, i + 1]))
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < data.nbytes / 10
+    assert peak < data.nbytes
+
+
 def test_what_a_module_gives_later_is_noticed(monkeypatch: Any) -> None:
     import math
 
