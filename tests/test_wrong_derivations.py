@@ -153,7 +153,7 @@ def test_two_mistakes_are_two() -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_random_wrong_gradients_get_no_hint(seed: int) -> None:
-    case = Case(seed, n=1 + seed % 5, batch=1 + seed % 3)
+    case = Case(seed, n=max(2 - seed % 2, 1 + seed % 5), batch=1 + seed % 3)
     rng = np.random.default_rng(seed + 1000)
     gradients = {
         p.name: p.grad + rng.standard_normal(p.shape) if seed % 2 else p.grad * rng.uniform(0.5, 1.5, p.shape)
@@ -166,6 +166,12 @@ def test_random_wrong_gradients_get_no_hint(seed: int) -> None:
 
 def rows_as_samples(v: dict[str, Any], s: Any = ag.sigmoid) -> Any:
     return np.sum((s(s(v["x"] @ v["w1"] + v["b1"]) @ v["w2"] + v["b2"]) - v["y"]) ** 2) / 2
+
+
+def by_hand_slope(z: Array, a: Array, size: float) -> Array:
+    """σ'(z) as everybody writes it; where weights are so large that 1 − a loses its digits, as one has to write it."""
+    e = np.exp(-np.abs(z))
+    return np.asarray(a * (1 - a) if size < 4 else e / (1 + e) ** 2)
 
 
 @pytest.mark.parametrize("seed", range(1000))
@@ -188,10 +194,12 @@ def test_a_right_derivation_is_not_accused(seed: int) -> None:
         a2 = ag.sigmoid(p["w2"] @ ag.sigmoid(p["w1"] @ p["x"] + p["b1"]) + p["b2"])
         (np.sum((a2 - p["y"]) ** 2) / 2).backward()
     v = {name: a.T if rows else a for name, a in arrays.items()}
-    a1 = 1 / (1 + np.exp(-np.clip(v["w1"] @ v["x"] + v["b1"], -80, 80)))
-    a2 = 1 / (1 + np.exp(-np.clip(v["w2"] @ a1 + v["b2"], -80, 80)))
-    dz2 = (a2 - v["y"]) * a2 * (1 - a2)
-    dz1 = (v["w2"].T @ dz2) * a1 * (1 - a1)
+    z1 = v["w1"] @ v["x"] + v["b1"]
+    a1 = 1 / (1 + np.exp(-np.clip(z1, -80, 80)))
+    z2 = v["w2"] @ a1 + v["b2"]
+    a2 = 1 / (1 + np.exp(-np.clip(z2, -80, 80)))
+    dz2 = (a2 - v["y"]) * by_hand_slope(z2, a2, size)
+    dz1 = (v["w2"].T @ dz2) * by_hand_slope(z1, a1, size)
     manual = {"w1": dz1 @ v["x"].T, "b1": dz1.sum(1, keepdims=True), "w2": dz2 @ a1.T, "b2": dz2.sum(1, keepdims=True)}
     if rows:
         manual = {name: g.T for name, g in manual.items()}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.comparing.comparison import (
-    Comparison, GradientMismatch, as_array, coarser, compare_arrays, compared, default_rtol, largest_entry,
+    Comparison, GradientMismatch, as_array, by_path, coarser, compare_arrays, compared, default_rtol, largest_entry,
+    refuse_tolerances,
 )  # fmt: skip
-from autograd_lite.comparing.nests import inside
-from autograd_lite.engine.nests import is_nest
 from autograd_lite.comparing.numerical import Point, along_by, chosen, differentiated, name_of
 from autograd_lite.engine.derivatives import grad, jacobian, jvp, vjp
+from autograd_lite.engine.nests import is_nest
 from autograd_lite.engine.recording import enable_grad
 from autograd_lite.engine.tensor import Array, Tensor
 
@@ -73,36 +74,24 @@ def check_gradients(
         ...
     autograd_lite.comparing.comparison.GradientMismatch: relu has a kink at argument 0: its slope is 0 below and 1 above...
     """
-    if order < 1:
-        raise ValueError(f"order is 1 for the gradient, 2 for its derivative too, and so on; not {order}")
-    if directions is not None and directions < 1:
-        raise ValueError(f"directions is the number of random directions, at least 1, not {directions}")
-    if any(is_nest(x) for x in args):
-        point = Point(f, args)
-        f, args = flattened(f, point), tuple(point.arrays)
-        names = point.names
-    else:
-        names = [f"argument {i}" + (f" ({x.name})" if isinstance(x, Tensor) and x.name else "") for i, x in enumerate(args)]
-    point = Point(f, args)
-    if directions is None:
-        check_entries(f, name_of(f), point.arrays, names, order, rtol, atol)
-        if sum(x.size for x in point.arrays) and point.value.size:
-            check_forward_mode(f, name_of(f), point, np.random.default_rng(seed), rtol)
-        return
-    rng = np.random.default_rng(seed)
-    for _ in range(directions):
-        check_along(f, name_of(f), point.arrays, order, rtol, atol, rng)
-        check_forward_mode(f, name_of(f), point, rng, rtol)
-
-
-def flattened(f: Callable[..., Any], point: Point) -> Callable[..., Any]:
-    """f as a function of the arrays in its nests."""
+    refuse_tolerances(rtol, atol)
+    if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or order < 1:
+        raise ValueError(f"order is 1 for the gradient, 2 for its derivative too, and so on; not {order!r}")
+    if directions is not None and (not isinstance(directions, (int, np.integer)) or directions is True or directions < 1):
+        raise ValueError(f"directions is the number of random directions, at least 1, not {directions!r}")
+    given = Point(f, args)
 
     def of_arrays(*arrays: Any) -> Any:
-        return f(*point.nested(arrays))
+        return f(*given.nested(arrays))
 
-    of_arrays.__name__ = name_of(f)
-    return of_arrays
+    what, point, rng = name_of(f), Point(of_arrays, given.arrays), np.random.default_rng(seed)
+    if directions is None:
+        check_entries(of_arrays, what, point.arrays, given.names, order, rtol, atol)
+    for _ in range(directions or 1):
+        if directions is not None:
+            check_along(of_arrays, what, point.arrays, order, rtol, atol, rng)
+        if sum(x.size for x in point.arrays) and point.value.size:
+            check_forward_mode(of_arrays, what, point, rng, rtol)
 
 
 def check_entries(
@@ -294,7 +283,8 @@ def check_my_gradient(
     >>> import autograd_lite as ag
     >>> import numpy as np
     >>> ag.check_my_gradient(lambda w: np.sum(np.sin(w)), lambda w: -np.cos(w), np.array([0.5, 1.0, 2.0]))
-    manual against numerical gradients (complex step, expected error 3e-15)
+    manual against automatic gradients, which numerical ones confirm (complex step,
+    expected error 3e-15)
     name      shape  exact  approximate   max abs   max rel      ulps
     gradient  (3,)   no     no           1.76e+00  2.00e+00  1.58e+16
     gradient: 3 of 3 entries differ, everywhere; most at [0]: manual -0.877583,
@@ -302,74 +292,90 @@ def check_my_gradient(
        → it is −1 times the automatic one: a sign is wrong
     the gradients differ
     """
+    refuse_tolerances(rtol, atol)
+    if not callable(my_gradient):
+        raise TypeError(f"my_gradient is your function that returns the gradient, not {type(my_gradient).__name__}")
     point = Point(f, args)
     if point.value.size != 1:
         raise TypeError(
             f"{name_of(f)} returned shape {point.value.shape}; the gradient is that of a single number, so return its sum"
         )
-    mine = my_gradient(*point.nested([x.copy() for x in point.arrays]))
     names = argument_names(f, point)
-    manual = manual_by_name(mine, names, point)
-    taken, numerical, error = differentiated(point, method)
-    automatic = {name: g.reshape(x.shape) for name, g, x in zip(names, numerical, point.arrays)}
-    output, tensors = recorded(f, point, names, automatic, error)
-    whole = max((largest_entry(g) for g in numerical), default=0.0)
-    precision = coarser(point.value, *point.arrays)
-    if rtol is None:
-        rtol = max(default_rtol(precision, max((x.size for x in point.arrays), default=0)), 1e-7 if taken == "central" else 0.0)
-    if atol is None:
-        atol = 10 * error + 10 * precision * max(whole, abs(float(point.value.reshape(()))) if taken == "central" else 0.0)
-    step = "complex step" if taken == "complex" else "central differences"
-    return compared(
-        manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors,
-        title=f"manual against numerical gradients ({step}, expected error {error:.0e})",
-    )  # fmt: skip
+    manual = manual_by_name(my_gradient(*point.nested([x.copy() for x in point.arrays])), names, point)
+    return against_numerical(point, names, manual, method=method, rtol=rtol, atol=atol, factors=factors)[0]
 
 
 check_grad = check_my_gradient
 
 
+def against_numerical(
+    point: Point,
+    names: Sequence[str],
+    manual: Mapping[str, Array | None],
+    method: str = "auto",
+    rtol: float | None = None,
+    atol: float | None = None,
+    factors: Mapping[str, float] | None = None,
+) -> tuple[Comparison, Tensor | None]:
+    """Manual gradients against numerical ones; the output of the recording too, where there is one.
+
+    Where f can be recorded, and its automatic gradients are confirmed by the numerical ones, these stand in for them: they
+    are without the error of differences, and mistakes are looked for in the recording.
+    """
+    taken, numerical, error = differentiated(point, method)
+    automatic = {name: g.reshape(x.shape) for name, g, x in zip(names, numerical, point.arrays)}
+    whole = max(map(largest_entry, numerical), default=0.0)
+    precision = coarser(point.value, *point.arrays)
+    output, tensors = recorded(point, names, automatic, error)
+    how = f"{'complex step' if taken == 'complex' else 'central differences'}, expected error {error:.0e}"
+    if output is not None:
+        title = f"manual against automatic gradients, which numerical ones confirm ({how})"
+        automatic = {name: np.zeros(x.shape) if x.grad is None else x.grad for name, x in tensors.items()}
+    else:
+        title = f"manual against numerical gradients ({how})"
+        if rtol is None:
+            rtol = max(default_rtol(precision, max(x.size for x in point.arrays)), 1e-7 if taken == "central" else 0.0)
+        if atol is None:
+            value = abs(float(point.value.reshape(())))
+            atol = 10 * error + 10 * precision * max(whole, value if taken == "central" else 0.0)
+    return compared(manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors, title=title), output
+
+
 def argument_names(f: Callable[..., Any], point: Point) -> list[str]:
     """What the arrays are called: as the parameters of f are, or ``gradient`` if there is only one."""
-    if len(point.args) == 1:
-        return [path for path, _ in inside(point.args[0], "gradient")] if not is_nest(point.args[0]) else [
-            name.removeprefix("argument 0.").removeprefix("argument 0") for name in point.names
-        ]
-    code = getattr(f, "__code__", None)
-    given = list(code.co_varnames[: code.co_argcount]) if code is not None else []
-    if len(given) < len(point.args):
-        return point.names
-    result = []
-    for i, argument in enumerate(point.args):
-        result += [path for path, _ in inside(argument, given[i])]
-    return result
+    n = len(point.args)
+    try:
+        given = list(signature(f).parameters)[:n]
+    except (TypeError, ValueError):
+        given = []
+    given = [""] if n == 1 else given if len(given) == n else [f"argument {i}" for i in range(n)]
+    return [name or "gradient" for path, argument in zip(given, point.args) for name in by_path(argument, path)]
 
 
 def manual_by_name(mine: Any, names: Sequence[str], point: Point) -> dict[str, Array | None]:
     """The leaves of what my_gradient returned, by the names of the arguments."""
     if isinstance(mine, Mapping):
-        leaves_of_mine = {name.removeprefix("my."): x for name, x in inside(mine, "my")}
-        return {name: as_array("manual", name, x) for name, x in leaves_of_mine.items()}
+        return {name: as_array("manual", name, x) for name, x in by_path(mine).items()}
     several = len(point.args) > 1 or is_nest(point.args[0])
     if several and not isinstance(mine, (list, tuple)):
         raise TypeError(
             f"my_gradient returned {type(mine).__name__}; return a tuple with the gradient for each of the "
             f"{len(point.args)} arguments, or a dict by name ({', '.join(names)})"
         )
-    items = [x for item in mine for _, x in inside(item, "")] if several else [mine]
+    items = [x for item in mine for x in by_path(item).values()] if several else [mine]
     if len(items) != len(names):
         raise ValueError(f"my_gradient returned {len(items)} gradients, for {len(names)} arguments: {', '.join(names)}")
     return {name: as_array("manual", name, x) for name, x in zip(names, items)}
 
 
 def recorded(
-    f: Callable[..., Any], point: Point, names: Sequence[str], numerical: Mapping[str, Array], error: float
+    point: Point, names: Sequence[str], numerical: Mapping[str, Array], error: float
 ) -> tuple[Tensor | None, dict[str, Tensor]]:
     """f applied to Tensors, if it takes them and its automatic gradients are the numerical ones."""
     tensors = {name: Tensor(x, requires_grad=True, name=name) for name, x in zip(names, point.arrays)}
     try:
         with enable_grad():
-            output = f(*point.nested(list(tensors.values())))
+            output = point.f(*point.nested(list(tensors.values())))
         if not isinstance(output, Tensor) or not output.requires_grad:
             return None, {}
         output.backward()

@@ -8,8 +8,9 @@ the others of its set is measured against the largest of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from math import isnan, nan
 from typing import Any
@@ -18,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.comparing import hints, report
-from autograd_lite.comparing.nests import inside, leaves
 from autograd_lite.comparing.places import index as written_index
 from autograd_lite.comparing.places import where
+from autograd_lite.engine.nests import leaves
 from autograd_lite.engine.tensor import Array, Tensor
 
 Gradients = Mapping[Any, Any] | Sequence[Any] | npt.ArrayLike | Tensor
@@ -261,8 +262,9 @@ def compare(
         large ones come from large sums: 3.7e-11 to 5e-10 for float64, 2.4e-5 to 3e-4 for float32.
     atol : float, optional
         A difference allowed whatever the entries are, for gradients that are zero but for rounding. By default
-        ten times the precision, times √n and the largest entry of the whole set, and half the precision besides, which
-        1 − a costs where an output a is close to 1. What agrees thanks to it alone has a note that says so.
+        ten times the precision, times √n and the largest entry of the whole set. What agrees thanks to it alone has a note
+        that says so. Nothing is allowed for in absolute terms: where all gradients are small because larger numbers
+        were subtracted, at a minimum or behind saturated units, rounding shows, a note says so, and atol is yours.
     output : Tensor, optional
         What the automatic gradients are derivatives of. With it, mistakes are tried on its recording (a factor left
         out, another weight, a path forgotten), and named if they give the manual gradient.
@@ -299,10 +301,10 @@ def compare(
        → it is ½ times the automatic one: a factor 2 is missing
     the gradients differ
     """
-    for name, tolerance in (("rtol", rtol), ("atol", atol)):
-        if tolerance is not None and not tolerance >= 0:
-            raise ValueError(f"{name} is a number from 0 up, not {tolerance}")
+    refuse_tolerances(rtol, atol)
     sides = sided(manual, automatic)
+    if not any(sides):
+        raise ValueError("there is nothing to compare: neither manual nor automatic holds a gradient")
     if output is not None and not isinstance(output, Tensor):
         raise TypeError(f"output is the Tensor that was differentiated, not {type(output).__name__}")
     tensors = {name: x for name, x in sides[1].items() if isinstance(x, Tensor) and x.is_leaf and x.requires_grad}
@@ -311,6 +313,12 @@ def compare(
 
 
 KINDS = ("manual", "automatic")
+
+
+def refuse_tolerances(rtol: Any, atol: Any) -> None:
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance is not None and not (isinstance(tolerance, (int, float, np.number)) and tolerance >= 0):
+            raise ValueError(f"{name} is a number from 0 up, not {tolerance!r}")
 
 
 def compared(
@@ -339,7 +347,7 @@ def compared(
         if not row.approximate:
             known = known or hints.Known(automatic, factors or {}, output, tensors or {})
             found = hints.hints(name, m, a, known, lambda x, y: same(x, y, rtol, atol, whole, entries))
-            row = Row(**{**vars(row), "hints": tuple(found)})
+            row = replace(row, hints=tuple(found))
         rows.append(row)
     return Comparison(rows, title)
 
@@ -383,7 +391,7 @@ def sided(manual: Any, automatic: Any) -> list[dict[str, Any]]:
         names = [x.name for x in sides if isinstance(x, Tensor) and x.name]
         return [{names[0] if names else "parameter": x} for x in sides]
     if kinds[0] == "a dict":
-        return [dict(leaves(side)) for side in sides]
+        return [by_path(side) for side in sides]
     if len(manual) != len(automatic):
         raise ValueError(f"{len(manual)} manual gradients cannot be compared with {len(automatic)} automatic ones")
     result: list[dict[str, Any]] = [{}, {}]
@@ -391,12 +399,21 @@ def sided(manual: Any, automatic: Any) -> list[dict[str, Any]]:
         name = next((str(x.name) for x in pair if isinstance(x, Tensor) and x.name), f"parameter {i}")
         name = name if name not in result[0] else f"{name} [{i}]"
         for side, x in zip(result, pair):
-            side.update(inside(x, name))
+            side.update(by_path(x, name))
     return result
 
 
+def by_path(nest: Any, path: str = "") -> dict[str, Any]:
+    """The leaves of a nest by what they are called in a table: ``w``, ``layer1.w``, ``h[0]``."""
+    found = dict(leaves(nest, path))
+    short = [re.sub(r'\["(.*?)"\](?=$|[.[])', r".\1", full).removeprefix(".") for full in found]
+    return dict(zip(short if len(set(short)) == len(found) else found, found.values()))
+
+
 def kind_of(side: Any) -> str:
-    return "a dict" if isinstance(side, Mapping) else "a sequence" if isinstance(side, (list, tuple)) else "an array"
+    if isinstance(side, Mapping) or hasattr(side, "_fields"):
+        return "a dict"
+    return "a sequence" if isinstance(side, (list, tuple)) else "an array"
 
 
 def as_array(which: str, name: str, gradient: Any) -> Array | None:
@@ -456,9 +473,13 @@ def compare_arrays(
     notes = [*dtypes(manual, automatic), *not_finite(manual, automatic)]
     beside = largest
     if atol is None and rtol * largest < max_abs <= tolerance:
-        size = whole if max_abs < 10 * precision * whole else 1.0
-        notes.append(f"the difference is no larger than what rounding leaves beside {size:.2g}")
-        beside = max(size, largest) if max_abs > 1e-3 * largest else largest
+        notes.append(f"the difference is no larger than what rounding leaves beside {whole:.2g}")
+        beside = whole if max_abs > 1e-3 * largest else largest
+    elif atol is None and tolerance < max_abs <= precision:
+        notes.append(
+            "rounding leaves as much beside 1: if this is what is left of larger numbers, as 1 − a is for an a close to 1, "
+            f"allow it with atol={precision:.1e}"
+        )
     return Row(
         name,
         manual.shape,
@@ -498,14 +519,9 @@ def default_rtol(precision: float, entries: int) -> float:
     return float(precision ** (2 / 3) * max(1, min(entries, 30_000)) ** 0.25)
 
 
-NOTHING = 100
-"""In units of the precision: a set of gradients that are all below it are 0 but for rounding, beside 1."""
-
-
 def rounding(precision: float, entries: int, whole: float) -> float:
-    """What rounding may leave of a zero, beside gradients of size `whole` and activations of size 1."""
-    size = 1.0 if whole < NOTHING * precision else whole
-    return 10 * precision * float(np.sqrt(min(max(entries, 1), 30_000))) * size + precision / 2
+    """What sums of numbers of size `whole` leave of a zero."""
+    return 10 * precision * float(np.sqrt(min(max(entries, 1), 30_000))) * whole
 
 
 def largest_entry(x: Array) -> float:

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.comparing.comparison import coarser, largest_entry
-from autograd_lite.comparing.nests import inside
-from autograd_lite.engine.nests import mapped
+from autograd_lite.engine.nests import leaves, mapped
 from autograd_lite.engine.recording import no_grad
 from autograd_lite.engine.tensor import Array, Tensor, as_tensor
 
@@ -97,6 +96,8 @@ class Point:
     """A function, and where it is differentiated: its arguments, taken apart into arrays of floating-point numbers."""
 
     def __init__(self, f: Callable[..., Any], args: Sequence[Any]) -> None:
+        if not callable(f):
+            raise TypeError(f"f is the function to differentiate, not {type(f).__name__}")
         if not args:
             raise TypeError("there is no argument to differentiate with respect to: pass them after the function")
         self.f = f
@@ -104,8 +105,8 @@ class Point:
         self.names: list[str] = []
         self.arrays: list[Array] = []
         for i, argument in enumerate(args):
-            for path, leaf in inside(argument, f"argument {i}"):
-                self.names.append(path)
+            for path, leaf in leaves(argument, f"argument {i}"):
+                self.names.append(f"{path} ({leaf.name})" if isinstance(leaf, Tensor) and leaf.name else path)
                 self.arrays.append(floating_array(path, leaf))
         self.takes_tensors = False
         self.value = self.evaluated(self.widened())

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.comparing import report
-from autograd_lite.comparing.comparison import Comparison, Row, as_array, compare_arrays, compared, largest_entry
+from autograd_lite.comparing.comparison import Comparison, Row, as_array, by_path, compare_arrays, compared, largest_entry
 from autograd_lite.comparing.mistakes import arrows_between, chains, swept
-from autograd_lite.comparing.nests import inside, leaves
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import age, between, history, recorded
 from autograd_lite.engine.tensor import Array, Tensor
@@ -61,7 +60,7 @@ def named(tensors: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str,
         for key, value in given.items():
             if not isinstance(value, (Tensor, list, tuple, dict)):
                 continue
-            for path, x in inside(value, str(key)):
+            for path, x in by_path(value, str(key)).items():
                 if isinstance(x, Tensor):
                     found[path] = x
                     if x.name is None:
@@ -263,7 +262,7 @@ def matched(
             choices[key.name or f"the adjoint of '{key.op}'"] = [(key.name or "", key)]
             manual[key.name or f"the adjoint of '{key.op}'"] = required(key.describe(), value)
             continue
-        for path, leaf in leaves({key: value}):
+        for path, leaf in by_path({key: value}).items():
             found = meant(path, unique)
             if not found:
                 unknown.append(path)
