@@ -195,7 +195,7 @@ def check_along(
     automatic = np.asarray(sum(np.sum(g * d) for g, d in zip(slopes, v)))
     precision = coarser(point.value, *arrays)
     rtol_ = precision**0.4 if rtol is None else rtol
-    size = np.sqrt(sum(float(np.sum(g.astype(float) ** 2)) for g in slopes))
+    size = np.sqrt(sum(float(np.sum((np.asarray(g, float) * d) ** 2)) for g, d in zip(slopes, v)))  # of a sum of random signs
     atol_ = (allowance(point, precision, error) * max(1.0, float(np.sum(np.abs(weights)))) if atol is None else atol)
     row = compare_arrays(f"direction through {len(arrays)} arguments", numerical, automatic, rtol_, atol_ + rtol_ * size)
     if not row.approximate:

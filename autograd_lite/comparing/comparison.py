@@ -25,7 +25,6 @@ from autograd_lite.engine.nests import leaves
 from autograd_lite.engine.tensor import Array, Tensor
 
 Gradients = Mapping[Any, Any] | Sequence[Any] | npt.ArrayLike | Tensor
-NONE = np.zeros(0)
 
 
 class GradientMismatch(AssertionError):
@@ -81,8 +80,8 @@ class Row:
         What is wrong with the manual gradient, where the pattern is unmistakable.
     notes : tuple of str
         What else is worth knowing: different dtypes, NaN and infinity, agreement within rounding alone.
-    manual_gradient, automatic_gradient : ndarray
-        What was compared.
+    gradients : tuple of two ndarrays
+        What was compared; None for one that is missing.
     """
 
     name: str
@@ -101,8 +100,7 @@ class Row:
     where: str = ""
     hints: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    manual_gradient: Array = field(default_factory=lambda: NONE, repr=False, compare=False)
-    automatic_gradient: Array = field(default_factory=lambda: NONE, repr=False, compare=False)
+    gradients: tuple[Any, Any] = field(default=(None, None), repr=False, compare=False)
 
     def difference(self, kind: str = "manual") -> str:
         """What the two are where they differ most, in words."""
@@ -122,7 +120,7 @@ class Row:
         if self.shape != self.automatic_shape:
             found = f"shape {self.shape} instead of {self.automatic_shape}"
         else:
-            size = self.manual_gradient.size
+            size = self.gradients[0].size
             found = report.two_numbers(self.manual, self.automatic)
             if size > 1:
                 number = f"{self.differing} of {size} entries {'differs' if self.differing == 1 else 'differ'}, {self.where}"
@@ -231,7 +229,7 @@ class Comparison:
 
 
 def as_dict(row: Row) -> dict[str, Any]:
-    kept = {key: value for key, value in vars(row).items() if not key.endswith("_gradient")}
+    kept = {key: value for key, value in vars(row).items() if key != "gradients"}
     for key in ("manual", "automatic"):
         kept[key] = str(kept[key]) if isinstance(kept[key], complex) else kept[key]
     return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
@@ -366,10 +364,7 @@ def missing(name: str, m: Any, a: Any, manual: Mapping[str, Any], automatic: Map
         if close:
             note += f"; is it the one called {report.printable(plain[close[0]])}?"
     shape, automatic_shape = (None if x is None else x.shape for x in (m, a))
-    return Row(
-        name, shape, automatic_shape, notes=(note,),
-        manual_gradient=NONE if m is None else m, automatic_gradient=NONE if a is None else a,
-    )  # fmt: skip
+    return Row(name, shape, automatic_shape, notes=(note,), gradients=(m, a))
 
 
 def sided(manual: Any, automatic: Any) -> list[dict[str, Any]]:
@@ -455,10 +450,8 @@ def compare_arrays(
 ) -> Row:
     """The row of two arrays, of which the largest entry and the largest size in their set are known."""
     if manual.shape != automatic.shape:
-        return Row(
-            name, manual.shape, automatic.shape, notes=tuple(dtypes(manual, automatic)),
-            manual_gradient=manual, automatic_gradient=automatic,
-        )  # fmt: skip
+        notes = tuple(dtypes(manual, automatic))
+        return Row(name, manual.shape, automatic.shape, notes=notes, gradients=(manual, automatic))
     precision = coarser(manual, automatic)
     m, a, gap = gaps(manual, automatic)
     worst = np.unravel_index(np.argmax(gap), gap.shape) if gap.size else None  # a NaN counts as the largest
@@ -470,13 +463,13 @@ def compare_arrays(
     noise = rounding(precision, entries, whole) if atol is None else atol
     tolerance = noise + rtol * largest
     over = ~(gap <= tolerance)
-    notes = [*dtypes(manual, automatic), *not_finite(manual, automatic)]
+    remarks = [*dtypes(manual, automatic), *not_finite(manual, automatic)]
     beside = largest
     if atol is None and rtol * largest < max_abs <= tolerance:
-        notes.append(f"the difference is no larger than what rounding leaves beside {whole:.2g}")
+        remarks.append(f"the difference is no larger than what rounding leaves beside {whole:.2g}")
         beside = whole if max_abs > 1e-3 * largest else largest
     elif atol is None and tolerance < max_abs <= precision:
-        notes.append(
+        remarks.append(
             "rounding leaves as much beside 1: if this is what is left of larger numbers, as 1 − a is for an a close to 1, "
             f"allow it with atol={precision:.1e}"
         )
@@ -495,9 +488,8 @@ def compare_arrays(
         automatic=nan if worst is None else automatic[worst].item(),
         differing=int(over.sum()),
         where=where(over) if over.any() else "",
-        notes=tuple(notes),
-        manual_gradient=manual,
-        automatic_gradient=automatic,
+        notes=tuple(remarks),
+        gradients=(manual, automatic),
     )
 
 

@@ -154,16 +154,16 @@ def judgement(path: str, task: str | None = None) -> dict[str, Any]:
         if np.asarray(value).dtype.kind != "f":
             raise CannotJudge(f"the parameter {name} holds {np.asarray(value).dtype}, not floating-point numbers: write 1.0 for 1")
     parameters = {name: np.asarray(value) for name, value in parameters.items()}
-
     computed = theirs("forward", lambda: call(forward, copied(parameters), copied(data)))
     value = cost_of(computed)
     if not np.all(np.isfinite(np.asarray(value, float))):
         raise CannotJudge(f"forward returned a cost of {value}")
-    known = copied((computed if isinstance(computed, Mapping) else {}) | data)
+    known = copied({**(computed if isinstance(computed, Mapping) else {}), **data})
     returned = theirs("manual_gradients", lambda: call(manual_gradients, copied(parameters), known))
     manual, others = sorted_out(returned, list(parameters))
+
     def cost(*arrays: Any) -> Any:
-        result = call(forward, dict(zip(parameters, arrays)), data)
+        result = call(forward, dict(zip(parameters, arrays)), copied(data))
         if isinstance(result, Mapping):
             steps.named({name: x for name, x in result.items() if name not in COSTS})
         return cost_of(result)

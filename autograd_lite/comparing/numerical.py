@@ -16,7 +16,7 @@ from autograd_lite.engine.tensor import Array, Tensor, as_tensor
 METHODS = ("auto", "complex", "central")
 TINY = 1e-20
 """The complex step: so small that its square is nothing beside 1, and nothing is subtracted."""
-FIRST_STEP, LEVELS = 2.0**-4, 12
+FIRST_STEP, LEVELS = 2.0**-4, 24
 """Differences start with this step, relative to the entry where that is larger than 1, and take a quarter each time."""
 
 
@@ -231,7 +231,7 @@ def along_complex(point: Point, wide: Sequence[Array], direction: dict[int, Arra
 def along_central(point: Point, wide: Sequence[Array], direction: dict[int, Array], scale: float = 1.0) -> tuple[Array, float]:
     """The derivative of f in a direction by central differences, extrapolated, and the error to expect of it."""
     precision = coarser(*wide, point.value)
-    best, least = np.full(point.value.shape, np.nan), np.inf
+    best, least, expected = np.full(point.value.shape, np.nan), np.inf, np.inf
     row: list[Array] = []
     for level in range(LEVELS):
         h = FIRST_STEP * scale / 4**level
@@ -240,23 +240,21 @@ def along_central(point: Point, wide: Sequence[Array], direction: dict[int, Arra
             above, below = (point.evaluated(end) for end in ends)
             width = step_made(ends, direction)
             slope = (above - below) / width
-        size = max(largest_entry(above), largest_entry(below), largest_entry(point.value))
+        size = max(largest_entry(above), largest_entry(below))
         if not np.all(np.isfinite(slope)):  # the step was too large for the domain of f
             row = []
             continue
         last, row = row, [np.asarray(slope)]
         for k, coarse in enumerate(last, start=1):
             row.append(row[-1] + (row[-1] - coarse) / (16**k - 1))
-        rounding = precision * size / h
+        rounding, unit = precision * size / h, largest_entry(slope) + size / scale or 1.0
         for k in range(1, len(row)):
             error = largest_entry(row[k] - row[k - 1]) + largest_entry(row[k] - last[k - 1]) + rounding
-            if error < least:
-                best, least = row[k], error
-        if len(row) == 1 and not np.isfinite(least):
-            best = row[0]
-        if least < 4 * rounding or least <= 16 * precision * largest_entry(best) or not point.value.size:
+            if error / unit < least:  # by its share: across a pole, slopes are small, and errors with them
+                best, least, expected = row[k], error / unit, error
+        if least < 4 * rounding / unit or least <= 16 * precision or not point.value.size:
             break  # a smaller step would only add to the rounding
-    return best, least if np.isfinite(least) else 0.0
+    return best, expected if point.value.size else 0.0
 
 
 def step_made(ends: Sequence[Sequence[Array]], direction: dict[int, Array]) -> Any:

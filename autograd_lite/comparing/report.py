@@ -103,32 +103,36 @@ def plotted(rows: Sequence[Row]) -> Any:
     """The figure of `Comparison.plot`."""
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError as error:
         raise ImportError("plots are drawn with matplotlib: pip install matplotlib") from error
-    drawn = [row for row in rows if row.shape is not None and row.automatic_shape is not None]
-    figure = Figure(figsize=(9, 3.4 * max(len(drawn), 1)), dpi=110, layout="constrained")
-    if not drawn:
-        figure.text(0.5, 0.5, "nothing was compared", ha="center")
-        return figure
-    for row, (left, right) in zip(drawn, figure.subplots(len(drawn), 2, squeeze=False)):
-        m, a = (np.real(x).astype(float) for x in (row.manual_gradient, row.automatic_gradient))
+    heights = [3.2 if row.shape is not None and row.shape == row.automatic_shape else 0.7 for row in rows]
+    figure = Figure(figsize=(9, sum(heights)), dpi=110, layout="constrained")
+    axes = figure.subplots(len(rows), 2, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for row, (left, right) in zip(rows, axes):
         color = "#1f5fa8" if row.approximate else "#cc0000"
-        left.set_title(f"{printable(row.name)}: {'agrees' if row.approximate else 'differs'}", loc="left", color=color)
-        if m.shape != a.shape:
-            left.text(0.5, 0.5, f"shape {m.shape}\ninstead of {a.shape}", ha="center", transform=left.transAxes)
+        title = f"{printable(row.name)}: {'agrees' if row.approximate else 'differs'}"
+        if row.shape is None or row.shape != row.automatic_shape:
+            left.set_title(f"{title}: {row.findings()[0]}", loc="left", color=color)
             left.set_axis_off()
             right.set_axis_off()
             continue
+        m, a = (np.stack([x.real, x.imag], -1) if np.iscomplexobj(x) else np.asarray(x, float) for x in row.gradients)
+        left.set_title(title, loc="left", color=color)
         left.scatter(a.ravel(), m.ravel(), s=14, color=color, zorder=3)
-        finite = np.concatenate([x[np.isfinite(x)] for x in (m, a)])
-        if finite.size:
-            left.axline((0, 0), slope=1, color="#999999", linewidth=1)
-        left.set_xlabel("automatic")
-        left.set_ylabel("manual")
+        left.axline((0, 0), slope=1, color="#999999", linewidth=1)
+        left.set(xlabel="automatic", ylabel="manual")
+        left.set_aspect("equal", adjustable="datalim")
+        left.locator_params(nbins=6)
         left.grid(color="#e3e3e3", linewidth=0.8)
         difference = (m - a).reshape(len(m) if m.ndim else 1, -1) if m.size else np.zeros((1, 1))
-        reach = float(np.max(np.abs(difference), initial=0.0, where=np.isfinite(difference))) or 1.0
+        # colours reach to the tolerance at least: what is nothing but rounding is pale
+        reach = max(float(np.max(np.abs(difference), initial=0.0, where=np.isfinite(difference))), row.tolerance) or 1.0
+        right.set_facecolor("black")
         image = right.imshow(difference, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
         figure.colorbar(image, ax=right)
-        right.set_title("manual − automatic", loc="left")
+        right.set_title("manual − automatic" + ("" if np.all(np.isfinite(difference)) else ", not finite in black"), loc="left")
+        for axis, n in zip((right.yaxis, right.xaxis), difference.shape):
+            axis.set_major_locator(MaxNLocator(min(n, 9), integer=True, min_n_ticks=1))
+        right.set(xlim=(-0.5, difference.shape[1] - 0.5), ylim=(len(difference) - 0.5, -0.5))
     return figure

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -230,7 +231,7 @@ def compare_steps(
             if expected is not None:
                 row = hinted(row, name, manual[name], expected, output, x, rtol, atol, only_numbers=bool(before))
         wrong.append(name)
-        rows.append(Row(**{**vars(row), "notes": tuple(notes)}))
+        rows.append(replace(row, notes=tuple(notes)))
     return StepComparison(rows, lines, follows, unknown)
 
 
@@ -239,7 +240,7 @@ def hinted(
 ) -> Row:
     """The row with hints; after another mistake those that need nothing but the numbers."""
     found = compared({name: manual}, {name: expected}, rtol, atol, output=None if only_numbers else output, tensors={name: x})
-    return Row(**{**vars(row), "hints": found.rows[0].hints})
+    return replace(row, hints=found.rows[0].hints)
 
 
 def matched(

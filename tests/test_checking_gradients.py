@@ -1,0 +1,257 @@
+"""Derivatives are checked: right ones pass, each wrong one is found, and the error names argument, index and values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import GradientMismatch, Tensor, check_gradients
+
+nan = np.nan
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.longdouble])
+def test_right_derivatives_pass(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(0.5, 1.5, (2, 2, 3)).astype(dtype)
+    check_gradients(lambda a, b: np.sum(np.exp(a) * b**2 / (a + b)), a, b, order=2)
+    check_gradients(lambda a: np.tanh(a) @ a.T, a, order=2)
+    check_gradients(lambda a, b: a * 2, a, b)  # b does not matter
+    check_gradients(lambda a: np.sum(a**3), Tensor(a, requires_grad=True), order=4)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-6, 1e6, 1e30])
+def test_the_scale_of_the_function_does_not_matter(scale: float) -> None:
+    x = np.array([0.5, 1.0, 2.0])
+    check_gradients(lambda x: scale * np.sum(np.sin(x)), x, order=2)
+    wrong = ag.elementwise("wrong", lambda x: scale * np.sin(x), lambda x: scale * np.cos(x) * 1.00001)
+    with pytest.raises(GradientMismatch):
+        check_gradients(lambda x: np.sum(wrong(x)), x)
+
+
+def slightly_wrong(where: int) -> Any:
+    """x³ with one entry of the derivative off by 1e-4."""
+
+    def rule(x: Any) -> Any:
+        slope = 3 * np.asarray(x) ** 2
+        slope.flat[where] *= 1.0001
+        return slope
+
+    return ag.elementwise("cube", lambda x: x**3, rule)
+
+
+@pytest.mark.parametrize("where", range(6))
+def test_a_wrong_entry_is_named(where: int) -> None:
+    cube = slightly_wrong(where)
+    x = np.ones((2, 3))
+    index = tuple(int(i) for i in np.unravel_index(where, x.shape))
+    with pytest.raises(GradientMismatch) as info:
+        check_gradients(lambda w, x: np.sum(w * cube(x)), 2.0, Tensor(x, name="x"))
+    error = info.value
+    assert (error.name, error.index) == ("argument 1 (x)", index)
+    assert error.expected == pytest.approx(6, rel=1e-8)
+    assert error.automatic == pytest.approx(6.0006, rel=1e-8)
+    words = f"the derivative of f with respect to argument 1 (x) at index {index}: numerical {error.expected}, "
+    assert str(error).startswith(f"{words}automatic {error.automatic}; they differ by 0.0006, ")
+
+
+def test_wrong_entries_of_a_jacobian_are_named() -> None:
+    cube = slightly_wrong(1)
+    with pytest.raises(
+        GradientMismatch, match=r"of f at index \(1,\) with respect to argument 0 at index \(1,\): "
+    ) as info:
+        check_gradients(lambda x: cube(x), np.ones(3))
+    assert info.value.index == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "rule", [lambda x: -np.cos(x), lambda x: 0.0, lambda x: np.cos(x) + 1e-5, lambda x: np.cos(x) * nan]
+)
+def test_wrong_rules_are_found(rule: Any) -> None:
+    with pytest.raises(GradientMismatch):
+        check_gradients(ag.elementwise("wrong", lambda x: np.sin(x), rule), np.array([0.3, 0.7]))
+
+
+def test_wrong_second_derivatives_are_found() -> None:
+    """A rule that takes a factor for a constant is right at first order and wrong at second."""
+    cube = ag.elementwise("cube", lambda x: x**3, lambda x: 3 * (x.detach() if isinstance(x, Tensor) else x) * x)
+    x = np.array([1.0, 2.0])
+    check_gradients(lambda x: np.sum(cube(x)), x)
+    with pytest.raises(
+        GradientMismatch, match=r"∂f/∂\(argument 0\) at index \(1,\) with respect to argument 0"
+    ) as info:
+        check_gradients(lambda x: np.sum(cube(x)), x, order=2)
+    assert (info.value.expected, info.value.automatic) == (pytest.approx(12), 6)
+
+
+def test_lost_histories_are_found() -> None:
+    with pytest.raises(GradientMismatch, match=r"numerical (1\.99|2\.0).*, automatic 0\.0"):
+        check_gradients(lambda x: np.sum(x.detach() ** 2), 1.0)
+
+
+def test_tolerances_of_checks() -> None:
+    off = ag.elementwise("off", lambda x: np.sin(x), lambda x: np.cos(x) * 1.001)
+    with pytest.raises(GradientMismatch):
+        check_gradients(off, 0.5)
+    check_gradients(off, 0.5, rtol=0.01)
+    check_gradients(off, 0.5, atol=0.01)
+    with pytest.raises(ValueError, match="order is 1 for the gradient"):
+        check_gradients(np.sin, 0.5, order=0)
+    for wrong, words in (
+        ({"order": 1.5}, "order is 1 for the gradient"), ({"order": True}, "order is 1"),
+        ({"directions": 0}, "directions is the"), ({"directions": 2.5}, "directions is the"),
+        ({"rtol": -1}, "rtol is a number from 0 up, not -1"), ({"atol": nan}, "atol is a"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            check_gradients(np.sin, 0.5, **wrong)
+
+
+def test_nests_of_arguments() -> None:
+    def f(p: Any, x: Any) -> Any:
+        return np.sum(np.tanh(p["w"] @ x + p["layers"][1]) ** 2)
+
+    w, b, x = np.array([[0.5, -1.0]]), np.array([0.3]), np.array([0.2, 0.7])
+    check_gradients(f, {"w": w, "layers": [w, b]}, x, order=2)
+    check_gradients(f, {"w": w, "layers": [w, b]}, x, directions=2)
+    wrong = ag.elementwise("wrong", lambda x: np.sin(x), lambda x: np.cos(x) + 1e-4)
+    with pytest.raises(GradientMismatch, match=r'with respect to argument 0\["layers"\]\[1\] at index \(0,\)'):
+        check_gradients(lambda p, x: f({"w": w, "layers": [w, wrong(p["layers"][1])]}, x), {"w": w, "layers": [w, b]}, x)
+
+
+# Random directions ----------------------------------------------------------------------------------------------
+
+
+def test_random_directions_find_a_wrong_entry_among_many() -> None:
+    """And cost as many evaluations for 600 entries as for 6, which is what they are for."""
+    calls = []
+
+    def f(w: Any, right: Any) -> Any:
+        calls.append(1)
+        return np.sum(np.cos(right(w)))
+
+    for shape in ((2, 3), (20, 30)):
+        w = np.random.default_rng(1).uniform(0.5, 1, shape)
+        calls.clear()
+        check_gradients(lambda w: f(w, lambda w: w**3), w, directions=3, order=2)
+        assert len(calls) < 150
+        for where in (0, w.size - 1):
+            cube = slightly_wrong(where)
+            with pytest.raises(GradientMismatch, match="along a random direction through all arguments: .*Leave out directions="):
+                check_gradients(lambda w: f(w, cube), w, directions=3)
+
+
+def test_random_directions_find_wrong_second_derivatives() -> None:
+    cube = ag.elementwise("cube", lambda x: x**3, lambda x: 3 * (x.detach() if isinstance(x, Tensor) else x) * x)
+    w = np.linspace(0.5, 1, 12).reshape(3, 4)
+    check_gradients(lambda w: np.sum(cube(w)), w, directions=2)
+    with pytest.raises(GradientMismatch, match="the derivative of a directional derivative of f along"):
+        check_gradients(lambda w: np.sum(cube(w)), w, directions=2, order=2)
+    check_gradients(lambda w: np.sum(cube(w)), w, directions=2, order=2, atol=100)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_directions_accuse_nobody(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    dtype = (np.float64, np.float32)[seed % 2]
+    w, x = (rng.standard_normal(s).astype(dtype) * 10.0 ** rng.integers(-1, 2) for s in ((30, 40), (40, 5)))
+    check_gradients(lambda w, x: ag.sigmoid(w @ x), w, x, directions=3, order=2, seed=seed)
+    check_gradients(lambda w: np.sum(np.tanh(w @ x) ** 2), w, directions=3, seed=seed)
+
+
+@pytest.mark.parametrize("directions", [None, 2])
+def test_forward_against_reverse_mode(directions: Any) -> None:
+    """A pullback that is not linear in the adjoint: right for the adjoint 1 that `backward` starts with, and wrong otherwise."""
+    odd = ag.operation("odd", lambda x: np.sin(x), lambda u, x: u * u * np.cos(x))
+    with pytest.raises(GradientMismatch, match="forward and reverse mode of f differ along a random direction") as info:
+        check_gradients(lambda x: np.sum(odd(x)), np.array([0.3, 0.6]), directions=directions, atol=1e3 if directions else None)
+    assert info.value.expected != info.value.automatic
+
+
+# Kinks ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("f", "x", "below", "above"), [
+    (ag.relu, 0.0, 0, 1), (lambda x: np.where(x > 0, 3 * x, -x), 0.0, -1, 3),
+    (lambda x: np.sum(np.clip(x, -1, 1)), np.array([0.5, 1.0]), 1, 0),
+])  # fmt: skip
+def test_kinks_are_reported_as_such(f: Any, x: Any, below: float, above: float) -> None:
+    with pytest.raises(GradientMismatch, match=f"has a kink at .*: its slope is {below} below and {above} above"):
+        check_gradients(f, x)
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-9, 1.0])
+def test_what_is_wrong_and_smooth_is_no_kink(x: float) -> None:
+    wrong = ag.elementwise("wrong", lambda x: np.sin(x), lambda x: np.cos(x) + 0.5)
+    with pytest.raises(GradientMismatch, match="numerical .*, automatic"):
+        check_gradients(wrong, x)
+
+
+# Somebody's own gradient ------------------------------------------------------------------------------------------
+
+
+def cost(w: Any, b: Any) -> Any:
+    return np.sum(np.tanh(w @ np.array([[1.0, 2.0], [0.5, -1.0]]) + b) ** 2)
+
+
+def by_hand(w: Any, b: Any) -> Any:
+    x = np.array([[1.0, 2.0], [0.5, -1.0]])
+    a = np.tanh(w @ x + b)
+    dz = 2 * a * (1 - a**2)
+    return dz @ x.T, dz.sum(1, keepdims=True)
+
+
+W, B = np.array([[0.3, -0.2], [0.1, 0.4]]), np.array([[0.1], [-0.3]])
+
+
+def test_my_gradient() -> None:
+    assert ag.check_grad is ag.check_my_gradient
+    comparison = ag.check_my_gradient(cost, by_hand, W, B)
+    assert comparison and [row.name for row in comparison.rows] == ["w", "b"]
+    assert ag.check_my_gradient(cost, lambda w, b: {"b": by_hand(w, b)[1], "w": by_hand(w, b)[0]}, W, B)
+    assert ag.check_my_gradient(lambda p: cost(**p), lambda p: dict(zip("wb", by_hand(**p))), {"w": W, "b": B})
+    assert ag.check_my_gradient(lambda w: cost(w, B), lambda w: by_hand(w, B)[0], W, method="central")
+    assert not ag.check_my_gradient(cost, lambda w, b: (by_hand(w, b)[0] * (1 + 1e-9), by_hand(w, b)[1]), W, B)
+
+
+def test_what_is_wrong_with_my_gradient() -> None:
+    def without_slope(w: Any, b: Any) -> Any:
+        x = np.array([[1.0, 2.0], [0.5, -1.0]])
+        dz = 2 * np.tanh(w @ x + b)
+        return dz @ x.T, dz.sum(1, keepdims=True)
+
+    comparison = ag.check_my_gradient(cost, without_slope, W, B)
+    assert not comparison
+    assert all("the factor tanh'" in row.hints[0] and "is missing" in row.hints[0] for row in comparison.rows), comparison
+    halved = ag.check_my_gradient(cost, lambda w, b: (by_hand(w, b)[0] / 2, by_hand(w, b)[1]), W, B)
+    assert "½ times" in halved.rows[0].hints[0] and halved.rows[1].approximate
+
+
+def test_my_gradient_of_what_cannot_be_recorded() -> None:
+    """NumPy code that writes into arrays: numerical gradients alone judge it."""
+
+    def f(w: Any) -> Any:
+        out = np.zeros(2)
+        for i in range(2):
+            out[i] = np.cbrt(w[i]) ** 2
+        return out.sum()
+
+    w = np.array([1.5, 8.0])
+    right = ag.check_my_gradient(f, lambda w: 2 / 3 / np.cbrt(w), w)
+    assert right and "against numerical gradients (central differences" in right.title
+    assert not ag.check_my_gradient(f, lambda w: 2 / 3 / np.cbrt(w) * (1 + 1e-5), w)
+
+
+@pytest.mark.parametrize(("f", "mine", "args", "error", "words"), [
+    (lambda w: w, lambda w: w, (W,), TypeError, r"f returned shape \(2, 2\); the gradient is that of a single number"),
+    (cost, lambda w, b: w, (W, B), TypeError, r"my_gradient returned ndarray; return a tuple .* or a dict by name \(w, b\)"),
+    (cost, lambda w, b: (w,), (W, B), ValueError, "my_gradient returned 1 gradients, for 2 arguments: w, b"),
+    (cost, None, (W, B), TypeError, "my_gradient is your function that returns the gradient, not NoneType"),
+    (cost, by_hand, (), TypeError, "there is no argument"),
+    (cost, by_hand, (W, np.array([[1], [2]])), TypeError, "argument 1 cannot be differentiated: it is of dtype int64"),
+])  # fmt: skip
+def test_my_gradient_refuses(f: Any, mine: Any, args: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        ag.check_my_gradient(f, mine, *args)
