@@ -16,6 +16,7 @@ from autograd_lite.table.shapes import array
 import autograd_lite.table.factorisations
 import autograd_lite.table.numpy_functions
 import autograd_lite.table.methods
+from autograd_lite.engine.debugging import debug
 from autograd_lite.engine.derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.engine.nests import flatten
 from autograd_lite.engine.local_gradient import LocalGradient
@@ -86,6 +87,7 @@ __all__ = [
     "compare",
     "compare_steps",
     "compile",
+    "debug",
     "draw",
     "draw_steps",
     "elementwise",

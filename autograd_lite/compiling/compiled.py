@@ -23,7 +23,7 @@ import numpy as np
 from autograd_lite.compiling.mirroring import ATOMS, World, trusted_name
 from autograd_lite.compiling.replaying import MISS, Known, Place, Program, Result, rebuilt, same
 from autograd_lite.compiling.tracing import Effect, NotReplayable, Number, Refusal, Tape, Traced
-from autograd_lite.engine.recording import differentiated
+from autograd_lite.engine.recording import State, differentiated
 from autograd_lite.engine.recording import state as recording_state
 from autograd_lite.engine.tensor import Tensor
 
@@ -85,7 +85,8 @@ class Compiled:
     def _otherwise(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """A call that is not answered by the latest recording."""
         here = self._here
-        if self._refused > 3 and not self.strict or differentiated.get():  # part of a derivative
+        if self._refused > 3 and not self.strict or differentiated.get() or type(recording_state.get()) is not State:
+            # part of a derivative, or under debug
             return self.step(*args, **keywords)
         leaves, nest = flattened(args, keywords)
         key = signature(leaves, nest)

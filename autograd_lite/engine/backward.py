@@ -10,13 +10,13 @@ comes. It is then multiplied into the local gradients of its node, once an arrow
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from heapq import heappop, heappush, heappushpop
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite.engine import recording
+from autograd_lite.engine import debugging, recording
 
 if TYPE_CHECKING:
     from autograd_lite.engine.tensor import Tensor
@@ -63,6 +63,9 @@ def sweep(
     adjoints: dict[Tensor, Any] = {output: seed}
     ours: set[Tensor] = set()
     last_change = recording.last_change
+    arrows_of: Callable[[Any], Iterator[Any]] | None = evaluated_again if evaluate_rules else None
+    if type(output.scope) is not tuple:
+        arrows_of = debugging.watched(arrows_of)
     # Whose adjoint is there to be handed on: the newest of them, and a heap of the others. In a chain there are no
     # others, and the heap, left alone, takes a tenth less of the sweep.
     newest: Tensor | None = None if output._operation is None else output
@@ -77,7 +80,7 @@ def sweep(
         if out._order < last_change:  # younger nodes cannot have been invalidated
             check_unchanged(out)
         operation = out._operation
-        arrows = evaluated_again(out) if evaluate_rules else operation.arrows(out, operation.pulls)
+        arrows = operation.arrows(out, operation.pulls) if arrows_of is None else arrows_of(out)
         for x, pull, value in arrows:
             if value is None or (only is not None and x not in only):
                 continue

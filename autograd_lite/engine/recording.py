@@ -50,7 +50,7 @@ def changed() -> int:
     return last_change
 
 
-class _Entered(ContextDecorator):
+class Entered(ContextDecorator):
     """Replace the state between entry and exit. One object may be entered again, nested and in several threads."""
 
     def __init__(self, *function: Any) -> None:
@@ -84,7 +84,7 @@ class _Entered(ContextDecorator):
         raise NotImplementedError
 
 
-class no_grad(_Entered):
+class no_grad(Entered):
     """Record nothing: results are constants, and inference costs what plain NumPy costs.
 
     Holds for the current thread; a context manager and a decorator.
@@ -100,10 +100,10 @@ class no_grad(_Entered):
     """
 
     def _inside(self, now: State) -> State:
-        return State(False, now.scope, now)
+        return type(now)(False, now.scope, now)
 
 
-class enable_grad(_Entered):
+class enable_grad(Entered):
     """Record again inside `no_grad`, as differentiating a derivative must.
 
     Examples
@@ -117,10 +117,10 @@ class enable_grad(_Entered):
     """
 
     def _inside(self, now: State) -> State:
-        return State(True, now.scope, now)
+        return type(now)(True, now.scope, now)
 
 
-class name_scope(_Entered):
+class name_scope(Entered):
     """Group what is recorded inside into a labelled box of the drawing; scopes nest.
 
     Parameters
@@ -145,4 +145,4 @@ class name_scope(_Entered):
         self._name = name
 
     def _inside(self, now: State) -> State:
-        return State(now.on, (*now.scope, self._name), now)
+        return type(now)(now.on, (*now.scope, self._name), now)
