@@ -1,7 +1,7 @@
 # The commands that people need. PYTHON=python3.12 make test takes another Python.
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 
-.PHONY: test long lint bench docs
+.PHONY: test long lint bench docs sizes
 
 test:
 	$(PYTHON) -m pytest
@@ -17,4 +17,7 @@ bench:
 	$(PYTHON) -m benchmarks
 
 docs:
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build
+
+sizes:
 	$(PYTHON) docs/house.py

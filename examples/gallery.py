@@ -3,7 +3,7 @@
     python examples/gallery.py
 
 Draws every picture and writes the page again; with --output, into another folder. Needs the extra `render`:
-pip install "autograd_lite[render]"
+pip install -e ".[render]"
 """
 
 from __future__ import annotations

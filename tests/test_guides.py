@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 import pytest
 
@@ -20,7 +24,7 @@ if not DOCS.exists():
     pytest.skip("the documentation is not beside the tests", allow_module_level=True)
 
 
-@pytest.mark.parametrize("name", ["tutorial", "how_do_i", "coming_from"])
+@pytest.mark.parametrize("name", ["about", "tutorial", "how_do_i", "coming_from"])
 def test_blocks_run_and_print_what_they_say(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"{name}.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -48,13 +52,44 @@ def test_links_and_files_exist() -> None:
             assert (DOCS.parent / target).exists(), f"{path.name}: {target}"
 
 
-def test_the_reference_names_every_public_object_and_method(tmp_path: Path) -> None:
-    command = [sys.executable, str(DOCS / "reference.py"), str(tmp_path / "site")]
+def test_the_reference_names_every_public_object_and_method_with_its_arguments(tmp_path: Path) -> None:
+    command = [sys.executable, str(DOCS / "reference.py"), str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
     for package in (autograd_lite, nets):
-        text = (tmp_path / "site" / f"{package.__name__}.md").read_text(encoding="utf-8")
+        text = (tmp_path / f"{package.__name__}.md").read_text(encoding="utf-8")
         for name in package.__all__:
-            assert f"\n## {name}\n" in text
-    for line in ("### Tensor.backward()", "### TwoLayerNet.forward()", "### History.plot()", "### Adam.learning_rate"):
-        assert line in text or line in (tmp_path / "site" / "autograd_lite.md").read_text(encoding="utf-8")
-    assert "batch_size: 'int', learning_rate: 'float | Callable[[int], float]'" in text
+            thing = getattr(package, name)
+            [section] = re.findall(rf"^## {name}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+            if isinstance(thing, type) and issubclass(thing, Exception):
+                continue
+            for function, said in [(thing, section), *methods_of(thing, name, section)]:
+                parameters = inspect.signature(function).parameters if callable(function) else {}
+                listed = said.split("```")[1] if parameters else ""
+                for parameter in set(parameters) - {"self"}:
+                    assert re.search(rf"\b{parameter}\b", listed), f"{name}: {parameter}"
+
+
+def methods_of(kind: Any, name: str, section: str) -> Iterator[tuple[Any, str]]:
+    if isinstance(kind, type):
+        for method, member in inspect.getmembers(kind):
+            if not method.startswith("_") and isinstance(member, (FunctionType, property)):
+                title = f"### {name}.{method}" + ("" if isinstance(member, property) else "()")
+                assert f"\n{title}\n" in section
+                yield member, section.split(f"\n{title}\n")[1]
+
+
+def test_every_guide_has_its_place_in_the_site() -> None:
+    navigation = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
+    for path in DOCS.glob("*.md"):
+        assert path.name == "about.md" or f": {path.name}\n" in navigation, path.name
+
+
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    for package in ("material", "latex2mathml"):
+        pytest.importorskip(package)
+    command = [sys.executable, "-m", "mkdocs", "build", "-q", "-d", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=DOCS.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    chapter = (tmp_path / "site" / "chapter_5.html").read_text(encoding="utf-8")
+    assert "<math" in chapter
+    assert "$" not in re.sub("<(pre|svg|script).*?</\\1>", "", chapter, flags=re.DOTALL)

@@ -25,12 +25,16 @@ def printed(notebook: dict[str, Any]) -> list[str]:
 
 
 def test_it_is_stored_with_its_outputs() -> None:
-    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
-    assert not any("False" in line for line in printed(notebook))
-    assert all(cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code" and "print" in cell["source"])
     text = NOTEBOOK.read_text(encoding="utf-8")
-    for label in ("(A)", "(B)", "(B.1)", "(B.2)", "(B.3)", "(B.4)", "(3)", "(4.0)", "(4.1)", "(4.2)", "(4.3)", "(5)"):
-        assert label in text
+    notebook = json.loads(text)
+    lines = printed(notebook)
+    assert not any("False" in line for line in lines)
+    assert all(cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code")
+    for label in ("A", "B", "B.1", "B.2", "B.3", "B.4", "3", "4.0", "4.1", "4.2", "4.3", "5"):
+        assert f"({label})" in text
+        assert any(line.split()[0] == label and line.endswith("True") for line in lines), label
+    assert notebook["metadata"]["language_info"] == {"name": "python"}
+    assert not any(machine in text for machine in (" at 0x", "/home/", "/tmp/", str(ROOT)))
 
 
 def test_the_notebook_runs(tmp_path: Path) -> None:

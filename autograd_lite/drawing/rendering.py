@@ -23,7 +23,7 @@ from typing import Any
 
 from autograd_lite.drawing.files import write_file
 
-INSTALL = 'pip install "autograd_lite[render]"  (or: pip install graphviz "pygraphviz>=2")'
+INSTALL = 'pip install graphviz "pygraphviz>=2"'  # by name: on an index, autograd_lite may be somebody else's
 
 try:
     import graphviz
