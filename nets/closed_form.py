@@ -1,11 +1,14 @@
-"""The gradients of the two-layer network as the chapter derives them by hand, in plain NumPy.
+"""Gradients as they are derived by hand, in plain NumPy: of the chapter's two-layer network, and of networks of any depth.
 
 No operation on a Tensor happens here: a Tensor that is passed in is taken as its array. So these functions can bear
 witness to what the engine computes. Their names are the labels of the equations, and their arguments are called as in
 there: ⊙ is ``*``, the matrix product ``@``, and columns are samples. A sum over the batch needs no line of its own,
 since it falls out of the matrix product.
 
-δ2 is ∂C/∂a2, as in the chapter; Nielsen's δᴸ is ∂C/∂zᴸ = δ2 ⊙ σ'(z2).
+δ2 is ∂C/∂a2, as in the chapter; Nielsen's δᴸ is ∂C/∂zᴸ = δ2 ⊙ σ'(z2), and so is every δ in the functions ``bp1`` to ``bp4``.
+
+Where samples are rows, X = xᵀ, everything is the transpose of what stands here, in the opposite order: Z = X W + B with
+W = wᵀ, and ∂C/∂W = (aˡ⁻¹)ᵀ δ = (∂C/∂w)ᵀ. So hand ``X.T`` and ``W.T`` in, and take the ``.T`` of each gradient that comes out.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import numpy as np
 from autograd_lite import Tensor
 
 from .inputs import refuse_inputs, refuse_targets
+from .layers import Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from .names import named
 from .two_layer import TwoLayerNet
 
 Array = np.ndarray[Any, Any]
@@ -246,6 +251,86 @@ def eq_5_bias(delta2: Array, z2: Array, w2: Array, z1: Array) -> Array:
     return over_batch((w2.T @ (delta2 * sigma_prime(z2))) * sigma_prime(z1))
 
 
+# Any depth ----------------------------------------------------------------------------------------------------
+
+
+@on_arrays
+def bp1(dC_da: Array, slope: Array) -> Array:
+    """δᴸ = ∂C/∂aᴸ ⊙ σ'(zᴸ), the error of the last layer (Nielsen BP1); both of shape (nL, batch)."""
+    return dC_da * slope
+
+
+@on_arrays
+def bp2(w_next: Array, delta_next: Array, slope: Array) -> Array:
+    """δˡ = (wˡ⁺¹)ᵀ δˡ⁺¹ ⊙ σ'(zˡ), the error of a layer from that of the next one (Nielsen BP2).
+
+    Parameters
+    ----------
+    w_next, delta_next, slope : array, shapes (n(l+1), nl), (n(l+1), batch), (nl, batch)
+        The slope σ'(zˡ) is that of the layer's own activation, whatever it is.
+
+    Returns
+    -------
+    array, shape (nl, batch)
+    """
+    delta: Array = (w_next.T @ delta_next) * slope
+    return delta
+
+
+@on_arrays
+def bp3(delta: Array) -> Array:
+    """∂C/∂bˡ = δˡ, summed over the batch (Nielsen BP3); shape (nl, 1)."""
+    return over_batch(delta)
+
+
+@on_arrays
+def bp4(delta: Array, a_before: Array) -> Array:
+    """∂C/∂wˡ = δˡ (aˡ⁻¹)ᵀ (Nielsen BP4); shape (nl, n(l−1))."""
+    return delta @ a_before.T
+
+
+@on_arrays
+def tanh_prime(z: Array) -> Array:
+    """tanh'(z) = 1 − tanh²(z), as 1 / cosh²(z), which does not lose digits."""
+    e = np.exp(-2 * np.abs(z))
+    return 4 * e / (1 + e) ** 2
+
+
+@on_arrays
+def softmax(z: Array) -> Array:
+    """p = eᶻ / Σ eᶻ for each column, without overflow."""
+    e = np.exp(z - np.max(z, axis=0, keepdims=True))
+    p: Array = e / np.sum(e, axis=0, keepdims=True)
+    return p
+
+
+@on_arrays
+def difference_delta(a: Array, y: Array) -> Array:
+    """δᴸ = a − y, where the slope of the last layer cancels against the derivative of the cost.
+
+    Linear outputs with the quadratic cost (Srihari, δ_k = y_k − t_k), sigmoid outputs with the cross entropy (Nielsen,
+    chapter 3), softmax outputs p with the log-likelihood (p − y).
+    """
+    return a - y
+
+
+@on_arrays
+def srihari_hidden(w2: Array, delta_k: Array, h: Array) -> Array:
+    """δ_j = (1 − h_j²) Σ_k w_kj δ_k for hidden units h = tanh(z) (Srihari's worked example, after Bishop, Eq 5.66).
+
+    Parameters
+    ----------
+    w2, delta_k, h : array, shapes (n2, n1), (n2, batch), (n1, batch)
+        With linear outputs, δ_k = y_k − t_k (`difference_delta`). The gradients are δ_j x_i and δ_k h_j (`bp4`).
+
+    Returns
+    -------
+    array, shape (n1, batch)
+    """
+    delta: Array = (1 - h**2) * (w2.T @ delta_k)
+    return delta
+
+
 # All of it ----------------------------------------------------------------------------------------------------
 
 
@@ -255,15 +340,40 @@ def updated(w: Array, gradient: Array, learning_rate: float) -> Array:
     return new
 
 
-def gradients(net: TwoLayerNet, x: Any, y: Any) -> dict[str, Array]:
-    """The gradients of the quadratic cost with respect to all parameters, by Eq 3, Eq 5 and their bias forms.
+def one(z: Array) -> Array:
+    return np.ones_like(z)
+
+
+ACTIVATIONS: dict[Any, tuple[Callable[[Array], Array], Callable[[Array], Array] | None]] = {
+    Sigmoid: (sigma, sigma_prime),
+    Tanh: (np.tanh, tanh_prime),
+    ReLU: (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype)),
+    Softmax: (softmax, None),  # its derivative is a matrix for each sample
+    None: (np.copy, one),
+}
+"""The value of an activation and its slope, by the layer; None for a = z."""
+
+CANCELLING: dict[str, tuple[Any, Callable[[Array], Array]]] = {
+    "cross_entropy": (Sigmoid, sigma),
+    "log_likelihood": (Softmax, softmax),
+    "softmax_cross_entropy": (None, softmax),
+    "sigmoid_cross_entropy": (None, sigma),
+}
+"""The costs whose δᴸ is a − y, with the last activation that they are for, and what a is of the weighted inputs."""
+
+
+def gradients(net: TwoLayerNet | Sequential, x: Any, y: Any, cost: str = "quadratic") -> dict[str, Array]:
+    """The gradients with respect to all parameters: by Eq 3, Eq 5 and their bias forms, or by BP1 to BP4.
 
     Parameters
     ----------
-    net : TwoLayerNet
+    net : TwoLayerNet, MLP or Sequential
+        Of fully connected layers with the activations Sigmoid, Tanh, ReLU, Softmax (at the end) or none.
     x : array_like, shape (n0, batch)
-    y : array_like, shape (n2, batch)
-        Both are converted to the dtype of the network.
+    y : array_like, shape (nL, batch)
+        Both are converted to the dtype of the network. If its samples are rows, so are theirs.
+    cost : 'quadratic', 'cross_entropy', 'log_likelihood', 'softmax_cross_entropy' or 'sigmoid_cross_entropy'
+        The function of `nets` of that name, summed over the batch.
 
     Returns
     -------
@@ -273,37 +383,87 @@ def gradients(net: TwoLayerNet, x: Any, y: Any) -> dict[str, Array]:
     Raises
     ------
     TypeError
-        If the network is another than the one that the equations describe.
+        If the network is another than those that the equations describe.
     ValueError
-        If x or y is of another shape.
+        If x or y is of another shape, or the cost does not go with the last layer.
 
     Examples
     --------
     >>> import autograd_lite as ag
     >>> import numpy as np
-    >>> from nets import TwoLayerNet, closed_form
-    >>> net = TwoLayerNet(3, 4, 1, seed=0)
-    >>> x, y = np.ones((3, 5)), np.zeros((1, 5))
-    >>> net.cost(x, y).backward()
-    >>> automatic = {name: p.grad for name, p in net.parameters().items()}
-    >>> ag.compare(closed_form.gradients(net, x, y), automatic).ok
+    >>> from nets import MLP, closed_form
+    >>> net = MLP([3, 4, 4, 2], hidden="tanh", output="softmax", seed=0)
+    >>> x, y = np.ones((3, 5)), np.eye(2)[:, [0, 1, 1, 0, 1]]
+    >>> C = -np.sum(y * np.log(net(x)))
+    >>> C.backward()
+    >>> ag.compare(closed_form.gradients(net, x, y, "log_likelihood"), net.parameters()).ok
     True
     """
-    if not isinstance(net, TwoLayerNet):
-        raise TypeError(f"Eq 3 and Eq 5 are those of a TwoLayerNet, two layers of sigmoid units, not of {net!r}")
-    p = {name: parameter.data for name, parameter in net.parameters().items()}
-    w1, w2 = p["w1"], p["w2"]
-    a0, y = as_plain(x, w1.dtype), as_plain(y, w1.dtype)
-    if a0.ndim != 2 or len(a0) != w1.shape[1]:
-        refuse_inputs(a0.shape, w1.shape[1])
-    z1, a1, z2, a2 = forward(w1, p.get("b1"), w2, p.get("b2"), a0)
-    if y.shape != a2.shape:
-        refuse_targets(y, a2.shape)
-    delta2 = eq_4_2(a2, y)
-    every = {
-        "w1": eq_5(delta2, z2, w2, z1, a0),
-        "b1": eq_5_bias(delta2, z2, w2, z1),
-        "w2": eq_3(delta2, z2, a1),
-        "b2": eq_3_bias(delta2, z2),
-    }
-    return {name: every[name] for name in p}
+    if not isinstance(net, (TwoLayerNet, Sequential)):
+        raise TypeError(f"the closed forms are those of a TwoLayerNet, an MLP or a Sequential, not of {net!r}")
+    layers = described(net)
+    a0, y = as_plain(x, net.dtype), as_plain(y, net.dtype)
+    if a0.ndim != 2 or a0.shape[net.rows] != net.n_inputs:
+        refuse_inputs(a0.shape, net.n_inputs, net.rows)
+    if net.rows:
+        a0, y = a0.T, y.T
+    zs: list[Array] = []
+    activations = [a0]
+    for w, b, activation in layers:  # zˡ = wˡ aˡ⁻¹ + bˡ, aˡ = σ(zˡ)
+        zs.append(w @ activations[-1] if b is None else w @ activations[-1] + b)
+        activations.append(ACTIVATIONS[activation][0](zs[-1]))
+    if y.shape != activations[-1].shape:
+        refuse_targets(y.T if net.rows else y, activations[-1].T.shape if net.rows else activations[-1].shape)
+    if isinstance(net, TwoLayerNet) and cost == "quadratic":
+        (_, _, _), (w2, _, _) = layers
+        delta2 = eq_4_2(activations[2], y)
+        every = {
+            "w1": eq_5(delta2, zs[1], w2, zs[0], a0),
+            "b1": eq_5_bias(delta2, zs[1], w2, zs[0]),
+            "w2": eq_3(delta2, zs[1], activations[1]),
+            "b2": eq_3_bias(delta2, zs[1]),
+        }
+        return {name: every[name] for name in net.parameters()}
+    delta = last_delta(cost, layers[-1][2], zs[-1], activations[-1], y)
+    found: list[Array] = []
+    for i in reversed(range(len(layers))):
+        w, b, _ = layers[i]
+        found[:0] = [bp4(delta, activations[i])] if b is None else [bp4(delta, activations[i]), bp3(delta)]
+        if i > 0:
+            delta = bp2(w, delta, slope_of(layers[i - 1][2])(zs[i - 1]))
+    return dict(zip(net.parameters(), found))
+
+
+def described(net: TwoLayerNet | Sequential) -> list[tuple[Array, Array | None, Any]]:
+    """The weights, the bias and the kind of activation of each layer."""
+    if isinstance(net, TwoLayerNet):
+        pairs: list[Any] = [(net.w1, net.b1), (net.w2, net.b2)]
+        return [(w.data, None if b is None else b.data, Sigmoid) for w, b in pairs]
+    layers: list[Any] = []
+    for layer in net.layers:
+        if isinstance(layer, Linear):
+            layers.append([layer.w.data, None if layer.b is None else layer.b.data, None])
+        elif layers[-1][2] is None and type(layer) in ACTIVATIONS:
+            layers[-1][2] = type(layer)
+        else:
+            raise TypeError(f"the closed forms know one of Sigmoid, Tanh, ReLU, Softmax after each Linear, not {layer!r}")
+    return [tuple(layer) for layer in layers]
+
+
+def slope_of(activation: Any) -> Callable[[Array], Array]:
+    slope = ACTIVATIONS[activation][1]
+    if slope is None:
+        raise ValueError("the closed forms take Softmax at the end alone, with cost='log_likelihood'")
+    return slope
+
+
+def last_delta(cost: str, activation: Any, z: Array, a: Array, y: Array) -> Array:
+    """δᴸ = ∂C/∂zᴸ: BP1, or a − y where the two factors of BP1 cancel."""
+    if cost == "quadratic":
+        return bp1(eq_4_2(a, y), slope_of(activation)(z))
+    known: dict[str, Any] = {"quadratic": None, **CANCELLING}
+    fits, outputs = named("cost", cost, known)
+    if activation is not fits:
+        words = [kind.__name__ if kind else "no activation" for kind in (fits, activation)]
+        raise ValueError(f"cost={cost!r} goes with {words[0]} at the end of the network, not with {words[1]}")
+    return difference_delta(outputs(z), y)
