@@ -150,6 +150,42 @@ def test_what_is_written_into_an_array_by_a_function_of_numpy_is_refused(w: Tens
     np.testing.assert_array_equal(a, [0, 0])
 
 
+def test_functions_of_numpy_without_a_rule_work_where_there_is_no_gradient_to_lose(w: Tensor) -> None:
+    c, a = w.detach(), np.zeros(2)
+    calls: list[tuple[Callable[[Any], Any], Any]] = [
+        (lambda t: np.percentile(t, 50), 1.5), (lambda t: np.fft.fft(t), [3, -1]), (lambda t: np.block([t, t]), [1, 2, 1, 2]),
+        (lambda t: np.multiply.outer(t, t), [[1, 2], [2, 4]]), (lambda t: operator.iadd(a, t), [1, 2]),
+        (lambda t: np.copyto(a, t), None), (lambda t: np.add.at(a, [0, 1], t), None), (lambda t: np.sum(t, out=np.zeros(())), 3),
+    ]  # fmt: skip
+    for call, expected in calls:
+        with pytest.raises(TypeError):
+            call(w)
+        for t, context in ((c, ag.enable_grad()), (w, ag.no_grad())):
+            a[...] = 0
+            with context:
+                result = call(t)
+            assert not isinstance(result, Tensor)
+            np.testing.assert_allclose(*((a, [1, 2]) if expected is None else (result, expected)))
+    assert not np.trim_zeros(c).flags.writeable
+    for write in (lambda: np.add.at(c, [0], 1.0), lambda: np.add(c, c, out=c), lambda: np.copyto(c, 1.0)):
+        with pytest.raises(TypeError, match="np.add|np.copyto"):
+            write()
+    np.testing.assert_array_equal(w.data, [1, 2])
+    clipped = ag.grad(lambda t: np.sum(np.array([1.0, 5.0]).clip(0, t)))(w.data)  # the ufunc behind has no public name
+    np.testing.assert_array_equal(clipped, [0, 1])
+
+
+def test_arrays_whose_operators_mean_something_else_are_refused(w: Tensor) -> None:
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    for call in (lambda: w * masked, lambda: np.add(w, masked), lambda: w.detach() * masked):
+        refused(call, "has no mask", "data.filled(0.0)")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        matrix = np.asmatrix(X)
+    for call in (lambda: w * matrix, lambda: w @ matrix, lambda: matrix * w, lambda: np.multiply(matrix, w)):
+        refused(call, "np.asarray(m)")
+
+
 @pytest.mark.parametrize("dtype", [float, np.float16, np.float32, np.longdouble, complex, np.complex64, int, np.uint8, bool])
 def test_a_single_entry_of_any_dtype_is_not_set_without_a_word(dtype: Any) -> None:
     """NumPy puts "setting an array element with a sequence" in the place of what is raised where it asks for a number."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from autograd_lite.engine.recording import state as recording_state
-from autograd_lite.engine.tensor import TABLE, Tensor, computed, refuse_tensors_in
+from autograd_lite.engine.tensor import TABLE, Tensor, computed, is_masked, refuse_mask, refuse_tensors_in
 
 current = recording_state.get
 Rule = Callable[..., Any]
@@ -233,6 +233,10 @@ def constant(x: Any) -> Any:
 
     Python numbers stay what they are, since NumPy never widens an array for their sake.
     """
+    if is_masked(x):
+        refuse_mask()
+    if isinstance(x, np.matrix):
+        raise TypeError("operators of np.matrix mean something else than those of arrays and Tensors; write np.asarray(m)")
     if isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)) or type(x) in PLAIN:
         return x
     if isinstance(x, (list, tuple)):

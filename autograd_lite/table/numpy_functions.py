@@ -8,11 +8,13 @@ that no result has silently lost its history.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.engine import recording
 from autograd_lite.engine.operation import register
 from autograd_lite.table.reductions import max_, mean, min_, sum_
 from autograd_lite.table.shapes import data_of, settings
@@ -40,13 +42,27 @@ WRITERS = {np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_d
 def without_tensors(x: Any) -> Any:
     """Arguments with the data of Tensors in their place, also inside lists and dicts."""
     if isinstance(x, Tensor):
-        return x._array
+        return x.numpy()
     if isinstance(x, (list, tuple)):
         items = [without_tensors(item) for item in x]
         return type(x)(items) if type(x) in (list, tuple) else x
     if isinstance(x, dict):
         return {key: without_tensors(item) for key, item in x.items()}
     return x
+
+
+def loses_nothing(args: Any, written: Any = ()) -> bool:
+    """Whether a function without a rule may run on the data: no gradient is wanted of the arguments, no Tensor written to."""
+    wanted = recording.state.get().on and any(x.requires_grad for x in tensors_in(args))
+    return not wanted and next(tensors_in(written), None) is None
+
+
+def tensors_in(x: Any) -> Iterator[Tensor]:
+    if isinstance(x, Tensor):
+        yield x
+    elif isinstance(x, (list, tuple)):
+        for item in x:
+            yield from tensors_in(item)
 
 
 OF_SCIPY: set[Any] = set()
@@ -63,8 +79,14 @@ def look_for_in_scipy(ufunc: np.ufunc) -> None:
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     if ufunc not in TABLE and ufunc not in PLAIN_FUNCTIONS:
         look_for_in_scipy(ufunc)
+        if ufunc.__name__ == "clip":  # that of array.clip(0, t), which has no public name
+            TABLE[ufunc] = TABLE["clip"]
     name = f"{'scipy.special' if ufunc in OF_SCIPY else 'np'}.{ufunc.__name__}"
     out = keywords.get("out")
+    plain = ufunc in PLAIN_FUNCTIONS and out is None
+    without_rule = ufunc not in TABLE or method not in ("__call__", "reduce") or out is not None
+    if plain or without_rule and loses_nothing((inputs, *keywords.values()), (out, inputs[0] if method == "at" else ())):
+        return getattr(ufunc, method)(*without_tensors(inputs), **without_tensors(keywords))
     if out is not None:
         if method == "__call__" and ufunc in OPERATORS and out[0] is inputs[0] and not isinstance(out[0], Tensor):
             a, sign = f"the array of shape {np.shape(out[0])}", OPERATORS[ufunc]
@@ -76,8 +98,6 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
             f"an array; write result = {name}(...), and t.data = ... to update a parameter"
         )
     keywords.pop("out", None)
-    if ufunc in PLAIN_FUNCTIONS:
-        return getattr(ufunc, method)(*without_tensors(inputs), **without_tensors(keywords))
     if method == "reduce" and ufunc in REDUCERS:
         return checked(REDUCERS[ufunc], f"{name}.reduce", inputs, given({"axis": 0, **keywords}))
     if method != "__call__":
@@ -110,10 +130,13 @@ REDUCERS = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE
 def call_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
     keywords = given(keywords)
+    plain = function in PLAIN_FUNCTIONS and "out" not in keywords
+    without_rule = function not in TABLE or "out" in keywords
+    written = keywords.get("out"), args[0] if function in WRITERS and args else ()
+    if plain or without_rule and loses_nothing((args, *keywords.values()), written):
+        return function(*without_tensors(args), **without_tensors(keywords))
     if "out" in keywords:
         raise TypeError(f"{name}(..., out=...) has no rule on Tensors; write result = {name}(...)")
-    if function in PLAIN_FUNCTIONS:
-        return function(*without_tensors(args), **without_tensors(keywords))
     if function in WRITERS:
         raise TypeError(
             f"{name} writes into an array, where the gradient of a Tensor would be lost. Write "
