@@ -54,7 +54,7 @@ def quadratic_cost(
     """
     if type(a) is not Tensor or samples != "columns":
         a, y = in_columns(a, y, samples)
-    y = as_targets(y, a)
+    y = as_targets(y, a, rows=samples == "rows")
     C: Tensor = ag.half_squared_distance(a, y)
     C.name = "C"
     C.scope = (*C.scope, "cost")
@@ -94,7 +94,7 @@ def entropy(
 ) -> Tensor:
     """The cost that `function` gives for outputs, or weighted inputs, and targets, after a `check` of both."""
     a, y = in_columns(a, y, samples)
-    y = as_targets(y, a, labels)
+    y = as_targets(y, a, labels, rows=samples == "rows")
     check(a, y)
     with ag.name_scope("cost"):
         C: Tensor = function(a, y)

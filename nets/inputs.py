@@ -47,13 +47,15 @@ def as_inputs(x: npt.ArrayLike | Tensor, features: int, dtype: np.dtype[Any], ro
     return transposed(a0) if rows else a0
 
 
-def as_targets(y: npt.ArrayLike | Tensor, a: Tensor, labels: bool = False) -> Tensor:
+def as_targets(y: npt.ArrayLike | Tensor, a: Tensor, labels: bool = False, rows: bool = False) -> Tensor:
     """The targets that belong to the outputs a, of their dtype.
 
     Parameters
     ----------
     labels : bool
         Whether the numbers of classes, of shape ``(batch,)``, stand for columns of 0s and a 1.
+    rows : bool
+        Whether both were rows before, in which form errors show their shapes.
 
     Raises
     ------
@@ -65,7 +67,7 @@ def as_targets(y: npt.ArrayLike | Tensor, a: Tensor, labels: bool = False) -> Te
     if labels and data.ndim == 1 and outputs.shape[1:] == data.shape:
         target = ag.as_tensor(one_hot(data, len(outputs)), dtype=outputs.dtype, name="y")
     elif data.shape != outputs.shape:
-        refuse_targets(data, outputs.shape)
+        refuse_targets(data, outputs.shape, rows)
     return target if target.dtype is outputs.dtype else converted("y", target, outputs.dtype)
 
 
@@ -109,15 +111,24 @@ def refuse_inputs(shape: tuple[int, ...], features: int, rows: bool = False) -> 
     raise ValueError(f"x has shape {shape}, expected {expected}{help}")
 
 
-def refuse_targets(y: Array, expected: tuple[int, ...]) -> NoReturn:
-    """Say what is wrong with the shape of the targets."""
-    help = ""
+def refuse_targets(y: Array, expected: tuple[int, ...], rows: bool = False) -> NoReturn:
+    """Say what is wrong with the shape of the targets, which are columns here; with `rows`, they came as rows."""
+    sample, form = ("row", "(batch, features)") if rows else ("column", "(features, batch)")
+    one_output, one_sample = ("y[:, None]", "y[None, :]") if rows else ("y[None, :]", "y[:, None]")
     if y.ndim == 2 and y.T.shape == expected:
-        help = ": write y.T, so that each column is a sample"
+        help = f": write y.T, so that each {sample} is a sample"
     elif y.ndim == 1 and (1, y.size) == expected:
-        help = ": write y[None, :]"
+        help = f": write {one_output}"
     elif y.ndim == 1 and (y.size,) == expected[1:] and y.dtype.kind in "iu":
-        help = f": write np.eye({expected[0]})[y].T to turn the number of a class into a column of 0s and a 1"
+        classes = f"np.eye({expected[0]})[y]{'' if rows else '.T'}"
+        help = f": write {classes} to turn the number of a class into a {sample} of 0s and a 1"
+    elif y.ndim == 1 and (y.size,) == expected[1:]:
+        help = ": write y.astype(int) if these are numbers of classes"
     elif y.ndim == 1 and (y.size, 1) == expected:
-        help = ": write y[:, None] for a single sample"
-    raise ValueError(f"y has shape {y.shape}, expected the shape {expected} of the outputs, (features, batch){help}")
+        help = f": write {one_sample} for a single sample"
+    elif y.ndim == 2 and 1 in y.shape and (y.size,) == expected[1:]:
+        help = ": write y.ravel() if these are numbers of classes"
+    else:
+        help = ""
+    shape, outputs = (y.shape[::-1], expected[::-1]) if rows else (y.shape, expected)
+    raise ValueError(f"y has shape {shape}, expected the shape {outputs} of the outputs, {form}{help}")

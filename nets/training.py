@@ -314,7 +314,11 @@ def as_samples(net: Any, x: Any, y: Any, of: str = "") -> tuple[Array, Array]:
     if y.ndim == 1 and y.dtype.kind in "iu" and x.ndim == 2:
         rows = lies_in_rows(net)
         with ag.no_grad():
-            outputs = net(x[:1] if rows else x[:, :1]).shape[rows]
+            try:
+                outputs = net(x[:1] if rows else x[:, :1]).shape[rows]
+            except ValueError:
+                net(x)  # which says the same of the shape that was given
+                raise
         if outputs > 1 and len(y) == x.shape[not rows]:
             y = one_hot(y, outputs)
             y = y.T if rows else y

@@ -172,6 +172,20 @@ def test_rows_as_samples(make: Any) -> None:
     quietly(logits, X.T, [0, 1, 1, 1], **once, cost="softmax_cross_entropy")
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (X, [0, 1, 1, 0], r"x has shape \(3, 4\), expected \(batch, features\) = \(batch, 3\): write x\.T"),
+        (X.T, np.ones((2, 4)), r"y has shape \(2, 4\), expected the shape \(4, 2\) .*, \(batch, features\): write y\.T"),
+        (X.T, [0.0, 1, 1, 0], r"y has shape \(4,\).*y\.astype\(int\)"),
+        (X.T, np.ones((4, 1)), r"y has shape \(4, 1\).*y\.ravel\(\)"),
+    ],
+)
+def test_wrong_rows_are_told_as_they_were_given(x: Any, y: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        quietly(MLP([3, 2], samples="rows"), x, y, **once)
+
+
 def test_named_networks_nest(tmp_path: Path) -> None:
     inner = Sequential(Linear(4, 3), Tanh(), name="inner")
     encoder = Sequential(inner, Linear(3, 2), Tanh(), name="encoder")
