@@ -23,7 +23,8 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the pages that are made, and the programs that pages link to."""
     made = {page: read(source) for source, page in PAGES.items()}
     made |= {f"reference/{package.__name__}.md": reference.page(package) for package in reference.PACKAGES}
-    for source in re.findall(r"\]\(([\w/]+\.py)\)", "".join(made.values())):
+    texts = [*made.values(), *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))]
+    for source in re.findall(r"\]\((?:\.\./)?([\w/]+\.py)\)", "".join(texts)):
         made[source] = (ROOT / source).read_text(encoding="utf-8")
     for path, content in made.items():
         files.append(File.generated(config, path, content=content))
@@ -31,7 +32,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    return markdown.replace("<details>", '<details markdown="1">')
+    return markdown.replace("<details>", '<details markdown="1">').replace("](../", "](")
 
 
 def read(source: str) -> str:
