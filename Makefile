@@ -12,6 +12,7 @@ long:
 lint:
 	$(PYTHON) -m flake8 autograd_lite nets examples benchmarks tests docs
 	$(PYTHON) -m mypy
+	$(PYTHON) -m pyright tests/typed_program.py
 
 bench:
 	$(PYTHON) -m benchmarks

@@ -5,6 +5,7 @@ over the graph, newest node first, multiplies them together. `recording` says wh
 operations (`autograd_lite.table`) knows the derivatives, `backward` sweeps, and all else is derived from these.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,25 +26,27 @@ from autograd_lite.engine.recording import enable_grad, name_scope, no_grad
 
 if TYPE_CHECKING:
     from autograd_lite.comparing.checking import check_grad, check_gradients, check_my_gradient
-    from autograd_lite.comparing.comparison import Comparison, GradientMismatch, compare
+    from autograd_lite.comparing.comparison import Comparison, GradientMismatch, Row, compare
     from autograd_lite.comparing.numerical import numerical_gradient
     from autograd_lite.comparing.steps import compare_steps, named
     from autograd_lite.compiling.compiled import Compiled, compile
     from autograd_lite.drawing.files import write_file
     from autograd_lite.drawing.picture import draw, draw_steps, render
-    from autograd_lite.writing.derivation import chain_rule
+    from autograd_lite.drawing.rendering import Drawing as Drawing  # not in __all__: importing it takes graphviz
+    from autograd_lite.writing.derivation import Derivation, chain_rule
     from autograd_lite.compiling.tracing import NotReplayable
 
 # What is built on the engine is imported when it is first asked for: half of the time that `import autograd_lite` took.
 _LATER = {
     "comparing.checking": ["check_grad", "check_gradients", "check_my_gradient"],
-    "comparing.comparison": ["Comparison", "GradientMismatch", "compare"],
+    "comparing.comparison": ["Comparison", "GradientMismatch", "Row", "compare"],
     "comparing.numerical": ["numerical_gradient"],
     "comparing.steps": ["compare_steps", "named"],
     "compiling.compiled": ["Compiled", "compile"],
     "drawing.files": ["write_file"],
     "drawing.picture": ["draw", "draw_steps", "render"],
-    "writing.derivation": ["chain_rule"],
+    "drawing.rendering": ["Drawing"],
+    "writing.derivation": ["Derivation", "chain_rule"],
     "compiling.tracing": ["NotReplayable"],
 }
 
@@ -54,9 +57,20 @@ def __getattr__(name: str) -> Any:
             room = import_module(f"autograd_lite.{module}")
             if module == "comparing.steps":  # which knows no notation, and shows the lines of the chain rule
                 room.chain_rule = import_module("autograd_lite.writing.derivation").chain_rule  # type: ignore[attr-defined]
-            thing = globals()[name] = getattr(room, name)
-            return thing
+            globals()[name] = getattr(room, name)
+            _show_as_public()
+            return globals()[name]
     raise AttributeError(f"module 'autograd_lite' has no attribute {name!r}")
+
+
+def _show_as_public() -> None:
+    """Let what is public be of this module for help(), tracebacks and pickles, not of the one that it is written in."""
+    of_rooms = [(sys.modules.get(f"{__name__}.{module}"), names) for module, names in _LATER.items()]
+    for room, names in [(sys.modules[__name__], set(__all__) & set(globals())), *of_rooms]:
+        for name in names:
+            thing = getattr(room, name, None)  # None while another thread imports it
+            if thing is not None:
+                thing.__module__ = __name__
 
 
 def _write(gradient: LocalGradient, what: str) -> str:
@@ -74,9 +88,11 @@ __version__ = "0.1.0"
 __all__ = [
     "Comparison",
     "Compiled",
+    "Derivation",
     "GradientMismatch",
     "LocalGradient",
     "NotReplayable",
+    "Row",
     "Tensor",
     "array",
     "as_tensor",
@@ -119,3 +135,5 @@ __all__ = [
     "vjp",
     "write_file",
 ]
+
+_show_as_public()

@@ -36,8 +36,19 @@ def test_examples_of_the_docstrings(module: ModuleType, tmp_path: Path, monkeypa
     assert doctest.testmod(module).failed == 0
 
 
+def test_examples_of_public_classes_and_of_functions_made_from_rows() -> None:
+    """`doctest` passes over what does not come from the module that it looks at."""
+    for name in autograd_lite.__all__:
+        thing = getattr(autograd_lite, name)
+        if isinstance(thing, type) or "__wrapped__" in vars(thing):
+            for test in doctest.DocTestFinder().find(thing, name, module=False):
+                assert doctest.DocTestRunner().run(test).failed == 0, test.name
+
+
 # what functions return, and the bases of classes that have examples of their own
-NO_EXAMPLE = {"Comparison", "Compiled", "Evaluation", "Forward", "History", "Layer", "Network", "Optimizer"}
+NO_EXAMPLE = {
+    "Comparison", "Compiled", "Derivation", "Evaluation", "Forward", "History", "Layer", "Network", "Optimizer", "Row"
+}  # fmt: skip
 
 
 def test_public_names_have_an_example() -> None:

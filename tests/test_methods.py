@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import pickle
 import traceback
+from dataclasses import fields
 from types import FunctionType
+from typing import Any
 
 import numpy as np
 import pytest
+import typed_program
 
 import autograd_lite as ag
-from autograd_lite.engine.tensor import Tensor, _unary
+from autograd_lite.engine.tensor import TABLE, Tensor, _unary
 
 
 def test_no_method_is_left_a_declaration() -> None:
@@ -43,10 +47,41 @@ def test_tracebacks_and_debuggers_show_the_source_of_operations() -> None:
     assert all(frame.line for frame in frames) and "<string>" not in {frame.filename for frame in frames}
     assert "data = forward(a0, a1)" in [frame.line for frame in frames]
     linecache.checkcache()
-    assert inspect.getsource(ag.sigmoid).lstrip().startswith("def apply(x0, /):")
+    assert inspect.getsource(TABLE["exp"]).lstrip().startswith("def apply(x0, /):")
 
 
 @pytest.mark.parametrize("method, keyword", [("sum", "axes"), ("exp", "axis"), ("clip", "low"), ("reshape", "shape")])
 def test_a_wrong_keyword_is_named(method: str, keyword: str) -> None:
     with pytest.raises(TypeError, match=f"{method}.* got an unexpected keyword argument '{keyword}'"):
         getattr(Tensor([1.0, 2.0], requires_grad=True), method)(**{keyword: 1})
+
+
+def test_a_typed_program_runs_and_its_misuses_raise() -> None:
+    """What type checkers find in it, they find when the code is linted."""
+    typed_program.main()
+    for misuse in typed_program.MISUSES:
+        with pytest.raises((TypeError, AttributeError)):
+            misuse()
+
+
+def test_options_of_pictures_are_the_same_for_type_checkers() -> None:
+    picture = pytest.importorskip("autograd_lite.drawing.picture")
+    assert list(picture.Choices.__annotations__) == [field.name for field in fields(picture.Options)]
+
+
+def test_public_names_say_where_users_find_them() -> None:
+    for name in ag.__all__:
+        thing = getattr(ag, name)
+        assert thing.__module__ == "autograd_lite" and pickle.loads(pickle.dumps(thing)) is thing
+
+
+@pytest.mark.parametrize(("f", "expected"), [
+    (ag.sigmoid, "(z)"), (ag.relu, "(x)"), (ag.softmax, "(x, axis=-1)"), (ag.logsumexp, "(x, axis=None, *, keepdims=False)"),
+    (ag.half_squared_distance, "(a, y)"), (ag.linear, "(w, a, b=None)"), (ag.array, "(nested, dtype=None)"),
+    (Tensor.sum, "(self, axis=None, *, dtype=None, keepdims=False)"), (Tensor.exp, "(self)"), (Tensor.__rsub__, "(self, other)"),
+    (Tensor.clip, "(self, min=None, max=None)"), (Tensor.reshape, "(self, *shape, order='C')"),
+])  # fmt: skip
+def test_signatures_are_those_of_the_documentation(f: Any, expected: str) -> None:
+    given = inspect.signature(f).replace(return_annotation=inspect.Signature.empty)
+    parameters = [p.replace(annotation=inspect.Parameter.empty) for p in given.parameters.values()]
+    assert str(given.replace(parameters=parameters)).replace(", /", "") == expected

@@ -15,7 +15,7 @@ from contextvars import copy_context
 from functools import update_wrapper
 from threading import local
 from types import MethodType
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 from weakref import ref
 
 import numpy as np
@@ -26,6 +26,9 @@ from autograd_lite.compiling.tracing import Effect, NotReplayable, Number, Refus
 from autograd_lite.engine.recording import State, differentiated
 from autograd_lite.engine.recording import state as recording_state
 from autograd_lite.engine.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 RECORDINGS = 64
 """The number of combinations of shapes that are kept, for each thread."""
@@ -56,10 +59,10 @@ class Entry:
         self.programs: list[Program] = []
 
 
-class Compiled:
+class Compiled(Generic[P, R]):
     """A step and its recordings, made by `compile`."""
 
-    def __init__(self, step: Callable[..., Any], strict: bool = False) -> None:
+    def __init__(self, step: Callable[P, R], strict: bool = False) -> None:
         if not callable(step):
             raise TypeError(f"compile takes a function, not {type(step).__name__}")
         self.step = step
@@ -74,10 +77,10 @@ class Compiled:
     def __compiled_step__(self) -> Callable[..., Any]:
         return self.step
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
+    def __call__(self, *args: P.args, **keywords: P.kwargs) -> R:
         run = self._here.run
         if run is not None and not keywords:
-            result = run(args)
+            result: Any = run(args)
             if result is not MISS:
                 return result
         return self._otherwise(args, keywords)
@@ -185,6 +188,12 @@ class Compiled:
     def __repr__(self) -> str:
         n = sum(len(entry.programs) for entry in self._here.entries.values())
         return f"<compiled {getattr(self.step, '__name__', self.step)!s}, {n} recordings>"
+
+
+@overload
+def compile(step: Callable[P, R], *, strict: bool = False) -> Compiled[P, R]: ...
+@overload
+def compile(*, strict: bool = False) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
 
 
 def compile(step: Callable[..., Any] | None = None, *, strict: bool = False) -> Any:

@@ -57,7 +57,7 @@ OF_NAMED_TUPLES = {"__new__", "_make", "_replace", "__repr__", "_asdict", "__get
 
 def trusted_name(name: Any) -> bool:
     """Whether a module is the engine's: it is not watched, because it does not change."""
-    return isinstance(name, str) and name.partition(".")[0] in ("autograd_lite", "numpy") and name != "autograd_lite"
+    return isinstance(name, str) and name.partition(".")[0] in ("autograd_lite", "numpy")
 
 
 class Unknown:
@@ -646,7 +646,7 @@ class Globals(dict[str, Any]):
         super().__init__({"__builtins__": world.builtins, "__name__": names.get("__name__")})
         self.world, self.names = world, names
         self.engine = str(names.get("__name__")).startswith("autograd_lite.engine.recording")
-        self.watch = not trusted_name(names.get("__name__"))
+        self.watch = not trusted_name(names.get("__name__")) or names.get("__name__") == "autograd_lite"
         self.taken: dict[str, Any] = dict(self)
 
     def __missing__(self, name: str) -> Any:

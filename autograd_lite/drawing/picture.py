@@ -13,7 +13,7 @@ from itertools import takewhile
 from os import PathLike
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -22,13 +22,15 @@ from autograd_lite.engine.derivatives import gradients
 from autograd_lite.drawing.files import write_file
 from autograd_lite.drawing.stepping import Step, clean, page, steps_of
 from autograd_lite.engine.graph import history
-from autograd_lite.engine.tensor import Tensor
+from autograd_lite.engine.tensor import Operand, Tensor
 from autograd_lite.writing.formulas import Formula
 from autograd_lite.writing.naming import check_is_tensor, data_of, is_number, number, shape_of, times_ten_to
 from autograd_lite.writing.terms import is_transposed
 from autograd_lite.writing.styles import Dressed, Markup
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from autograd_lite.drawing.rendering import Drawing
 
 SERIF = "STIX Two Text,Times New Roman,Liberation Serif,Times,DejaVu Serif,serif"
@@ -124,6 +126,23 @@ class Options:
             if isinstance(field.default, bool) and not isinstance(options.get(field.name, True), (bool, np.bool_)):
                 raise ValueError(f"{field.name} is True or False, not {options[field.name]!r}")
         return cls(**options)
+
+
+class Choices(TypedDict, total=False):
+    """The same options as keywords, for type checkers and the completion of editors."""
+
+    values: bool
+    adjoints: bool
+    local_gradients: Literal["symbols", "values"] | None
+    constants: bool
+    dtypes: bool
+    direction: Literal["down", "right", "up", "left", "TB", "LR", "BT", "RL"]
+    theme: Literal["light", "dark", "print"]
+    decimals: int
+    entries: int
+    summary: bool | None
+    max_nodes: int
+    gradient: Operand | None
 
 
 # Markup: words, numbers, tables -------------------------------------------------------------------------
@@ -470,7 +489,7 @@ class Picture:
 # What one calls -----------------------------------------------------------------------------------------
 
 
-def draw(output: Tensor, **options: Any) -> Drawing:
+def draw(output: Tensor, **options: Unpack[Choices]) -> Drawing:
     """The computation graph of a Tensor, as a picture that displays itself in a notebook.
 
     Parameters
@@ -534,7 +553,7 @@ def draw(output: Tensor, **options: Any) -> Drawing:
     return pictured(output, Options.checked(options)).drawing()
 
 
-def draw_steps(output: Tensor, **options: Any) -> list[Drawing]:
+def draw_steps(output: Tensor, **options: Unpack[Choices]) -> list[Drawing]:
     """The backward pass as a series of pictures, one for each step of the sweep.
 
     Parameters
@@ -582,7 +601,7 @@ def page_of(picture: Picture, steps: Sequence[Step], with_theme: bool) -> str:
 
 
 def render(
-    output: Tensor | Drawing, path: str | PathLike[str], *, resolution: float = 144, **options: Any
+    output: Tensor | Drawing, path: str | PathLike[str], *, resolution: float = 144, **options: Unpack[Choices]
 ) -> Path:
     """Write the picture of a computation graph to a file.
 

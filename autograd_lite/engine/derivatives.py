@@ -11,26 +11,69 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from inspect import signature
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from autograd_lite.engine.backward import as_dtype, owned, sweep
 from autograd_lite.engine.graph import between, history
 from autograd_lite.engine.nests import is_nest, is_number, items_of, leaves, mapped, packed, replaced, unpacked
 from autograd_lite.engine.recording import differentiated, enable_grad, state
-from autograd_lite.engine.tensor import TABLE, Array, Tensor, as_array, as_tensor, computed
+from autograd_lite.engine.tensor import TABLE, Array, Operand, Tensor, as_array, as_tensor, computed
 
 current = state.get
 
 
-def gradients(
-    output: Tensor,
-    inputs: Any,
-    gradient: Any = None,
-    *,
-    create_graph: bool = False,
-) -> Any:
+Function = Callable[..., Any]
+Seed = Operand | None
+Named = Mapping[str, Tensor]
+Nest = Mapping[Any, Any] | list[Any] | tuple[Any, ...]
+No = Literal[False]
+Yes = Literal[True]
+
+
+class Derivative(Protocol):
+    """A derivative with respect to the first argument: Tensors if there is a Tensor among the arguments, arrays if not."""
+
+    @overload
+    def __call__(self, x: Tensor, /, *args: Any, **keywords: Any) -> Tensor: ...
+    @overload
+    def __call__(self, x: npt.ArrayLike, y: Tensor, /, *args: Any, **keywords: Any) -> Tensor: ...
+    @overload
+    def __call__(self, nest: Nest, /, *args: Any, **keywords: Any) -> Any: ...
+    @overload
+    def __call__(self, x: npt.ArrayLike, /, *args: Any, **keywords: Any) -> Array: ...
+
+
+class ValueAndDerivative(Protocol):
+    """The same with the value before it."""
+
+    @overload
+    def __call__(self, x: Tensor, /, *args: Any, **keywords: Any) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: npt.ArrayLike, y: Tensor, /, *args: Any, **keywords: Any) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, nest: Nest, /, *args: Any, **keywords: Any) -> tuple[Any, Any]: ...
+    @overload
+    def __call__(self, x: npt.ArrayLike, /, *args: Any, **keywords: Any) -> tuple[Array, Array]: ...
+
+
+@overload
+def gradients(output: Tensor, inputs: Tensor, gradient: Seed = None, *, create_graph: No = False) -> Array: ...
+@overload
+def gradients(output: Tensor, inputs: Tensor, gradient: Seed = None, *, create_graph: Yes) -> Tensor: ...
+@overload
+def gradients(output: Tensor, inputs: list[Tensor], gradient: Seed = None, *, create_graph: No = False) -> list[Array]: ...
+@overload
+def gradients(output: Tensor, inputs: list[Tensor], gradient: Seed = None, *, create_graph: Yes) -> list[Tensor]: ...
+@overload
+def gradients(output: Tensor, inputs: Named, gradient: Seed = None, *, create_graph: No = False) -> dict[str, Array]: ...
+@overload
+def gradients(output: Tensor, inputs: Any, gradient: Seed = None, *, create_graph: bool = False) -> Any: ...
+
+
+def gradients(output: Tensor, inputs: Any, gradient: Seed = None, *, create_graph: bool = False) -> Any:
     """The derivatives of `output` with respect to any Tensors that it was computed from.
 
     Parameters
@@ -276,6 +319,12 @@ def _matched(what: str, form: Any, given: Any) -> list[Any]:
     return [x for _, x in numbers]
 
 
+@overload
+def value_and_grad(f: Function, argnums: Literal[0] = 0, *, has_aux: No = False) -> ValueAndDerivative: ...
+@overload
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]: ...
+
+
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 ) -> Callable[..., tuple[Any, Any]]:
@@ -331,6 +380,12 @@ def value_and_grad(
     return derivative
 
 
+@overload
+def grad(f: Function, argnums: Literal[0] = 0, *, has_aux: No = False) -> Derivative: ...
+@overload
+def grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]: ...
+
+
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """The function that gives the gradient of f, a function whose value is a single number.
 
@@ -355,6 +410,12 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bo
         return (gradient, value[1]) if has_aux else gradient
 
     return derivative
+
+
+@overload
+def vjp(f: Function, *args: Any, has_aux: No = False) -> tuple[Any, Callable[[Any], Any]]: ...
+@overload
+def vjp(f: Function, *args: Any, has_aux: Yes) -> tuple[Any, Callable[[Any], Any], Any]: ...
 
 
 def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> Any:
@@ -390,6 +451,12 @@ def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> Any:
         return evaluated.nested(evaluated.adjoints(evaluated.output._seed(u)))
 
     return (evaluated.value(), pullback, evaluated.aux) if has_aux else (evaluated.value(), pullback)
+
+
+@overload
+def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], *, has_aux: No = False) -> tuple[Any, Any]: ...
+@overload
+def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], *, has_aux: Yes) -> tuple[Any, Any, Any]: ...
 
 
 def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:
@@ -461,6 +528,12 @@ def _pushforward(evaluated: _Evaluated) -> Callable[[Sequence[Any]], Any]:
         return _adjoints(joined, [seed], direction._array)[0]
 
     return push
+
+
+@overload
+def jacobian(f: Callable[..., Tensor], argnums: Literal[0] = 0, *, has_aux: No = False) -> Derivative: ...
+@overload
+def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]: ...
 
 
 def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
@@ -548,6 +621,12 @@ def _parted(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
     return [part.reshape(shape) for part, shape in zip(np.split(vector.ravel(), ends[:-1]), shapes)]
 
 
+@overload
+def hessian(f: Function, argnums: Literal[0] = 0, *, has_aux: No = False) -> Derivative: ...
+@overload
+def hessian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]: ...
+
+
 def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """The function that gives all second derivatives of f, a function whose value is a single number.
 
@@ -574,6 +653,14 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux:
     """
     check_function(f, argnums)
     return jacobian(grad(f, argnums, has_aux=has_aux), argnums, has_aux=has_aux)
+
+
+@overload
+def hvp(f: Function, args: tuple[Tensor], vectors: tuple[Operand]) -> Tensor: ...
+@overload
+def hvp(f: Function, args: tuple[Array | float], vectors: tuple[Array | float]) -> Array: ...
+@overload
+def hvp(f: Function, args: Sequence[Any], vectors: Sequence[Any]) -> Any: ...
 
 
 def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Sequence[Any]) -> Any:

@@ -7,12 +7,12 @@ however deep, is an array as everywhere in NumPy; a list that holds an array, a 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
 
-from autograd_lite.engine.tensor import Tensor, as_array
+from autograd_lite.engine.tensor import Array, Tensor, as_array
 
 DEPTH = 64
 """No nest is deeper, unless it contains itself."""
@@ -89,6 +89,14 @@ def unpacked(vector: Any, like: Iterable[Any]) -> list[Any]:
         part = vector[start:end].reshape(x.shape)
         result.append(part if part.dtype == x.dtype else part.astype(x.dtype))
     return result
+
+
+@overload
+def flatten(nest: Array | Sequence[Array] | Mapping[str, Array]) -> tuple[Array, Callable[[Any], Any]]: ...
+@overload
+def flatten(nest: Tensor | Sequence[Tensor] | Mapping[str, Tensor]) -> tuple[Tensor, Callable[[Any], Any]]: ...
+@overload
+def flatten(nest: Any) -> tuple[Any, Callable[[Any], Any]]: ...
 
 
 def flatten(nest: Any) -> tuple[Any, Callable[[Any], Any]]:

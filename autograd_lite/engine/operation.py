@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache, partial, update_wrapper
 from itertools import repeat
 from typing import Any, NamedTuple, NoReturn
 
@@ -366,7 +366,6 @@ def elementwise_operation(
     pull: Pull = scaled,
     together: Callable[..., Any] | None = None,
     keywords: bool = False,
-    doc: str | None = None,
     own: bool = False,
     listed: bool = True,
 ) -> Callable[..., Any]:
@@ -386,7 +385,7 @@ def elementwise_operation(
     function = applied(operation, together, keywords)
     if isinstance(forward, np.ufunc):
         numpy = (forward, *numpy)
-    return register(function, operation, numpy, doc, own=own, listed=listed)
+    return register(function, operation, numpy, own=own, listed=listed)
 
 
 def general_operation(
@@ -401,7 +400,6 @@ def general_operation(
     fresh: bool = True,
     together: Callable[..., Any] | None = None,
     keywords: bool = True,
-    doc: str | None = None,
     listed: bool = True,
 ) -> Callable[..., Any]:
     """A function with a rule, a pull and a label of its own for each operand."""
@@ -409,14 +407,13 @@ def general_operation(
         name, forward, edges, symbol=symbol, written=written, samples=samples, variadic=variadic, fresh=fresh
     )
     function = applied(operation, together, keywords)
-    return register(function, operation, numpy, doc, listed=listed)
+    return register(function, operation, numpy, listed=listed)
 
 
 def register(
     function: Callable[..., Any],
     operation: Operation | None,
     numpy: Sequence[Any] = (),
-    doc: str | None = None,
     name: str | None = None,
     own: bool = False,
     listed: bool = True,
@@ -428,7 +425,7 @@ def register(
     """
     name = name or operation.name  # type: ignore[union-attr]
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc or function.__doc__ or f"`{name}` of Tensors; the arguments are those of NumPy."
+    function.__doc__ = function.__doc__ or f"`{name}` of Tensors; the arguments are those of NumPy."
     function.operation = operation  # type: ignore[attr-defined]
     function.own = own  # type: ignore[attr-defined]
     if listed and not own:
@@ -436,3 +433,8 @@ def register(
     if listed:
         TABLE.update(dict.fromkeys(numpy, function))
     return function
+
+
+def implement_with(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+    """Put `function` in the place of a declaration, under its name, its signature and its words."""
+    return partial(update_wrapper, function)

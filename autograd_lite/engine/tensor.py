@@ -31,10 +31,10 @@ Axes = int | tuple[int, ...] | None
 
 
 def _unary(self: Tensor) -> Tensor: ...
-def _binary(self: Tensor, other: Any, /) -> Tensor: ...
+def _binary(self: Tensor, other: Operand, /) -> Tensor: ...
 
 
-def _in_place(symbol: str) -> Callable[[Tensor, Any], Any]:
+def _in_place(symbol: str) -> Callable[[Tensor, Any], Tensor]:
     """``t += x`` is ``t = t + x``, as NumPy code expects of a result; a parameter would stay what it is."""
 
     def operator(self: Tensor, other: Any) -> Any:
@@ -504,7 +504,7 @@ class Tensor:
     def round(self, decimals: int = 0) -> Tensor:
         """The entries to so many decimals, with gradient 0."""
 
-    def dot(self, other: Any, /) -> Tensor:
+    def dot(self, other: Operand, /) -> Tensor:
         """The product that sums over the last axis of this and the last but one of the other."""
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
@@ -582,6 +582,8 @@ class Tensor:
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
         return DISPATCH["function"](function, args, keywords)
 
+
+Operand = Tensor | npt.ArrayLike
 
 DISPATCH: dict[str, Callable[..., Any]] = {}
 """How NumPy's functions find their operation; filled by the module that knows NumPy's names."""

@@ -22,12 +22,13 @@ import operator
 from collections.abc import Callable
 from functools import wraps
 from math import log, pi
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
-from autograd_lite.engine.operation import Edge, Rule, elementwise_operation, general_operation, masked, register
-from autograd_lite.engine.tensor import Tensor
+from autograd_lite.engine.operation import Edge, Rule, elementwise_operation, general_operation, implement_with, masked, register
+from autograd_lite.engine.tensor import Array, Operand, Tensor
 from autograd_lite.table.shapes import data_of
 
 
@@ -311,9 +312,17 @@ def softplus_forward(x: Any) -> Any:
     return np.logaddexp(x, np.zeros((), np.result_type(x)))
 
 
-sigmoid: Callable[..., Any] = elementwise_operation(
+@overload
+def sigmoid(z: Tensor, /) -> Tensor: ...
+@overload
+def sigmoid(z: npt.ArrayLike, /) -> Array: ...
+
+
+@implement_with(elementwise_operation(
     "sigmoid", sigmoid_pass, lambda z, a: a * sigmoid(-z), symbol="σ", together=lambda z: sigmoid_pass(z, True),
-    doc="""The logistic function σ(z) = 1 / (1 + e⁻ᶻ).
+))
+def sigmoid(z: Operand, /) -> Any:
+    """The logistic function σ(z) = 1 / (1 + e⁻ᶻ).
 
     Neither overflows nor warns; accurate to a few ulp in both tails; keeps the dtype.
 
@@ -330,31 +339,48 @@ sigmoid: Callable[..., Any] = elementwise_operation(
     >>> import autograd_lite as ag
     >>> ag.sigmoid(ag.Tensor([0.0, 800.0]))
     Tensor([0.5, 1. ])
-    """,
-)  # fmt: skip
-relu = elementwise_operation(
+    """
+
+
+@overload
+def relu(x: Tensor, /) -> Tensor: ...
+@overload
+def relu(x: npt.ArrayLike, /) -> Array: ...
+
+
+@implement_with(elementwise_operation(
     "relu", lambda x: np.maximum(x, np.zeros((), np.result_type(x))), lambda x: x > 0,
     pull=masked, labels=("[{0} > 0]",),
-    doc="""The rectifier max(x, 0), with gradient 0 at 0.
+))
+def relu(x: Operand, /) -> Any:
+    """The rectifier max(x, 0), with gradient 0 at 0.
 
     Examples
     --------
     >>> import autograd_lite as ag
     >>> ag.relu(ag.Tensor([-1.0, 2.0]))
     Tensor([0., 2.])
-    """,
-)  # fmt: skip
-softplus = elementwise_operation(
+    """
+
+
+@overload
+def softplus(x: Tensor, /) -> Tensor: ...
+@overload
+def softplus(x: npt.ArrayLike, /) -> Array: ...
+
+
+@implement_with(elementwise_operation(
     "softplus", softplus_forward, lambda x: sigmoid(x), labels=("σ({0})",),
-    doc="""log(1 + eˣ), the smooth rectifier; its derivative is σ.
+))
+def softplus(x: Operand, /) -> Any:
+    """log(1 + eˣ), the smooth rectifier; its derivative is σ.
 
     Examples
     --------
     >>> import autograd_lite as ag
     >>> ag.softplus(ag.Tensor([0.0, 1000.0]))
     Tensor([6.93147181e-01, 1.00000000e+03])
-    """,
-)  # fmt: skip
+    """
 
 
 def clip_forward(x: Any, low: Any, high: Any) -> Any:

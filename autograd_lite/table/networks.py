@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
-from autograd_lite.engine.operation import LEFT, RIGHT, Edge, general_operation, sum_to
+from autograd_lite.engine.operation import LEFT, RIGHT, Edge, general_operation, implement_with, sum_to
 from autograd_lite.table.elementwise import sigmoid
 from autograd_lite.table.linear_algebra import matmul, pull_left, pull_right
 from autograd_lite.table.reductions import softmax
-from autograd_lite.engine.tensor import ONES
+from autograd_lite.engine.tensor import ONES, Operand, Tensor
 
 
 class NotOneLayer(Exception):
@@ -44,7 +45,13 @@ _linear = general_operation(
 )
 
 
-def linear(w: Any, a: Any, b: Any = None) -> Any:
+@overload
+def linear(w: Tensor, a: Operand, b: Operand | None = None) -> Tensor: ...
+@overload
+def linear(w: npt.ArrayLike, a: Operand, b: Operand | None = None) -> Any: ...
+
+
+def linear(w: Operand, a: Operand, b: Operand | None = None) -> Any:
     """The weighted input of a layer, z = w a + b, as one node.
 
     Parameters
@@ -93,7 +100,13 @@ def times_difference(u: Any, v: Any, x: Any, out: Any) -> Any:
     return sum_to(v, x._array.shape)
 
 
-half_squared_distance = general_operation(
+@overload
+def half_squared_distance(a: Tensor, y: Operand, /) -> Tensor: ...
+@overload
+def half_squared_distance(a: npt.ArrayLike, y: Operand, /) -> Any: ...
+
+
+@implement_with(general_operation(
     "half_squared_distance",
     lambda a, y: half_squared_distance_together(a, y)[0],
     Edge(lambda a, y, _: a - y, times_difference, "({0} − {1})"),
@@ -102,7 +115,9 @@ half_squared_distance = general_operation(
     together=half_squared_distance_together,
     keywords=False,
     written="½ ‖{0} − {1}‖²",
-    doc="""½ Σ (a − y)² over all entries: the quadratic cost of the chapter (Eq A), as one node.
+))
+def half_squared_distance(a: Operand, y: Operand, /) -> Any:
+    """½ Σ (a − y)² over all entries: the quadratic cost of the chapter (Eq A), as one node.
 
     Parameters
     ----------
@@ -119,8 +134,7 @@ half_squared_distance = general_operation(
     >>> import autograd_lite as ag
     >>> ag.half_squared_distance(ag.Tensor([1.0, 2.0]), [0.0, 0.0])
     Tensor(2.5)
-    """,
-)
+    """
 
 
 # Cross entropies of weighted inputs, not of activations: no logarithm of an output that rounding has made 0 or 1, and
@@ -143,7 +157,13 @@ def sigmoid_cross_entropy_together(z: Any, y: Any) -> tuple[Any, Any]:
     return np.sum(entries), sigmoid(z) - y
 
 
-sigmoid_cross_entropy = general_operation(
+@overload
+def sigmoid_cross_entropy(z: Tensor, y: Operand, /) -> Tensor: ...
+@overload
+def sigmoid_cross_entropy(z: npt.ArrayLike, y: Operand, /) -> Any: ...
+
+
+@implement_with(general_operation(
     "sigmoid_cross_entropy",
     lambda z, y: sigmoid_cross_entropy_together(z, y)[0],
     Edge(lambda z, y, _: sigmoid(z) - y, times_difference, "(σ({0}) − {1})"),
@@ -151,7 +171,9 @@ sigmoid_cross_entropy = general_operation(
     fresh=False,
     together=sigmoid_cross_entropy_together,
     keywords=False,
-    doc="""−Σ y log σ(z) + (1 − y) log(1 − σ(z)) over all entries, as one node; stable for any z.
+))
+def sigmoid_cross_entropy(z: Operand, y: Operand, /) -> Any:
+    """−Σ y log σ(z) + (1 − y) log(1 − σ(z)) over all entries, as one node; stable for any z.
 
     Parameters
     ----------
@@ -179,8 +201,7 @@ sigmoid_cross_entropy = general_operation(
     1000.693147
     >>> ag.gradients(C, z)
     array([-0.5, -1. ])
-    """,
-)
+    """
 
 
 def softmax_cross_entropy_together(z: Any, y: Any, axis: int) -> tuple[Any, Any]:
@@ -208,7 +229,13 @@ _softmax_cross_entropy = general_operation(
 )
 
 
-def softmax_cross_entropy(z: Any, y: Any, axis: int = 0) -> Any:
+@overload
+def softmax_cross_entropy(z: Tensor, y: Operand, axis: int = 0) -> Tensor: ...
+@overload
+def softmax_cross_entropy(z: npt.ArrayLike, y: Operand, axis: int = 0) -> Any: ...
+
+
+def softmax_cross_entropy(z: Operand, y: Operand, axis: int = 0) -> Any:
     """Σ (log Σ eᶻ) − Σ y z, as one node; stable for any z. The sum inside of the logarithm is over the classes.
 
     Where y sums to 1 over the classes this is −Σ y log p, with p = softmax(z): the cross entropy.

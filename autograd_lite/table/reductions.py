@@ -8,12 +8,16 @@ after it has been repeated along the reduced axes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from autograd_lite.table.elementwise import astype, direction, quiet
-from autograd_lite.engine.operation import LINEAR, REPEATED, Edge, Notation, Operation, applied, kept_shape, register, spread
+from autograd_lite.engine.operation import (
+    LINEAR, REPEATED, Edge, Notation, Operation, applied, implement_with, kept_shape, register, spread,
+)  # fmt: skip
+from autograd_lite.engine.tensor import Array, Axes, Operand, Tensor
 
 
 def reduction_operation(
@@ -25,7 +29,6 @@ def reduction_operation(
     label: str | None = None,
     symbol: str | None = None,
     written: Notation = None,
-    doc: str | None = None,
 ) -> Callable[..., Any]:
     """A function ``(x, axis=None, *, keepdims=False, **keywords)`` from one rule ``rule(x, r, axis, **keywords)``."""
 
@@ -45,7 +48,7 @@ def reduction_operation(
             x = astype(x, keywords.pop("dtype"))
         return apply(x, axis=axis, keepdims=keepdims, **keywords)
 
-    return register(function, operation, numpy, doc)
+    return register(function, operation, numpy)
 
 
 def share(x: Any, r: Any, ddof: Any = 0) -> float:
@@ -136,12 +139,22 @@ euclidean_norm = reduction_operation(
     lambda x, r, axis: direction(conjugate(x), r),
     label="{0}/‖{0}‖{at}",
 )  # fmt: skip
-logsumexp = reduction_operation(
+
+
+@overload
+def logsumexp(x: Tensor, axis: Axes = None, *, keepdims: bool = False) -> Tensor: ...
+@overload
+def logsumexp(x: npt.ArrayLike, axis: Axes = None, *, keepdims: bool = False) -> Array: ...
+
+
+@implement_with(reduction_operation(
     "logsumexp",
     logsumexp_forward,
     quiet(lambda x, r, axis: np.exp(x - r)),
     label="softmax{at}({0})",
-    doc="""log Σ eˣ over `axis`, which overflows for no x.
+))
+def logsumexp(x: Operand, axis: Axes = None, *, keepdims: bool = False) -> Any:
+    """log Σ eˣ over `axis`, which overflows for no x.
 
     Parameters
     ----------
@@ -155,8 +168,7 @@ logsumexp = reduction_operation(
     >>> import autograd_lite as ag
     >>> ag.logsumexp(ag.Tensor([1000.0, 1000.0]))
     Tensor(1000.69314718)
-    """,
-)
+    """
 
 
 # Along an axis, with a result for each entry ----------------------------------------------------------
@@ -178,7 +190,7 @@ def log_softmax_forward(x: Any, axis: Any) -> Any:
 
 
 def along_axis(
-    name: str, forward: Callable[..., Any], edge: Edge, *, numpy: Sequence[Any] = (), axis: int | None, doc: str | None = None
+    name: str, forward: Callable[..., Any], edge: Edge, *, numpy: Sequence[Any] = (), axis: int | None
 ) -> Callable[..., Any]:  # fmt: skip
     """A function ``(x, axis)`` with its own default for the axis."""
     operation = Operation(name, forward, [edge])
@@ -188,10 +200,16 @@ def along_axis(
     def function(x: Any, axis: Any = default) -> Any:
         return apply(x, axis=axis)
 
-    return register(function, operation, numpy, doc)
+    return register(function, operation, numpy)
 
 
-softmax = along_axis(
+@overload
+def softmax(x: Tensor, axis: int = -1) -> Tensor: ...
+@overload
+def softmax(x: npt.ArrayLike, axis: int = -1) -> Array: ...
+
+
+@implement_with(along_axis(
     "softmax",
     softmax_forward,
     Edge(
@@ -201,16 +219,25 @@ softmax = along_axis(
         LINEAR,
     ),
     axis=-1,
-    doc="""eˣ / Σ eˣ over `axis` (the last by default), for any x.
+))
+def softmax(x: Operand, axis: int = -1) -> Any:
+    """eˣ / Σ eˣ over `axis` (the last by default), for any x.
 
     Examples
     --------
     >>> import autograd_lite as ag
     >>> ag.softmax(ag.Tensor([1000.0, 1000.0]))
     Tensor([0.5, 0.5])
-    """,
-)
-log_softmax = along_axis(
+    """
+
+
+@overload
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor: ...
+@overload
+def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Array: ...
+
+
+@implement_with(along_axis(
     "log_softmax",
     log_softmax_forward,
     Edge(
@@ -220,15 +247,16 @@ log_softmax = along_axis(
         LINEAR,
     ),
     axis=-1,
-    doc="""The logarithm of `softmax`, without loss for small probabilities.
+))
+def log_softmax(x: Operand, axis: int = -1) -> Any:
+    """The logarithm of `softmax`, without loss for small probabilities.
 
     Examples
     --------
     >>> import autograd_lite as ag
     >>> ag.log_softmax(ag.Tensor([0.0, -1000.0]))
     Tensor([    0., -1000.])
-    """,
-)
+    """
 
 
 def cumsum_pull(u: Any, d: Any, x: Any, out: Any) -> Any:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from autograd_lite.engine.operation import (
     LINEAR,
@@ -326,7 +327,15 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     return concatenate([np.expand_dims(x, axis) for x in arrays], axis)
 
 
-def array(nested: Any, dtype: Any = None) -> Any:
+@overload
+def array(
+    nested: Tensor | Sequence[Tensor] | Sequence[Sequence[Tensor]], dtype: npt.DTypeLike | None = None
+) -> Tensor: ...
+@overload
+def array(nested: Any, dtype: npt.DTypeLike | None = None) -> Any: ...
+
+
+def array(nested: Any, dtype: npt.DTypeLike | None = None) -> Any:
     """An array of Tensors, arrays and numbers, nested in lists to any depth: `numpy.array` with a history.
 
     Parameters
