@@ -12,7 +12,7 @@ import linecache
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial, update_wrapper
 from itertools import repeat
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -157,7 +157,7 @@ def applied_to_any_number(operation: Operation) -> Callable[..., Any]:
         try:
             data = forward(*arrays, **static)
         except (TypeError, ValueError) as error:
-            explain(error, operation, operands)
+            raise explained(error, operation, operands) from error
         if not any(isinstance(x, Tensor) for x in operands):
             return data
         state = current()
@@ -198,7 +198,7 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
         "    try:",
         f"        {forward}",
         "    except (TypeError, ValueError) as error:",
-        f"        explain(error, operation, ({', '.join(x)},))",
+        f"        raise explained(error, operation, ({', '.join(x)},)) from error",
         "    if recorded and recorded.on:",
         f"        node = computed(data, operation, {static}, recorded.scope)",
     ]
@@ -249,18 +249,17 @@ def constant(x: Any) -> Any:
     return array
 
 
-def explain(error: Exception, operation: Operation, operands: Sequence[Any]) -> NoReturn:
-    """Raise what NumPy raised, with the operation and the operands' names and shapes."""
+def explained(error: Exception, operation: Operation, operands: Sequence[Any]) -> Exception:
+    """What NumPy raised, with the operation and the operands' names and shapes."""
     described = " and ".join(
         x.describe() if isinstance(x, Tensor) else f"{type(x).__name__} of shape {np.shape(x)}"
         for x in operands[:8]
     )
     text = f"{operation.name} of {described}: {error}"
     try:
-        explained = type(error)(text)  # LinAlgError and AxisError stay what they are
+        return type(error)(text)  # LinAlgError and AxisError stay what they are
     except TypeError:  # some of NumPy's own are not made from a text
-        explained = TypeError(text) if isinstance(error, TypeError) else ValueError(text)
-    raise explained from error
+        return TypeError(text) if isinstance(error, TypeError) else ValueError(text)
 
 
 # Pulls: the few kinds of linear map ---------------------------------------------------------------------
