@@ -259,7 +259,7 @@ elementwise_operation("arccos", np.arccos, quiet(lambda x: -1 / np.sqrt((1 - x) 
 elementwise_operation("arctan", np.arctan, quiet(lambda x: 1 / (1 + x * x)), labels=("1/(1 + {0}²)",))
 elementwise_operation(
     "arctan2", np.arctan2,
-    lambda y, x: over_square(x, np.hypot(x, y)), lambda y, x: -over_square(y, np.hypot(x, y)),
+    quiet(lambda y, x: over_square(x, np.hypot(x, y))), quiet(lambda y, x: -over_square(y, np.hypot(x, y))),
     labels=("{1}/({0}² + {1}²)", "−{0}/({0}² + {1}²)"),
 )  # fmt: skip
 elementwise_operation("sinh", np.sinh, lambda x: np.cosh(x), labels=("cosh({0})",))
