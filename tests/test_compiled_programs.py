@@ -437,6 +437,23 @@ changing("a_method", lambda model, i: i == 7 and setattr(model, "cost", lambda x
 
 
 @scenario(replayed=True)
+def what_a_subclass_defines_later(wrap: Wrap) -> Any:
+    class Special(Model):
+        pass
+
+    model = Special()
+    step = wrap(model.train)
+    seen = []
+    for i in range(12):
+        if i == 4:
+            Special.scale = 2.0
+        if i == 8:
+            Special.cost = lambda self, x: (self.w * x).sum()  # type: ignore[method-assign,assignment]
+        seen += [step(np.ones(2) * 0.1).item(), model.w.data.copy()]
+    return seen
+
+
+@scenario(replayed=True)
 def globals_and_their_attributes(wrap: Wrap) -> Any:
     global FACTOR
     f = wrap(lambda x: x * FACTOR * SETTINGS.rate)

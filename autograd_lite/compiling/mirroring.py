@@ -484,9 +484,15 @@ class World:
                     self.class_guard(cls, key)
         return made
 
-    def class_guard(self, cls: Any, name: str) -> None:
-        self.guards[f"{self.text(vars(cls))}.get({name!r}) is {self.text(vars(cls)[name])}"] = f"{cls.__name__}.{name}"
-        self.code_guard(vars(cls)[name], f"{cls.__name__}.{name}")
+    def class_guard(self, cls: Any, name: str, found: Any = None) -> None:
+        """Make sure that a class still has what it had under this name, of its own or of the class that it was found in."""
+        value = vars(found or cls)[name]
+        if type(value) in (types.FunctionType, property) and getattr(cls, name, None) is value:
+            place = f"{self.text(cls)}.{name}"  # which Python remembers
+        else:
+            place = f"{self.text(vars(found or cls))}.get({name!r})"
+        self.guards[f"{place} is {self.text(value)}"] = f"{cls.__name__}.{name}"
+        self.code_guard(value, f"{cls.__name__}.{name}")
 
     def code_guard(self, f: Any, words: str) -> None:
         """Functions keep their code, which reloading modules in notebooks replaces."""
@@ -499,21 +505,20 @@ class World:
         """Make sure that a class has what the class that it stands for has under this name; return that class."""
         cls = self.reals.get(id(made))
         found = next((c for c in getattr(cls, "__mro__", ()) if name in vars(c)), None)
-        if found is None or found is object or (id(found), name) in self.fetched:
+        if found is None or found is object or (id(cls), name) in self.fetched:
             return found
-        self.fetched[id(found), name] = None
+        self.fetched[id(cls), name] = None
         stand = self.bases.get(id(found))
         if stand is None:
             return found
         watch = not trusted_name(found.__module__)
         value = vars(found)[name]
-        words = f"{found.__name__}.{name}"
         if callable(getattr(type(value), "__get__", None)):
             if watch:
-                self.class_guard(found, name)
+                self.class_guard(cls, name, found)
         elif not is_slot(value):
-            place = f"{self.text(vars(found))}[{name!r}]" if watch else ""
-            type.__setattr__(stand, name, self.read(place, value, words, watch))
+            place = f"{self.text(cls)}.{name}" if watch else ""
+            type.__setattr__(stand, name, self.read(place, value, f"{found.__name__}.{name}", watch))
         return found
 
     def fetch(self, this: Any, name: str) -> None:
@@ -567,7 +572,9 @@ class World:
                 guards = {f"{place} is not None": words}
                 self.guards = {**guards, **self.guards}
             return self.array(value, place)
-        if name == "_operation" and value is not None:
+        if name == "_operation" and value is None:  # a leaf remains one
+            return None
+        if name == "_operation":
             return self.unknown(
                 f"{t.describe()}", "the result of an operation outside of the step, whose history a replay would not follow; "
                 "pass t.detach(), or compute it in the step"

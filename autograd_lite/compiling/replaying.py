@@ -137,6 +137,7 @@ class Program:
         else:
             self.names["nested"] = lambda *values: rebuilt(nest, lambda x: values[x.i] if isinstance(x, Place) else x)
             body.append(f"return nested({', '.join(results)})")
+        body, floats = once(body), once(floats)
         if floats:
             body = [*floats, f"        {body[-1]}", *body]
         used = "\n".join(body)
@@ -540,6 +541,14 @@ class Program:
         if isinstance(value, np.ndarray):
             return f"{self._constant(value.copy())}.copy()"
         return self._text(value)
+
+
+def once(lines: list[str]) -> list[str]:
+    """Lines that count the changes of data as one event, since nothing is recorded between them."""
+    end = "_changed = changed()"
+    first = next((i for i, line in enumerate(lines) if line.endswith(end)), len(lines))
+    later = [line.replace(end, "_changed = event") for line in lines[first + 1 :]]
+    return [*lines[:first], *(line.replace(" = changed()", " = event = changed()") for line in lines[first : first + 1]), *later]
 
 
 def is_scalar(x: Any) -> bool:
