@@ -289,3 +289,88 @@ def test_random_programs_with_random_optimizers(program: Program, make: Any, rat
         runs.append((costs, [t.data for t in p], [t.grad for t in p]))
     for a, b in zip(*runs):
         np.testing.assert_array_equal(a, b) if type(a[0]) is float else [np.testing.assert_array_equal(x, y) for x, y in zip(a, b)]
+
+
+# Updates of all parameters as one -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_small_parameters_are_updated_together(make: Any) -> None:
+    """Bit for bit, whatever becomes of data and gradients between the calls."""
+    a, b = nets.MLP([3, 5, 4, 2], seed=0), nets.MLP([3, 5, 4, 2], seed=0)
+    eager = descending(a, make(a.parameters()))
+    compiled = ag.compile(descending(b, make(b.parameters())))
+    held: list[Any] = []
+    for i in range(90):
+        if i == 20:
+            held += [p.data for p in b.parameters().values()]  # views of one vector by now
+            held += [p.data[0] for p in b.parameters().values()]
+        if i == 25:
+            kept = [h.copy() for h in held]
+            for net in (a, b):
+                for p in net.parameters().values():
+                    p.data = p.data * 0.5
+        if i == 75:
+            for net in (a, b):
+                net.parameters()["w2"].data = net.parameters()["w2"].data + 0.25
+        if i % 10 == 9:
+            held.append(b.parameters()["w1"].grad)
+            kept = [h.copy() for h in held]
+        assert compiled(X, Y).item() == eager(X, Y).item()
+        assert_same(a, b)
+        if i >= 25:
+            for h, k in zip(held, kept):
+                np.testing.assert_array_equal(h, k)
+    assert " is h" in compiled.source
+    bases = {id(p.data.base) for p in b.parameters().values()}
+    assert len(bases) == 2  # w2 for itself: what has been moved already stays where it is
+
+
+def test_gradients_that_are_computed_together_are_arrays_of_their_own() -> None:
+    def step_of(v: Tensor, w: Tensor) -> Callable[..., Any]:
+        def step(x: Any) -> Any:
+            v.zero_grad(), w.zero_grad()
+            cost = np.sum(v * x) + np.sum(w * x * x)
+            cost.backward()
+            for p in (v, w):
+                p.data -= 0.125 * p.grad
+            return v.grad, w.grad, v.data
+
+        return step
+
+    (v, w), (p, q) = ([Tensor([[1.0, 2.0]], True), Tensor([[3.0, 4.0]], True)] for _ in "ab")
+    eager, compiled = step_of(v, w), ag.compile(step_of(p, q), strict=True)
+    kept = []
+    for i in range(12):
+        x = np.array([[1.0, 1.0 + i]])
+        first, second, data = compiled(x)
+        for a, b in zip(eager(x), (first, second, data)):
+            np.testing.assert_array_equal(a, b)
+        assert first is p.grad and second is q.grad and data is p.data
+        assert not np.shares_memory(first, second)
+        kept.append((first, first.copy()))
+    assert all(np.array_equal(a, b) for a, b in kept)
+    assert " is h" in compiled.source
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_rate_that_lies_among_the_parameters_and_a_gradient_of_two(tied: bool) -> None:
+    def make() -> tuple[Callable[..., Any], Array]:
+        flat = np.array([0.5, 2.0, 3.0, 4.0])
+        rate = flat[:1].reshape(()) if not tied else np.array(0.5)
+        p = [ag.as_tensor(flat[:1]), ag.as_tensor(flat[1:2]), ag.as_tensor(flat[2:3]), ag.as_tensor(flat[3:])]
+
+        def step(x: Any) -> Any:
+            g = np.tanh(x)
+            others = [g, g if tied else x * 2, x * 3, x * 4]
+            for t, each in zip(p, others):
+                t.data -= rate * each
+            return flat * 1.0
+
+        return step, flat
+
+    (eager, flat), (other, memory) = make(), make()
+    compiled = ag.compile(other, strict=True)
+    for i in range(6):
+        np.testing.assert_array_equal(compiled(np.array([0.1 * i])), eager(np.array([0.1 * i])))
+        np.testing.assert_array_equal(flat, memory)

@@ -156,6 +156,7 @@ class Compiled(Generic[P, R]):
 
     def _compare(self, program: Program, leaves: Any, args: Any, keywords: Any, entry: Entry) -> Any:
         """Run the step, and the replay on copies; both must come to the same."""
+        program.settle()
         copies = Copies(program, leaves)
         replay = program.on(copies.names)
         mine = [copies.of(x) if isinstance(x, (np.ndarray, Tensor)) else x for x in leaves]
@@ -449,7 +450,7 @@ class Copies:
         self.targets = [eval(place, names) for place in program.targets]
         self.roots: dict[int, Any] = {}
         self.made: dict[int, Any] = {}
-        self.names = {name: self.of(x) for name, x in program.mutable.items()}
+        self.names = {name: self.of(names[name]) for name in program.mutable if names[name] is not None}
 
     def of(self, x: Any) -> Any:
         if id(x) in self.made:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.compiling.grouping import LARGEST, Block, Moved, repeated, side_by_side
 from autograd_lite.compiling.mirroring import World
 from autograd_lite.compiling.tracing import METHODS, Bundle, Call, Choice, Effect, Number, Stand, Traced
 from autograd_lite.compiling.tracing import freeze, replaced, stands_in
@@ -127,9 +128,12 @@ class Program:
         for step in self.steps:
             if isinstance(step, Effect):
                 self.escaped.update(x.root.index for x in stands_in(self._parts(step.value)))
-        self.own: set[str] = set()  # names of arrays that a replay in floats holds
+        self.own: set[str] = set()  # names of arrays that a replay holds
+        self.moved: list[Moved] = []
+        self.gradients: set[int] = set()  # what is computed side by side, and copied where it becomes known outside
+        self.block: Block | None = None
         floats = self._floats()
-        body = self._body()
+        body = self._body([] if floats else self._grouped())
         results = [self._result(v) for v in values]
         nest = returned
         if isinstance(nest, Place):
@@ -163,9 +167,11 @@ class Program:
         ]
         exec("\n".join(run), self.names)
         self.run: Callable[[Any], Any] = self.names.pop("run")
+        for moved in self.moved:
+            self.own.update((moved.whole, *moved.pieces))
         outside = self._outside()
-        self.mutable = {name: x for name, x in self.names.items() if type(x) is Tensor or name in outside or name in self.own}
-        for attribute in ("steps", "values", "reals", "memory", "aliases", "texts"):
+        self.mutable = [name for name, x in self.names.items() if type(x) is Tensor or name in outside or name in self.own]
+        for attribute in ("block", "steps", "values", "reals", "memory", "aliases", "texts"):
             delattr(self, attribute)
 
     def _outside(self) -> set[str]:
@@ -178,6 +184,11 @@ class Program:
         exec(self.source, others)
         replay: Callable[[Any], Any] = others.pop("replay")  # so that there is no cycle
         return replay
+
+    def settle(self) -> None:
+        """Let data lie side by side where nobody notices."""
+        for moved in self.moved:
+            moved.settle(self.names)
 
     def is_running(self) -> bool:
         """Whether this thread is in the middle of it."""
@@ -343,9 +354,68 @@ class Program:
             "    if total - total == 0:", *(f"        {line}" for line in effects),
         ]  # fmt: skip
 
+    # Updates of all parameters as one -----------------------------------------------------------------------
+
+    def _grouped(self) -> list[str]:
+        """The lines that do for all parameters at once what the steps from `block.start` to `block.stop` do for each."""
+        self.block = block = repeated(self.steps)
+        if block is None:
+            return []
+        results = [s.result for s in self.steps if isinstance(s, Call) and isinstance(s.result, Traced)]
+        own = {x.index for x in results if x.source is None} - {x.parent.index for x in results if x.parent is not None}
+        inside = {s.result.index for s in block.template if isinstance(s, Call) and s.result is not None}
+        after = {x.index for s in self.steps[block.stop :] for x in stands_in(list(s[1:] if isinstance(s, Call) else s[:-1]))}
+        after |= self.escaped
+        every = [x.index for chain in block.chains.values() for x in chain]
+        operands = [x for s in block.template if isinstance(s, Call) for x in s.args if isinstance(x, Traced)]
+        shared = [x.source for x in operands if type(x.source) is str and x.index not in every]
+        if len(set(every)) < len(every) or any(place.partition(".")[0] in self.arguments for place in shared):
+            return []
+        computed, moved = [], []
+        sizes = [x.shape for x in next(iter(block.chains.values()))]
+        for index, chain in block.chains.items():
+            holders: list[Any] = [self.names.get(str(x.source).removesuffix("._array")) for x in chain]
+            if [x.shape for x in chain] != sizes or not all(isinstance(x.value, np.ndarray) and x.parent is None for x in chain):
+                return []
+            if index in inside and not after.intersection(x.index for x in chain):
+                continue
+            if all(isinstance(t, Tensor) and str(x.source).endswith("._array") for t, x in zip(holders, chain)):
+                moved.append((chain, holders))
+            elif all(x.index in own and x.index not in self.written and x.value.flags.c_contiguous for x in chain):
+                computed.append(chain)
+            else:
+                return []
+        if sum(x.value.nbytes for x in next(iter(block.chains.values()))) > LARGEST or not moved:
+            return []
+        wholes = {}
+        for chain in block.chains.values():
+            whole, pieces = side_by_side([x.value for x in chain])
+            wholes[chain[-1].index] = Traced(chain[0].tape, whole)
+            self.memory[wholes[chain[-1].index].index] = whole
+            if any(chain is other for other in computed):
+                self.memory.update(zip([x.index for x in chain], pieces))
+                self.gradients.update(x.index for x in chain)
+        conditions = []
+        for chain, holders in moved:
+            names = [f"h{x.index}" for x in chain]
+            self.names.update(dict.fromkeys(names))
+            self.moved.append(Moved(holders, self._stand(wholes[chain[-1].index]), names, shared))
+            conditions += [f"{self._stand(x)} is {name}" for x, name in zip(chain, names)]
+        lines = []
+        for step in block.template:
+            if isinstance(step, Call):
+                args, keywords = replaced((step.args, step.keywords), lambda x: wholes.get(x.index, x))
+                whole = wholes[step.out.index]
+                if step.target is None:
+                    lines.append(self._line(step._replace(args=args, keywords=keywords, result=whole), self.memory[whole.index]))
+                else:
+                    lines.append(self._line(step._replace(args=args, keywords=keywords, target=whole), None))
+        lines += [f"{self._thing(thing)}._changed = changed()" for thing in block.things]
+        return [f"if {' and '.join(conditions)}:", *(f"    {line}" for line in once(lines)), "else:"]
+
     # Memory and lines ---------------------------------------------------------------------------------------
 
-    def _body(self) -> list[str]:
+    def _body(self, grouped: list[str]) -> list[str]:
         last: dict[int, int] = {}
         for i, step in enumerate(self.steps):
             parts = (step.args, step.keywords, step.result, step.target) if isinstance(step, Call) else self._parts(step.value)
@@ -358,14 +428,18 @@ class Program:
 
         def release(i: int) -> None:
             for index in ends.pop(i, ()):
-                if index in self.memory:
+                if index in self.memory and index not in self.gradients:
                     free.setdefault(layout(self.memory[index]), []).append(self.memory[index])
 
         lines: list[str] = []
         quiet: Any = ()
         before: dict[int, str] = {}  # attributes that a decision, if it comes out differently, puts back
         last_choice = max((i for i, step in enumerate(self.steps) if isinstance(step, Choice)), default=-1)
+        first = None
         for i, step in enumerate(self.steps):
+            if grouped and self.block is not None and i in (self.block.start, self.block.stop):
+                lines = [*lines, *grouped] if first is None else [*lines[:first], *(f"    {line}" for line in lines[first:])]
+                first = len(lines)
             if isinstance(step, Choice):
                 undone = [f"{place} = u{j}" for j, place in enumerate(before.values())]
                 undo = "; ".join([*undone, "return MISS"])
@@ -389,7 +463,9 @@ class Program:
                 continue
             if isinstance(function, np.ufunc) and function.signature is None:
                 release(i)  # an elementwise function may write over an operand that nobody needs any more
-            if x is not None and takes_out and self._may_be_buffer(x):
+            if x is not None and x.index in self.gradients:
+                into = self.memory[x.index] if takes_out else None
+            elif x is not None and takes_out and self._may_be_buffer(x):
                 known = free.get(layout(x.value))
                 into = self.memory[x.index] = known.pop() if known else np.empty_like(x.value)
             line = self._line(step, into)
@@ -401,6 +477,14 @@ class Program:
                 line = f"    {line}"
             quiet = step.errors
             lines.append(line)
+            if x is not None and x.index in self.gradients:
+                if into is None:
+                    self.names[f"m{x.index}"] = self.memory[x.index]
+                    lines += [f"m{x.index}[...] = v{x.index}", f"v{x.index} = m{x.index}"]
+                if x.index in self.escaped:
+                    lines.append(f"e{x.index} = v{x.index}.copy()")
+        if first is not None and self.block is not None and self.block.stop == len(self.steps):
+            lines = [*lines[:first], *(f"    {line}" for line in lines[first:])]
         return lines
 
     def _may_be_buffer(self, x: Stand) -> bool:
@@ -536,7 +620,7 @@ class Program:
         if isinstance(value, Known):
             return self._thing(value.thing)
         if isinstance(value, (Traced, Number)):
-            text = self._stand(value)
+            text = f"e{value.index}" if value.index in self.gradients else self._stand(value)
             return f"{text}.copy()" if isinstance(value.root.source, np.ndarray) and isinstance(value.value, np.ndarray) else text
         if isinstance(value, np.ndarray):
             return f"{self._constant(value.copy())}.copy()"
