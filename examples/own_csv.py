@@ -29,9 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     made.add_argument("csv", nargs="?", type=Path, help="a header, then a line for each sample")
     options = parse(made, arguments)
     path = options.csv or made_up(options.output / "made_up.csv")
+    if not path.exists():
+        made.error(f"there is no file {path}")
 
     # These fifteen lines are all that one needs.
-    table = np.genfromtxt(path, delimiter=",", skip_header=1, dtype=str)  # or pandas.read_csv(path).to_numpy()
+    table = np.genfromtxt(path, delimiter=",", skip_header=1, dtype=str, comments=None)  # or pandas.read_csv(path).to_numpy()
     classes, y = np.unique(table[:, -1], return_inverse=True)
     order = np.random.default_rng(options.seed).permutation(len(y))
     unseen, seen = np.split(order, [len(y) // 5])

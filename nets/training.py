@@ -108,7 +108,8 @@ def train(
         The part of each batch to compute gradients of: every size-th sample, from the one at `rank` on. Where
         `before_update` adds up the gradients of all ranks, the steps are those of a single process.
     compile : bool
-        Whether to record a step once and replay it, as `autograd_lite.compile` does: faster, same results.
+        Whether to record a step once and replay it, as `autograd_lite.compile` does: the same results, and sooner where
+        there are thousands of small steps.
 
     Returns
     -------
