@@ -29,11 +29,16 @@ def call(name: str, thing: Any) -> str:
         return f"{name}(...)"
     if next(iter(signature.parameters), "") == "self":
         signature = signature.replace(parameters=list(signature.parameters.values())[1:])
-    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(signature))  # annotations are strings
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", by_name(str(signature)))  # annotations are strings
     if len(name) + len(text) <= 88:
         return name + text
     inside, _, returned = text[1:].rpartition(")")
     return "\n".join([f"{name}(", *(f"    {part}," for part in arguments(inside)), f"){returned}"])
+
+
+def by_name(text: str) -> str:
+    """Classes and functions are shown by their names."""
+    return re.sub(r"<(?:class '(?:\w+\.)*(\w+)'|function (\w+) at \w+)>", r"\1\2", text)
 
 
 def arguments(text: str) -> Iterator[str]:
@@ -95,7 +100,7 @@ def page(package: Any) -> str:
         if callable(thing) or inspect.ismodule(thing):
             parts.append(markdown(inspect.getdoc(thing) or ""))
         else:
-            parts.append(f"```python\n{name} = {thing!r}\n```")
+            parts.append(f"```python\n{name} = {by_name(repr(thing))}\n```")
         if isinstance(thing, type):
             for method, member in methods(thing):
                 given = isinstance(member, property)
@@ -103,10 +108,10 @@ def page(package: Any) -> str:
                 parts += [] if given else [f"```python\n{call(method, member)}\n```"]
                 parts.append(markdown(inspect.getdoc(member) or ""))
         elif inspect.ismodule(thing):
-            for function, member in sorted(vars(thing).items()):
-                if inspect.isfunction(member) and member.__module__ == thing.__name__ and not function.startswith("_"):
-                    parts += [f"### {name}.{function}()", f"```python\n{call(function, member)}\n```"]
-                    parts.append(markdown(inspect.getdoc(member) or ""))
+            for function in thing.__all__:
+                member = getattr(thing, function)
+                parts += [f"### {name}.{function}()", f"```python\n{call(function, member)}\n```"]
+                parts.append(markdown(inspect.getdoc(member) or ""))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

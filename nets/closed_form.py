@@ -26,6 +26,11 @@ from .layers import Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
 from .names import named
 from .two_layer import TwoLayerNet
 
+__all__ = [
+    *("sigma", "sigma_prime", "forward", "eq_a", "eq_b_3", "eq_b_4", "eq_3", "eq_3_bias"),
+    *("eq_4_0", "eq_4_1", "eq_4_2", "eq_4_3", "eq_5", "eq_5_bias", "updated", "gradients"),
+    *("bp1", "bp2", "bp3", "bp4", "tanh_prime", "softmax", "difference_delta", "srihari_hidden"),
+]
 Array = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 
