@@ -19,6 +19,14 @@ sys.path.insert(0, str(ROOT / "docs"))
 import reference  # noqa: E402
 
 
+def on_config(config: Any) -> None:
+    """A page that has no place in the navigation gets one at its end."""
+    listed = str(config["nav"])
+    more = [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in listed and path.name != "about.md"]
+    if more:
+        config["nav"].append({"More": more})
+
+
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages that are made, and the programs that pages link to."""
     made = {page: read(source) for source, page in PAGES.items()}

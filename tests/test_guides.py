@@ -78,12 +78,6 @@ def methods_of(kind: Any, name: str, section: str) -> Iterator[tuple[Any, str]]:
                 yield member, section.split(f"\n{title}\n")[1]
 
 
-def test_every_guide_has_its_place_in_the_site() -> None:
-    navigation = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
-    for path in DOCS.glob("*.md"):
-        assert path.name == "about.md" or f": {path.name}\n" in navigation, path.name
-
-
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     for package in ("material", "latex2mathml"):
         pytest.importorskip(package)
