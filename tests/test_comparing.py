@@ -11,7 +11,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import GradientMismatch, Tensor, compare
-from autograd_lite.engine.nests import mapped
+from autograd_lite.engine.nests import map_leaves
 
 inf, nan = np.inf, np.nan
 
@@ -171,10 +171,10 @@ def test_nests_have_paths_for_names() -> None:
         (pair(w, b), ["w", "b"]), ([w, b], ["w", "parameter 1"]), ({"a.b": w, "a": {"b": b}}, ['["a.b"]', '["a"]["b"]']),
         ([{"w": w}, {"b": b}], ["parameter 0.w", "parameter 1.b"]),
     ):  # fmt: skip
-        gradients = mapped(lambda x: x.grad, nest)
+        gradients = map_leaves(lambda x: x.grad, nest)
         comparison = compare(gradients, nest)
         assert comparison and [row.name for row in comparison.rows] == names
-        wrong = compare(mapped(lambda x: -x.grad, nest), nest)
+        wrong = compare(map_leaves(lambda x: -x.grad, nest), nest)
         assert [row.approximate for row in wrong.rows] == [False, False]
 
 

@@ -12,7 +12,7 @@ from oracles import along, second_along
 
 import autograd_lite as ag
 from autograd_lite import Tensor
-from autograd_lite.engine.nests import leaves, mapped
+from autograd_lite.engine.nests import leaves, map_leaves
 
 rng = np.random.default_rng(5)
 W, B, X = rng.standard_normal((2, 3)), rng.standard_normal((2, 1)), rng.standard_normal((3, 4))
@@ -55,7 +55,7 @@ def same_form(a: Any, b: Any) -> None:
 
 def rebuilt(nest: Any, arrays: Any) -> Any:
     following = iter(arrays)
-    return mapped(lambda _: next(following), nest)
+    return map_leaves(lambda _: next(following), nest)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -89,7 +89,7 @@ def test_every_derivative_of_a_nest_has_its_form(form: str) -> None:
     np.testing.assert_allclose(total, tangent, rtol=1e-12, atol=1e-14)
     product = ag.hvp(cost, (nest,), (vectors,))
     same_form(product, nest)
-    tensors = mapped(lambda x: Tensor(x, requires_grad=True), nest)
+    tensors = map_leaves(lambda x: Tensor(x, requires_grad=True), nest)
     by_graph = ag.gradients(cost(tensors), tensors)
     same_form(by_graph, nest)
     for a, b in zip(flat(by_graph), flat(gradient)):
@@ -151,7 +151,7 @@ def test_derivatives_of_derivatives_of_nests() -> None:
     a, b = p["a"], p["b"]
     np.testing.assert_allclose(squared["a"], 36 * a**3 * b**2 + 6 * np.sum(a**3) * a**2)  # of Σ (3a²b)² + (Σ a³)²
     np.testing.assert_allclose(squared["b"], 18 * np.sum(a**4) * b)
-    tensors = mapped(lambda x: Tensor(x, requires_grad=True), p)
+    tensors = map_leaves(lambda x: Tensor(x, requires_grad=True), p)
     gradient = ag.grad(lambda q: np.sum(q["a"] ** 3) * q["b"])(tensors)
     assert isinstance(gradient["a"], Tensor) and gradient["a"].requires_grad
     np.testing.assert_allclose(ag.gradients(gradient["b"], tensors)["a"], 3 * a**2)

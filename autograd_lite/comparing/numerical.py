@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.comparing.comparison import coarser, largest_entry
-from autograd_lite.engine.nests import leaves, mapped
+from autograd_lite.engine.nests import leaves, map_leaves
 from autograd_lite.engine.recording import no_grad
 from autograd_lite.engine.tensor import Array, Tensor, as_tensor
 
@@ -118,7 +118,7 @@ class Point:
     def nested(self, arrays: Sequence[Any]) -> list[Any]:
         """Something for each array, in the form of the arguments."""
         following = iter(arrays)
-        return [mapped(lambda _: next(following), argument) for argument in self.args]
+        return [map_leaves(lambda _: next(following), argument) for argument in self.args]
 
     def called(self, arrays: Sequence[Any]) -> Any:
         with no_grad():

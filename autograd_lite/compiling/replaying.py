@@ -23,7 +23,7 @@ from autograd_lite.compiling.tracing import freeze, replaced, stands_in
 from autograd_lite.compiling.tracing import item as item_of
 from autograd_lite.engine import recording
 from autograd_lite.engine.operation import Operation
-from autograd_lite.engine.tensor import Tensor, computed
+from autograd_lite.engine.tensor import Tensor, make_tensor
 
 MISS = object()
 """What a program returns if something is not as it was recorded."""
@@ -83,7 +83,7 @@ WITHOUT_HISTORY.arrows = left_behind
 
 def restored(data: Any, grad: Any, requires_grad: bool, has_history: bool, name: Any, scope: Any) -> Tensor:
     """A Tensor that the step returns, as it would have been but for its history."""
-    t = computed(data, WITHOUT_HISTORY if has_history else None, {}, scope)
+    t = make_tensor(data, WITHOUT_HISTORY if has_history else None, {}, scope)
     t._grad, t._requires_grad, t.name = grad, requires_grad, name
     return t
 
@@ -120,8 +120,8 @@ class Program:
         self.numbers = world.numbers
         self.arguments = arguments
         self.names.update(
-            MISS=MISS, restored=restored, same=same, changed=recording.changed, errstate=np.errstate, np=np, ndarray=np.ndarray,
-            Tensor=Tensor, busy=[],
+            MISS=MISS, restored=restored, same=same, changed=recording.note_change, errstate=np.errstate, np=np,
+            ndarray=np.ndarray, Tensor=Tensor, busy=[],
         )  # fmt: skip
         self._simplify()
         self.escaped = {x.root.index for x in stands_in([self._parts(v) for v in values])}

@@ -63,7 +63,7 @@ def sweep(
     adjoints: dict[Tensor, Any] = {output: seed}
     ours: set[Tensor] = set()
     last_change = recording.last_change
-    arrows_of: Callable[[Any], Iterator[Any]] | None = evaluated_again if evaluate_rules else None
+    arrows_of: Callable[[Any], Iterator[Any]] | None = evaluate_again if evaluate_rules else None
     if type(output.scope) is not tuple:
         arrows_of = debugging.watched(arrows_of)
     # Whose adjoint is there to be handed on: the newest of them, and a heap of the others. In a chain there are no
@@ -109,7 +109,7 @@ def sweep(
     return adjoints, ours
 
 
-def evaluated_again(out: Tensor) -> Iterator[tuple[Any, Any, Any]]:
+def evaluate_again(out: Tensor) -> Iterator[tuple[Any, Any, Any]]:
     """The arrows of `out`, with local gradients computed from its operands as Tensors where one is stored."""
     operands = out._operands
     rules = out._operation.rules_for(len(operands))
@@ -128,7 +128,7 @@ def as_dtype(u: Any, dtype: np.dtype[Any]) -> Any:
     return u if u.dtype == dtype else u.astype(dtype)
 
 
-def owned(u: Any, x: Tensor, ours: Collection[Tensor]) -> np.ndarray[Any, Any]:
+def make_own(u: Any, x: Tensor, ours: Collection[Tensor]) -> np.ndarray[Any, Any]:
     """The adjoint `u` of `x` as an array of its dtype that shares memory with nothing."""
     if u.dtype is not x._array.dtype:
         u = as_dtype(u, x._array.dtype)

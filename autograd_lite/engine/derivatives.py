@@ -16,11 +16,11 @@ from typing import Any, Literal, NamedTuple, Protocol, overload
 import numpy as np
 import numpy.typing as npt
 
-from autograd_lite.engine.backward import as_dtype, owned, sweep
+from autograd_lite.engine.backward import as_dtype, make_own, sweep
 from autograd_lite.engine.graph import between, history
-from autograd_lite.engine.nests import is_nest, is_number, items_of, leaves, mapped, packed, replaced, unpacked
+from autograd_lite.engine.nests import is_nest, is_number, items_of, leaves, map_leaves, pack, replace_numbers, unpack
 from autograd_lite.engine.recording import differentiated, enable_grad, state
-from autograd_lite.engine.tensor import TABLE, Array, Operand, Tensor, as_array, as_tensor, computed
+from autograd_lite.engine.tensor import TABLE, Array, Operand, Tensor, as_array, as_tensor, make_tensor
 
 current = state.get
 
@@ -133,21 +133,21 @@ def gradients(output: Tensor, inputs: Any, gradient: Seed = None, *, create_grap
     seed = output._seed(gradient)
     results: Sequence[Any]
     if not create_graph:
-        results = _adjoints(output, wanted, seed._array if isinstance(seed, Tensor) else seed)
+        results = _compute_adjoints(output, wanted, seed._array if isinstance(seed, Tensor) else seed)
     else:
-        results = _recorded_adjoints(output, wanted, seed if isinstance(seed, Tensor) else Tensor(seed))
-    return replaced(inputs, results) if wanted else inputs
+        results = _record_adjoints(output, wanted, seed if isinstance(seed, Tensor) else Tensor(seed))
+    return replace_numbers(inputs, results) if wanted else inputs
 
 
-def _adjoints(output: Tensor, inputs: Sequence[Tensor], seed: Array) -> list[Array]:
+def _compute_adjoints(output: Tensor, inputs: Sequence[Tensor], seed: Array) -> list[Array]:
     """The adjoints of `inputs` as arrays of their own."""
     adjoints, ours = sweep(output, seed, keep=set(inputs), only=between(output, inputs))
     if len(set(inputs)) < len(inputs):  # one of them is asked for twice
         ours = set()
-    return [owned(adjoints[x], x, ours) if x in adjoints else np.zeros(x.shape, x.dtype) for x in inputs]
+    return [make_own(adjoints[x], x, ours) if x in adjoints else np.zeros(x.shape, x.dtype) for x in inputs]
 
 
-def _recorded_adjoints(
+def _record_adjoints(
     output: Tensor, inputs: Sequence[Tensor], seed: Tensor, *, evaluate_rules: bool = True
 ) -> list[Tensor]:
     """The adjoints of `inputs` as Tensors: functions of the seed and, if the rules are evaluated anew, of
@@ -178,24 +178,24 @@ class _Evaluated(NamedTuple):
         """The adjoints of the variables."""
         recorded = current().on and (self.differentiable or isinstance(seed, Tensor))
         if recorded:
-            return list(_recorded_adjoints(self.output, self.variables, as_tensor(seed)))
+            return list(_record_adjoints(self.output, self.variables, as_tensor(seed)))
         tensors = self.tensors or isinstance(seed, Tensor)
-        arrays = _adjoints(self.output, self.variables, seed._array if isinstance(seed, Tensor) else seed)
-        return [computed(x) for x in arrays] if tensors else list(arrays)
+        arrays = _compute_adjoints(self.output, self.variables, seed._array if isinstance(seed, Tensor) else seed)
+        return [make_tensor(x) for x in arrays] if tensors else list(arrays)
 
-    def nested(self, results: Iterable[Any]) -> tuple[Any, ...]:
+    def nest(self, results: Iterable[Any]) -> tuple[Any, ...]:
         """Results for the variables, in the form of the arguments."""
         following = iter(results)
-        return tuple(replaced(x, following) for x in self.arguments)
+        return tuple(replace_numbers(x, following) for x in self.arguments)
 
-    def given(self, x: Any) -> Any:
+    def hand_out(self, x: Any) -> Any:
         """A Tensor of this evaluation, or an array, as it is handed to the caller."""
         if not isinstance(x, Tensor):
-            return computed(x) if self.tensors else x
-        return x if self.differentiable else computed(x._array) if self.tensors else x._array
+            return make_tensor(x) if self.tensors else x
+        return x if self.differentiable else make_tensor(x._array) if self.tensors else x._array
 
     def value(self) -> Any:
-        return mapped(self.given, self.returned)
+        return map_leaves(self.hand_out, self.returned)
 
     def parts(self) -> list[Tensor]:
         return [x for _, x in leaves(self.returned)]
@@ -205,7 +205,7 @@ class _Evaluated(NamedTuple):
         if not is_nest(self.returned):
             return vector
         with enable_grad():
-            return replaced(self.returned, unpacked(vector, self.parts()))
+            return replace_numbers(self.returned, unpack(vector, self.parts()))
 
 
 def _evaluate(
@@ -218,7 +218,7 @@ def _evaluate(
     """
     check_function(f)
     name = getattr(f, "__name__", "f")
-    inputs = [mapped(lambda leaf: as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, x) for x in args]
+    inputs = [map_leaves(lambda leaf: as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, x) for x in args]
     variables: dict[int, list[Tensor]] = {}  # by argument
     for i in argnums:
         if not -len(args) <= i < len(args):
@@ -230,7 +230,7 @@ def _evaluate(
             variables[i] = [
                 _variable(leaf, f, i, path) for path, leaf in leaves(args[i]) if not path or is_number(leaf)
             ]
-            inputs[i] = replaced(args[i], variables[i], lambda leaf: leaf) if is_nest(args[i]) else variables[i][0]
+            inputs[i] = replace_numbers(args[i], variables[i], lambda leaf: leaf) if is_nest(args[i]) else variables[i][0]
     every = [x for i in argnums for x in variables[i]]
     on, outer = current().on, differentiated.get()
     token = differentiated.set(outer | set(every))
@@ -247,14 +247,14 @@ def _evaluate(
     returned = _as_tensors(returned, name)
     parts = [x for _, x in leaves(returned)]
     with enable_grad():
-        output = packed(parts) if is_nest(returned) else returned
+        output = pack(parts) if is_nest(returned) else returned
     tensors = any(isinstance(leaf, Tensor) for x in args for _, leaf in leaves(x))
     differentiable = on and tensors
     if on and not tensors and outer:  # f may close over the variables of a derivative around this one
         differentiable = tensors = any(x in outer for x in history(output, constants=False))
     evaluated = _Evaluated(output, every, differentiable, tensors, returned, [args[i] for i in argnums], aux)
     if has_aux:
-        evaluated = evaluated._replace(aux=mapped(lambda x: evaluated.given(x) if isinstance(x, Tensor) else x, aux))
+        evaluated = evaluated._replace(aux=map_leaves(lambda x: evaluated.hand_out(x) if isinstance(x, Tensor) else x, aux))
     return evaluated
 
 
@@ -289,7 +289,7 @@ def _as_tensors(returned: Any, name: str) -> Any:
                 f"{name} returned {type(leaf).__name__}{f' in {path}' if path else ''}, where a derivative needs numbers or "
                 "arrays; what else it returns goes to the second of a pair, with has_aux=True"
             )
-    return mapped(as_tensor, returned)
+    return map_leaves(as_tensor, returned)
 
 
 def check_function(f: Any, argnums: Any = 0) -> None:
@@ -308,7 +308,7 @@ def _numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:
     return (int(argnums),) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
 
 
-def _matched(what: str, form: Any, given: Any) -> list[Any]:
+def _match(what: str, form: Any, given: Any) -> list[Any]:
     """The numbers in `given`, which has the form and shapes of `form`."""
     expected = [(path, np.shape(x)) for path, x in leaves(form) if is_number(x) or not path]
     numbers = [(path, x) for path, x in leaves(given) if is_number(x) or not path]
@@ -373,7 +373,7 @@ def value_and_grad(
                 f"the gradient is that of a single number, but {getattr(f, '__name__', 'f')} returned {what}; use "
                 f"autograd_lite.jacobian, or return {'one of them, with has_aux=True for the others' if several else 'its sum()'}"
             )
-        results = evaluated.nested(evaluated.adjoints(np.ones(output.shape, floating(output))))
+        results = evaluated.nest(evaluated.adjoints(np.ones(output.shape, dtype_of_adjoint(output))))
         value = (evaluated.value(), evaluated.aux) if has_aux else evaluated.value()
         return value, results[0] if isinstance(argnums, (int, np.integer)) else results
 
@@ -447,8 +447,8 @@ def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> Any:
 
     def pullback(u: Any) -> tuple[Any, ...]:
         if is_nest(evaluated.returned):
-            u = packed([as_array(x) for x in _matched("adjoints have the form and shapes of the value", evaluated.returned, u)])
-        return evaluated.nested(evaluated.adjoints(evaluated.output._seed(u)))
+            u = pack([as_array(x) for x in _match("adjoints have the form and shapes of the value", evaluated.returned, u)])
+        return evaluated.nest(evaluated.adjoints(evaluated.output._seed(u)))
 
     return (evaluated.value(), pullback, evaluated.aux) if has_aux else (evaluated.value(), pullback)
 
@@ -487,33 +487,33 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], *, 
     >>> float(value), float(tangent)
     (8.0, 12.0)
     """
-    directions = _paired("tangents", args, tangents)
+    directions = _pair("tangents", args, tangents)
     evaluated = _evaluate(f, args, range(len(args)), {}, has_aux)
     if any(isinstance(t, Tensor) for t in directions):
         evaluated = evaluated._replace(differentiable=current().on, tensors=True)
     tangent = _pushforward(evaluated)(directions)
     if is_nest(evaluated.returned):
-        tangent = mapped(evaluated.given, evaluated.in_parts(tangent))
+        tangent = map_leaves(evaluated.hand_out, evaluated.in_parts(tangent))
     elif not evaluated.differentiable:
-        tangent = evaluated.given(tangent)
+        tangent = evaluated.hand_out(tangent)
     return (evaluated.value(), tangent, evaluated.aux) if has_aux else (evaluated.value(), tangent)
 
 
-def _paired(what: str, args: Any, vectors: Any) -> list[Any]:
+def _pair(what: str, args: Any, vectors: Any) -> list[Any]:
     """The numbers in the vectors, one for each in the arguments."""
     if not isinstance(args, (list, tuple)) or not isinstance(vectors, (list, tuple)):
         raise TypeError(f"the arguments and {what} are tuples with one entry for each argument, as in (x,), (v,)")
     if len(args) != len(vectors):
         raise ValueError(f"{what} have the shapes of the arguments: {len(vectors)} do not go with {len(args)} arguments")
-    return [number for x, v in zip(args, vectors) for number in _matched(f"{what} have the shapes of the arguments", x, v)]
+    return [number for x, v in zip(args, vectors) for number in _match(f"{what} have the shapes of the arguments", x, v)]
 
 
 def _pushforward(evaluated: _Evaluated) -> Callable[[Sequence[Any]], Any]:
     """The derivative in a direction, by transposing the sweep: record it as a function of its seed, once,
     and sweep over that recording for each direction."""
     output, variables, differentiable = evaluated.output, evaluated.variables, evaluated.differentiable
-    seed = Tensor(np.zeros(output.shape, floating(output)), requires_grad=True)
-    adjoints = _recorded_adjoints(output, variables, seed, evaluate_rules=differentiable)
+    seed = Tensor(np.zeros(output.shape, dtype_of_adjoint(output)), requires_grad=True)
+    adjoints = _record_adjoints(output, variables, seed, evaluate_rules=differentiable)
     with enable_grad():
         joined: Any = np.concatenate([g.reshape(-1) for g in adjoints])
 
@@ -521,11 +521,11 @@ def _pushforward(evaluated: _Evaluated) -> Callable[[Sequence[Any]], Any]:
         with enable_grad():
             direction: Any = np.concatenate([as_tensor(t).reshape(-1).astype(joined.dtype) for t in tangents])
         if not joined.requires_grad:
-            zeros = np.zeros(output.shape, floating(output))
+            zeros = np.zeros(output.shape, dtype_of_adjoint(output))
             return Tensor(zeros) if differentiable else zeros
         if differentiable:
-            return _recorded_adjoints(joined, [seed], direction)[0]
-        return _adjoints(joined, [seed], direction._array)[0]
+            return _record_adjoints(joined, [seed], direction)[0]
+        return _compute_adjoints(joined, [seed], direction._array)[0]
 
     return push
 
@@ -576,20 +576,20 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux
         def joined(parts: Sequence[Any], axis: int, x: Tensor) -> Any:
             shape = output.shape + x.shape
             if not parts:
-                return evaluated.given(np.zeros(shape, x.dtype))
+                return evaluated.hand_out(np.zeros(shape, x.dtype))
             whole = np.stack(parts, axis)
-            return evaluated.given(as_dtype(whole.reshape(shape), x.dtype))
+            return evaluated.hand_out(as_dtype(whole.reshape(shape), x.dtype))
 
         def blocks(wholes: Sequence[Any]) -> Any:
-            nested = evaluated.nested(wholes)
+            nested = evaluated.nest(wholes)
             return nested[0] if isinstance(argnums, (int, np.integer)) else nested
 
         if output.size <= sum(x.size for x in variables):
-            rows = [evaluated.adjoints(unit) for unit in _units([output.shape], floating(output))]
+            rows = [evaluated.adjoints(unit) for unit in _units([output.shape], dtype_of_adjoint(output))]
             results = [joined([row[i] for row in rows], 0, x) for i, x in enumerate(variables)]
         else:
             push = _pushforward(evaluated)
-            columns = [push(_parted(unit, shapes)) for unit in _units(shapes, np.dtype(float))]
+            columns = [push(_split(unit, shapes)) for unit in _units(shapes, np.dtype(float))]
             ends = np.cumsum([0] + [x.size for x in variables])
             results = [joined(columns[ends[i] : ends[i + 1]], -1, x) for i, x in enumerate(variables)]
         if not is_nest(evaluated.returned):
@@ -597,7 +597,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux
         else:
             parts = evaluated.parts()
             ends = np.cumsum([0] + [part.size for part in parts])
-            result = replaced(evaluated.returned, [
+            result = replace_numbers(evaluated.returned, [
                 blocks([r[ends[i] : ends[i + 1]].reshape(part.shape + x.shape) for r, x in zip(results, variables)])
                 for i, part in enumerate(parts)
             ])  # fmt: skip
@@ -615,7 +615,7 @@ def _units(shapes: Sequence[tuple[int, ...]], dtype: Any) -> Iterator[Array]:
         yield unit.reshape(shapes[0]) if len(shapes) == 1 else unit
 
 
-def _parted(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+def _split(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
     """The parts of a vector in the given shapes."""
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     return [part.reshape(shape) for part, shape in zip(np.split(vector.ravel(), ends[:-1]), shapes)]
@@ -685,7 +685,7 @@ def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Sequence[Any]) -> A
     >>> ag.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     array([ 6., 12.])
     """
-    along = _paired("vectors", args, vectors)
+    along = _pair("vectors", args, vectors)
     every = tuple(range(len(args)))
 
     def slope(*variables: Any) -> Any:
@@ -697,7 +697,7 @@ def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Sequence[Any]) -> A
     return results[0] if len(results) == 1 else results
 
 
-def floating(x: Tensor) -> Any:
+def dtype_of_adjoint(x: Tensor) -> Any:
     """The dtype of the adjoint of x."""
     if x.dtype.kind == "c":
         raise TypeError(

@@ -48,7 +48,7 @@ def items_of(nest: Any) -> Iterator[tuple[str, Any]]:
     return ((f"[{i}]", item) for i, item in enumerate(nest))
 
 
-def mapped(change: Callable[[Any], Any], x: Any, depth: int = 0) -> Any:
+def map_leaves(change: Callable[[Any], Any], x: Any, depth: int = 0) -> Any:
     """A nest of the same form, with every leaf changed; what is no nest is a leaf."""
     if not is_nest(x):
         return change(x)
@@ -56,8 +56,8 @@ def mapped(change: Callable[[Any], Any], x: Any, depth: int = 0) -> Any:
         raise ValueError(f"a nest is more than {DEPTH} deep, or contains itself")
     if isinstance(x, Mapping):
         kind: Any = OrderedDict if isinstance(x, OrderedDict) else dict
-        return kind((key, mapped(change, item, depth + 1)) for key, item in x.items())
-    items = [mapped(change, item, depth + 1) for item in x]
+        return kind((key, map_leaves(change, item, depth + 1)) for key, item in x.items())
+    items = [map_leaves(change, item, depth + 1) for item in x]
     if hasattr(x, "_fields"):
         return type(x)(*items)
     return items if isinstance(x, list) else tuple(items)
@@ -70,18 +70,18 @@ def is_number(leaf: Any) -> bool:
     return leaf is not None and not callable(leaf) and np.asarray(leaf).dtype.kind in "biufc"
 
 
-def replaced(x: Any, values: Iterable[Any], aside: Callable[[Any], Any] = lambda leaf: None) -> Any:
+def replace_numbers(x: Any, values: Iterable[Any], aside: Callable[[Any], Any] = lambda leaf: None) -> Any:
     """A nest of the form of x with `values` in place of the numbers, and what `aside` gives for what is none."""
     following = iter(values)
-    return mapped(lambda leaf: next(following) if is_number(leaf) else aside(leaf), x)
+    return map_leaves(lambda leaf: next(following) if is_number(leaf) else aside(leaf), x)
 
 
-def packed(tensors: Iterable[Any]) -> Any:
+def pack(tensors: Iterable[Any]) -> Any:
     """All entries in one vector."""
     return np.concatenate([x.reshape(-1) for x in tensors])
 
 
-def unpacked(vector: Any, like: Iterable[Any]) -> list[Any]:
+def unpack(vector: Any, like: Iterable[Any]) -> list[Any]:
     """The parts of a vector, in the shapes and dtypes of the arrays that it was packed from."""
     result, end = [], 0
     for x in like:
@@ -148,6 +148,6 @@ def flatten(nest: Any) -> tuple[Any, Callable[[Any], Any]]:
         vector = as_array(vector)
         if vector.shape != (size,):
             raise ValueError(f"unflatten takes a vector of shape ({size},), not of shape {vector.shape}")
-        return replaced(nest, unpacked(vector, like), lambda leaf: leaf)
+        return replace_numbers(nest, unpack(vector, like), lambda leaf: leaf)
 
-    return packed(numbers), unflatten
+    return pack(numbers), unflatten

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine.recording import state as recording_state
-from autograd_lite.engine.tensor import TABLE, Tensor, computed, is_masked, refuse_mask, refuse_tensors_in
+from autograd_lite.engine.tensor import TABLE, Tensor, is_masked, make_tensor, refuse_mask, refuse_tensors_in
 
 current = recording_state.get
 Rule = Callable[..., Any]
@@ -135,7 +135,7 @@ class Operation:
 # From an operation to a function --------------------------------------------------------------------
 
 
-def applied(operation: Operation, together: Callable[..., Any] | None = None, keywords: bool = True) -> Callable[..., Any]:
+def make_function(operation: Operation, together: Callable[..., Any] | None = None, keywords: bool = True) -> Callable[..., Any]:
     """The function that applies an operation to operands and records it.
 
     For a fixed number of operands it is straight code, made for that number: without loops and lists a recorded
@@ -143,12 +143,12 @@ def applied(operation: Operation, together: Callable[..., Any] | None = None, ke
     the first rule's value in one pass.
     """
     if operation.variadic:
-        return applied_to_any_number(operation)
+        return make_function_of_any_number(operation)
     make = straight_code(len(operation.rules), together is not None, keywords)
     return make(operation, operation.forward, operation.rules, together)
 
 
-def applied_to_any_number(operation: Operation) -> Callable[..., Any]:
+def make_function_of_any_number(operation: Operation) -> Callable[..., Any]:
     forward = operation.forward
 
     def apply(*operands: Any, **static: Any) -> Any:
@@ -163,8 +163,8 @@ def applied_to_any_number(operation: Operation) -> Callable[..., Any]:
         state = current()
         needs = [isinstance(x, Tensor) and x._requires_grad for x in operands]
         if not (state.on and any(needs)):
-            return computed(data)
-        node = computed(data, operation, static, state.scope)
+            return make_tensor(data)
+        node = make_tensor(data, operation, static, state.scope)
         rules = operation.rules_for(len(operands))
         node._x0 = operands
         node._d0 = tuple([rule(*arrays, data, **static) if need else None for need, rule in zip(needs, rules)])
@@ -200,7 +200,7 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
         "    except (TypeError, ValueError) as error:",
         f"        raise explained(error, operation, ({', '.join(x)},)) from error",
         "    if recorded and recorded.on:",
-        f"        node = computed(data, operation, {static}, recorded.scope)",
+        f"        node = make_tensor(data, operation, {static}, recorded.scope)",
     ]
     for i in range(n):
         value = f"rule{i}({', '.join([*a, 'data', *arguments])}) if n{i} else None"
@@ -213,7 +213,7 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
         "        return node",
         f"    if {' is '.join(needs)} is None:",
         "        return data",
-        "    return computed(data)",
+        "    return make_tensor(data)",
     ]
     head = ["def make(operation, forward, rules, together):", f"    {', '.join(rules)}, = rules"]
     source = "\n".join([*head, *(f"    {line}" for line in lines), "    return apply", ""])
@@ -296,7 +296,7 @@ def sum_to(u: Any, shape: tuple[int, ...]) -> Any:
     return u if u.shape == shape else u.reshape(shape)
 
 
-def scaled(u: Any, d: Any, x: Any, out: Any) -> Any:
+def scale(u: Any, d: Any, x: Any, out: Any) -> Any:
     """Elementwise: u ⊙ d, summed over what broadcasting repeated. d = 1, -1 and 0 are exact."""
     if type(d) is not int:
         u = u * d
@@ -309,7 +309,7 @@ def scaled(u: Any, d: Any, x: Any, out: Any) -> Any:
     return u if u.shape == x._array.shape else sum_to(u, x._array.shape)
 
 
-def masked(u: Any, mask: Any, x: Any, out: Any) -> Any:
+def select(u: Any, mask: Any, x: Any, out: Any) -> Any:
     """Elementwise with a local gradient of 1 or 0: u where the mask is set, 0 elsewhere, even for inf."""
     return sum_to(np.where(mask, u, np.zeros((), u.dtype)), x.shape)
 
@@ -362,7 +362,7 @@ def elementwise_operation(
     labels: Sequence[Notation] | None = None,
     symbol: str | None = None,
     written: Notation = None,
-    pull: Pull = scaled,
+    pull: Pull = scale,
     together: Callable[..., Any] | None = None,
     keywords: bool = False,
     own: bool = False,
@@ -381,7 +381,7 @@ def elementwise_operation(
         Edge(with_result(rule, len(rules)), pull, label) for rule, label in zip(rules, labels)
     ]
     operation = Operation(name, forward, edges, symbol=symbol, written=written)
-    function = applied(operation, together, keywords)
+    function = make_function(operation, together, keywords)
     if isinstance(forward, np.ufunc):
         numpy = (forward, *numpy)
     return register(function, operation, numpy, own=own, listed=listed)
@@ -405,7 +405,7 @@ def general_operation(
     operation = Operation(
         name, forward, edges, symbol=symbol, written=written, samples=samples, variadic=variadic, fresh=fresh
     )
-    function = applied(operation, together, keywords)
+    function = make_function(operation, together, keywords)
     return register(function, operation, numpy, listed=listed)
 
 

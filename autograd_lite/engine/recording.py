@@ -43,7 +43,7 @@ differentiated: ContextVar[frozenset[Any]] = ContextVar("autograd_lite different
 """The arguments of the functions that `grad` and its like are evaluating now."""
 
 
-def changed() -> int:
+def note_change() -> int:
     """Take note that the data of some Tensor is replaced now; return the number of the event."""
     global last_change
     last_change = next(creation)

@@ -16,18 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine import recording
-from autograd_lite.engine.backward import owned, sweep
+from autograd_lite.engine.backward import make_own, sweep
 from autograd_lite.engine.exits import JOIN, assigns, lost_as_array, lost_as_number, lost_in_assignment, shown
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.recording import creation, differentiated
 
 Array = np.ndarray[Any, Any]
+Axes = int | tuple[int, ...] | None
 
 TABLE: dict[Any, Callable[..., Any]] = {}
 """The operations, by name and by the NumPy functions that they stand for. Filled by the table modules."""
-
-
-Axes = int | tuple[int, ...] | None
 
 
 def _unary(self: Tensor) -> Tensor: ...
@@ -309,7 +307,7 @@ class Tensor:
         adjoints, ours = sweep(self, seed._array if isinstance(seed, Tensor) else seed)
         for x, u in adjoints.items():
             if x not in ours or type(u) is not np.ndarray or u.dtype is not x._array.dtype:
-                adjoints[x] = u = owned(u, x, ours)
+                adjoints[x] = u = make_own(u, x, ours)
             if x._grad is not None:
                 adjoints[x] = np.add(x._grad, u, out=u)
         deque(map(setattr, adjoints, repeat("_grad"), adjoints.values()), 0)  # one call, which no interruption divides
@@ -357,7 +355,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """A constant Tensor of the same values, which shares their memory and cannot be written to."""
-        return computed(self.numpy())
+        return make_tensor(self.numpy())
 
     def numpy(self) -> Array:
         """The values as a read-only view; ``t.numpy().copy()`` can be written to."""
@@ -441,7 +439,7 @@ class Tensor:
         """A leaf of its own for a leaf, the recorded operation `copy` for a result."""
         if self._operation is not None:
             return self.copy()
-        return _restored(self._array, self._requires_grad, self.name, self._grad)
+        return _restore(self._array, self._requires_grad, self.name, self._grad)
 
     def __reduce__(self) -> Any:
         if self._operation is not None:
@@ -449,7 +447,7 @@ class Tensor:
                 f"{self.describe()} has a history, which cannot be pickled; "
                 "write t.detach() for its values alone"
             )
-        return _restored, (self._array, self._requires_grad, self.name, self._grad)
+        return _restore, (self._array, self._requires_grad, self.name, self._grad)
 
     # Operations -----------------------------------------------------------------------------------------
 
@@ -594,7 +592,7 @@ def as_array(x: Any) -> Any:
     return x if isinstance(x, Tensor) else np.asarray(x)
 
 
-def computed(data: Any, operation: Any = None, static: Any = None, scope: tuple[str, ...] = ()) -> Tensor:
+def make_tensor(data: Any, operation: Any = None, static: Any = None, scope: tuple[str, ...] = ()) -> Tensor:
     """A Tensor of `data` as it stands; with an operation, a node that is still to be given its operands. The hot path."""
     t = new_tensor(Tensor)
     t._array = data if type(data) is np.ndarray else np.asarray(data)
@@ -644,7 +642,7 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     array = np.asarray(data)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"a Tensor holds numbers, not data of dtype {array.dtype}")
-    t = computed(array if dtype is None or array.dtype == dtype else array.astype(dtype))
+    t = make_tensor(array if dtype is None or array.dtype == dtype else array.astype(dtype))
     if name is not None:
         check_name(name)
         t.name = name
@@ -677,7 +675,7 @@ def refuse_tensors_in(items: Any) -> None:
             refuse_tensors_in(item)
 
 
-def _restored(data: Array, requires_grad: bool, name: str | None, grad: Array | None) -> Tensor:
+def _restore(data: Array, requires_grad: bool, name: str | None, grad: Array | None) -> Tensor:
     t = Tensor(data, requires_grad, name=name)
     t.grad = grad
     return t

@@ -17,7 +17,7 @@ import numpy as np
 from autograd_lite.engine import recording
 from autograd_lite.engine.operation import register
 from autograd_lite.table.reductions import max_, mean, min_, sum_
-from autograd_lite.table.shapes import data_of, settings
+from autograd_lite.table.shapes import data_of, as_constants
 from autograd_lite.engine.tensor import DISPATCH, TABLE, Tensor
 
 # Functions whose results are booleans, integers, shapes or text, or that only look at the dtype.
@@ -175,7 +175,7 @@ def no_rule(name: str) -> TypeError:
 
 def full_like(x: Any, fill_value: Any, **keywords: Any) -> Any:
     """A plain array of the shape and dtype of x, all of whose entries are a constant."""
-    return np.full_like(data_of(x), settings(fill_value), **keywords)
+    return np.full_like(data_of(x), as_constants(fill_value), **keywords)
 
 
 def ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:

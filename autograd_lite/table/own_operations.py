@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.operation import LINEAR, PLAIN, Edge, Operation, applied, elementwise_operation, register, with_result
+from autograd_lite.engine.operation import (
+    LINEAR, PLAIN, Edge, Operation, elementwise_operation, make_function, register, with_result,
+)  # fmt: skip
 from autograd_lite.engine.tensor import TABLE, Tensor, as_array
 
 
@@ -194,7 +196,7 @@ def operation(
     edges = [edge(pullback, i) for i, pullback in enumerate(pullbacks)]
     # a pullback may return an array that its author keeps: the sweep copies what it hands on
     made = Operation(name, forward, edges, symbol=symbol, written=written, fresh=False)
-    apply = applied(made)
+    apply = make_function(made)
 
     def function(*operands: Any, **keywords: Any) -> Any:
         if len(operands) != len(pullbacks):

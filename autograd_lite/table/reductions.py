@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from autograd_lite.table.elementwise import astype, direction, quiet
 from autograd_lite.engine.operation import (
-    LINEAR, REPEATED, Edge, Notation, Operation, applied, implement_with, kept_shape, register, spread,
+    LINEAR, REPEATED, Edge, Notation, Operation, implement_with, kept_shape, make_function, register, spread,
 )  # fmt: skip
 from autograd_lite.engine.tensor import Array, Axes, Operand, Tensor
 
@@ -39,7 +39,7 @@ def reduction_operation(
         label = f"{symbol or name}{{at}}'({{0}})"
     edge = Edge(local_gradient if callable(rule) else lambda *_, **__: rule, spread, label, REPEATED)
     operation = Operation(name, forward, [edge], symbol=symbol, written=written)
-    apply = applied(operation)
+    apply = make_function(operation)
 
     def function(x: Any, axis: Any = None, *, keepdims: bool = False, **keywords: Any) -> Any:
         if "where" in keywords:
@@ -194,7 +194,7 @@ def along_axis(
 ) -> Callable[..., Any]:  # fmt: skip
     """A function ``(x, axis)`` with its own default for the axis."""
     operation = Operation(name, forward, [edge])
-    apply = applied(operation)
+    apply = make_function(operation)
     default = axis
 
     def function(x: Any, axis: Any = default) -> Any:

@@ -15,17 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.operation import (
-    LINEAR,
-    SAME,
-    TRANSPOSED,
-    Edge,
-    Operation,
-    applied,
-    constant,
-    general_operation,
-    register,
-    sum_to,
-)
+    LINEAR, SAME, TRANSPOSED, Edge, Operation, constant, general_operation, make_function, register, sum_to,
+)  # fmt: skip
 from autograd_lite.engine.tensor import Tensor
 
 
@@ -33,7 +24,7 @@ def data_of(x: Any) -> Any:
     return x._array if isinstance(x, Tensor) else constant(x)
 
 
-def settings(x: Any) -> Any:
+def as_constants(x: Any) -> Any:
     """Arguments that no derivative is taken of: arrays in place of Tensors, also inside lists and dicts."""
     if isinstance(x, Tensor):
         if x.requires_grad:
@@ -43,9 +34,9 @@ def settings(x: Any) -> Any:
             )
         return x._array
     if type(x) in (list, tuple):
-        return type(x)(settings(item) for item in x)
+        return type(x)(as_constants(item) for item in x)
     if isinstance(x, dict):
-        return {key: settings(item) for key, item in x.items()}
+        return {key: as_constants(item) for key, item in x.items()}
     return x
 
 
@@ -246,10 +237,10 @@ def moving(function: Callable[..., Any], name: str | None = None, numbered: Call
         lambda x, args, keywords: function(x, *args, **keywords),
         [Edge(rule, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), f"{name}{{at}}", LINEAR)],
     )
-    apply = applied(operation)
+    apply = make_function(operation)
 
     def moved(x: Any, *args: Any, **keywords: Any) -> Any:
-        return apply(x, args=settings(args), keywords=settings(keywords))
+        return apply(x, args=as_constants(args), keywords=as_constants(keywords))
 
     return register(moved, operation, [function], name=name)
 
@@ -449,7 +440,7 @@ def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 def _parts(cut: Callable[..., Any], x: Any, sections: Any, axis: int) -> list[Any]:
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"an array of shape {x.shape} has no axis {axis} to be split along")
-    numbers = cut(np.arange(x.shape[axis]), settings(sections))
+    numbers = cut(np.arange(x.shape[axis]), as_constants(sections))
     before = (slice(None),) * (axis % x.ndim)
     return [x[(*before, slice(n[0], n[-1] + 1) if n.size else slice(0, 0))] for n in numbers]
 
