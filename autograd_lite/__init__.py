@@ -56,7 +56,7 @@ def __getattr__(name: str) -> Any:
         if name in names:
             room = import_module(f"autograd_lite.{module}")
             if module == "comparing.steps":  # which knows no notation, and shows the lines of the chain rule
-                room.chain_rule = import_module("autograd_lite.writing.derivation").chain_rule  # type: ignore[attr-defined]
+                room.written_line = import_module("autograd_lite.writing.derivation").line  # type: ignore[attr-defined]
             globals()[name] = getattr(room, name)
             _show_as_public()
             return globals()[name]

@@ -78,6 +78,8 @@ class Row:
         Where these lie: ``all of column 0``, ``on the diagonal``; empty if there are none.
     hints : tuple of str
         What is wrong with the manual gradient, where the pattern is unmistakable.
+    follows : tuple of str
+        In a comparison of steps, the wrong ones before it that account for the difference.
     notes : tuple of str
         What else is worth knowing: different dtypes, NaN and infinity, agreement within rounding alone.
     gradients : tuple of two ndarrays
@@ -99,6 +101,7 @@ class Row:
     differing: int = 0
     where: str = ""
     hints: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     gradients: tuple[Any, Any] = field(default=(None, None), repr=False, compare=False)
 
@@ -115,6 +118,8 @@ class Row:
 
     def findings(self) -> list[str]:
         """What is to be said about the row besides its line in the table."""
+        if self.follows:
+            return [f"follows from {' and '.join(self.follows)}", *self.notes]
         if self.approximate or self.shape is None or self.automatic_shape is None:
             return list(self.notes)
         if self.shape != self.automatic_shape:
@@ -344,7 +349,7 @@ def compared(
         row = compare_arrays(name, m, a, rtol, atol, whole, entries)
         if not row.approximate:
             known = known or hints.Known(automatic, factors or {}, output, tensors or {})
-            found = hints.hints(name, m, a, known, lambda x, y: same(x, y, rtol, atol, whole, entries))
+            found = hints.hints(name, m, a, known, same_as(rtol, atol, whole, entries))
             row = replace(row, hints=tuple(found))
         rows.append(row)
     return Comparison(rows, title)
@@ -493,9 +498,9 @@ def compare_arrays(
     )
 
 
-def same(x: Array, y: Array, rtol: float | None, atol: float | None, whole: float, entries: int) -> bool:
+def same_as(rtol: float | None, atol: float | None, whole: float, entries: int) -> hints.Same:
     """Whether two arrays agree as closely as a right gradient has to."""
-    return x.shape == y.shape and compare_arrays("", x, y, rtol, atol, whole, entries).approximate
+    return lambda x, y: x.shape == y.shape and compare_arrays("", x, y, rtol, atol, whole, entries).approximate
 
 
 def gaps(manual: Array, automatic: Array) -> tuple[Array, Array, Array]:

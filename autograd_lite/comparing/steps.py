@@ -15,14 +15,17 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.comparing import report
-from autograd_lite.comparing.comparison import Comparison, Row, as_array, by_path, compare_arrays, compared, largest_entry
+from autograd_lite.comparing.comparison import (
+    Comparison, Row, as_array, by_path, compare_arrays, largest_entry, refuse_tolerances, same_as,
+)  # fmt: skip
+from autograd_lite.comparing.hints import Known, hints
 from autograd_lite.comparing.mistakes import arrows_between, chains, swept
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import age, between, history, recorded
 from autograd_lite.engine.tensor import Array, Tensor
 
-chain_rule: Callable[..., Any] | None = None
-"""Writes the chain rule as it was recorded. This room knows no notation: the face of the package hands it over."""
+written_line: Callable[[Tensor, Tensor], str] = lambda output, x: x.describe()
+"""Writes the line of the chain rule for an adjoint. This room knows no notation: the face of the package hands it over."""
 
 
 # Names ----------------------------------------------------------------------------------------------------
@@ -115,14 +118,12 @@ class StepComparison(Comparison):
         What was not compared, since no Tensor is called so.
     """
 
-    def __init__(
-        self, rows: Sequence[Row], lines: Mapping[str, str], follows: Mapping[str, bool], unknown: Sequence[str]
-    ) -> None:
+    def __init__(self, rows: Sequence[Row], lines: Mapping[str, str], unknown: Sequence[str]) -> None:
         super().__init__(rows)
         self.lines = dict(lines)
-        self.follows = dict(follows)
+        self.follows = {row.name: bool(row.follows) for row in rows if not row.approximate}
         self.unknown = tuple(unknown)
-        self.first_wrong = next((row.name for row in rows if not row.approximate), None)
+        self.first_wrong = next(iter(self.follows), None)
 
     def verdict(self) -> str:
         verdict = super().verdict()
@@ -185,62 +186,49 @@ def compare_steps(
     dw    (1, 2)  no     no           4.31e-01  7.31e-01  3.88e+15
     dz: manual -0.196612, automatic -0.0528771
        → σ(z) = a stands in place of the derivative σ'(z)
-       → wrong in itself: ∂C/∂z = ∂C/∂a ⊙ σ'(z)
-    dw: 2 of 2 entries differ, everywhere; most at [0, 0]: manual -0.589836,
-        automatic -0.158631
-       → follows from dz
+       → wrong in itself; right is ∂C/∂z = ∂C/∂a ⊙ σ'(z)
+    dw: follows from dz
     2 of 3 differ; the first wrong step is dz
     """
     if not isinstance(output, Tensor):
         raise TypeError(f"output is the Tensor that is differentiated, not {type(output).__name__}")
     if not isinstance(manual_steps, Mapping):
         raise TypeError(f"manual_steps is a dict of arrays by name, not {type(manual_steps).__name__}")
+    refuse_tolerances(rtol, atol)
     nodes = history(output, constants=False)
     automatic, manual, tensors, unknown = matched(manual_steps, output, nodes)
-    order = sorted(manual, key=lambda name: completed(tensors[name], output, nodes), reverse=True)
     whole = max(map(largest_entry, automatic.values()), default=0.0)
     entries = max((x.size for x in automatic.values()), default=0)
+    known = Known({}, {}, output, tensors)
 
     def row_of(name: str, expected: Array) -> Row:
         return compare_arrays(name, manual[name], expected, rtol, atol, whole, entries)
 
     rows: list[Row] = []
     lines: dict[str, str] = {}
-    follows: dict[str, bool] = {}
     wrong: list[str] = []
-    for name in order:
+    for name in sorted(manual, key=lambda name: completed(tensors[name], output, nodes), reverse=True):
         row, x = row_of(name, automatic[name]), tensors[name]
-        if row.approximate:
-            rows.append(row)
-            continue
-        region = between(output, [x])
-        before = [other for other in wrong if tensors[other] in region and tensors[other] is not x]
-        misshapen = [other for other in before if manual[other].shape != tensors[other].shape]
-        given = {tensors[other]: manual[other] for other in before if other not in misshapen}
-        expected = swept(output, x, arrows_between(nodes, region), given=given) if given else automatic[name]
-        notes = list(row.notes)
-        follows[name] = bool(before) and not misshapen and expected is not None and row_of(name, expected).approximate
-        if misshapen:
-            notes.append(f"comes after {misshapen[0]}, which has another shape")
-        elif follows[name]:
-            notes.append(f"follows from {' and '.join(nearest(before, tensors, output, x))}")
-        else:
-            line = line_for(x, output, nodes)
-            lines[name] = line
-            notes.append("wrong in itself" + (f", whatever came before: {line}" if before else f": {line}"))
-            if expected is not None:
-                row = hinted(row, name, manual[name], expected, output, x, rtol, atol, only_numbers=bool(before))
-        wrong.append(name)
-        rows.append(replace(row, notes=tuple(notes)))
-    return StepComparison(rows, lines, follows, unknown)
-
-
-def hinted(
-    row: Row, name: str, manual: Array, expected: Array, output: Tensor, x: Tensor, rtol: Any, atol: Any, only_numbers: bool
-) -> Row:
-    """The row with hints; after another mistake those that need nothing but the numbers."""
-    found = compared({name: manual}, {name: expected}, rtol, atol, output=None if only_numbers else output, tensors={name: x})
-    return replace(row, hints=found.rows[0].hints)
+        if not row.approximate:
+            region = between(output, [x])
+            before = [other for other in wrong if tensors[other] in region and tensors[other] is not x]
+            misshapen = [other for other in before if manual[other].shape != tensors[other].shape]
+            given = {tensors[other]: manual[other] for other in before if other not in misshapen}
+            expected = swept(output, x, arrows_between(nodes, region), given=given) if given else automatic[name]
+            if misshapen:
+                row = replace(row, notes=(*row.notes, f"comes after {misshapen[0]}, which has another shape"))
+            elif before and expected is not None and row_of(name, expected).approximate:
+                row = replace(row, follows=nearest(before, tensors, output))
+            else:
+                lines[name] = line_for(x, output, nodes)
+                words = "wrong in itself" + (", whatever came before" if before else "")
+                row = replace(row, notes=(*row.notes, f"{words}; right is {lines[name]}"))
+                if expected is not None:  # after another mistake, the recording knows too little
+                    found = hints(name, manual[name], expected, known, same_as(rtol, atol, whole, entries), not before)
+                    row = replace(row, hints=tuple(found))
+            wrong.append(name)
+        rows.append(row)
+    return StepComparison(rows, lines, unknown)
 
 
 def matched(
@@ -257,6 +245,9 @@ def matched(
     unknown: list[str] = []
     choices: dict[str, list[tuple[str, Tensor]]] = {}
     for key, value in manual_steps.items():
+        x = unique.get(key)
+        if x is not None and (value is x or isinstance(value, np.ndarray) and np.array_equal(value, x.data)):
+            continue  # not its adjoint but the thing itself, among all that locals() holds
         if isinstance(key, Tensor):
             if key not in set(nodes):
                 raise ValueError(f"{key.describe()} is not in the history of the output")
@@ -308,29 +299,16 @@ def completed(x: Tensor, output: Tensor, nodes: Sequence[Tensor]) -> tuple[int, 
     return (min(uses, default=age(output) + 1), age(x))
 
 
-def nearest(before: Sequence[str], tensors: Mapping[str, Tensor], output: Tensor, x: Tensor) -> list[str]:
-    """Of the wrong steps before x, those without another one in between."""
-    return [
-        name for name in before
-        if not any(other != name and tensors[name] in between(output, [tensors[other]]) for other in before)
-    ]  # fmt: skip
+def nearest(before: Sequence[str], tensors: Mapping[str, Tensor], output: Tensor) -> tuple[str, ...]:
+    """Of the wrong steps before another, those without a third one in between."""
+    passed = {x for name in before for x in between(output, [tensors[name]]) if x is not tensors[name]}
+    return tuple(name for name in before if tensors[name] not in passed)
 
 
 def line_for(x: Tensor, output: Tensor, nodes: Sequence[Tensor]) -> str:
-    """The chain rule's line for the adjoint of x, and those that it needs for adjoints without a name."""
-    of = output.name or "C"
-    arrows = arrows_between(nodes, between(output, [x]))
-    for chain in chains(arrows):
+    """The chain rule's line for the adjoint of x, in terms of those that have a name."""
+    for chain in chains(arrows_between(nodes, between(output, [x]))):
         if chain.operand is x:
+            of = output.name or "C"
             return f"∂{of}/∂{x.name} = ∂{of}/∂{chain.result.name} ⊙ {chain.label()}"
-    if chain_rule is None:
-        return f"∂{of}/∂{x.name}"
-    steps = {step.tensor: str(step) for step in chain_rule(output, x).steps}
-    lines: list[str] = []
-    following = [x]
-    while following and len(lines) < 4:
-        t = following.pop(0)
-        lines.append(steps[t])
-        outs = dict.fromkeys(g.output for g in arrows if g.parent is t)
-        following += [out for out in outs if not out.name and out is not output and out not in set(following)]
-    return ", where ".join(lines)
+    return str(written_line(output, x))

@@ -381,17 +381,27 @@ def edges(region: set[Tensor]) -> Iterator[LocalGradient]:
         yield from (g for g in out.local_gradients if g.parent in region)
 
 
-def equations(output: Tensor, wanted: Sequence[Tensor], first: Formula, symbols: Symbols) -> Iterator[Step]:
+def line(output: Tensor, x: Tensor) -> str:
+    """The line for the adjoint of x in terms of the adjoints of Tensors that have a name, and what other names stand for."""
+    symbols = chain_rule(output, x)._symbols
+    [step] = equations(output, [x], ONE, symbols, named=True)
+    return ", where ".join(map(str, [step, *definitions([step], symbols)]))
+
+
+def equations(
+    output: Tensor, wanted: Sequence[Tensor], first: Formula, symbols: Symbols, named: bool = False
+) -> Iterator[Step]:
     """The adjoints of `wanted` in terms of `first`, that of the output, and of the adjoints that are used repeatedly.
 
-    These keep their names: with them written out, a formula would have a term for each path.
+    These keep their names: with them written out, a formula would have a term for each path. So do those of Tensors that
+    have a name, if it is asked for.
     """
     for x in wanted:
         found = list(edges(between(output, [x])))
         uses = Counter(g.output for g in found)
         terms = defaultdict(list, {output: [first]})
         for g in found:
-            shared = uses[g.output] > 1 and g.output is not output
+            shared = (uses[g.output] > 1 or named and g.output.name) and g.output is not output
             u = Adjoint(id(g.output)) if shared else total(terms[g.output])
             terms[g.parent].append(term(g, u, symbols.operand))
         yield Step(x, total(terms[x]), symbols)
