@@ -72,9 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         gradients = {name: steps["d" + name] for name in parameters}
         print(f"\nThe gradients alone: {ag.compare(gradients, parameters).verdict()}.")
     print(
-        "\n\nHow to read it: the first wrong step is where the mistake is, and the line of the\n"
-        "chain rule given there is what it should be. What follows from a wrong step is\n"
-        "right again once that is mended; what is wrong in itself is a mistake of its own."
+        "\n\nHow to read it: the first wrong step is where the mistake is, and the line of\n"
+        "the chain rule given there is what it should be. What follows from a wrong step\n"
+        "is right again once that is mended; what is wrong in itself is another mistake."
     )
 
 

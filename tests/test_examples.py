@@ -132,6 +132,22 @@ def test_other_examples(example: str, packages: list[str], written: list[str], s
     assert ("--output DIR" in run("--help", cwd=tmp_path, example=example).stdout) == bool(written)
 
 
+def test_comparing_gradients(tmp_path: Path) -> None:
+    """What is printed alone says where each of the derivations goes wrong."""
+    parts = re.split(r"\n\d\. ", run(cwd=tmp_path, example="compare_gradients").stdout)
+    assert all(len(line) <= 80 for part in parts for line in part.splitlines()) and files(tmp_path) == set()
+    _, right, slope, transposed, two = parts
+    assert "all 8 agree\n" in right and "→" not in right
+    for part, first, hint, line, follow in (
+        (slope, "dz2", "the factor σ'(z2) is missing", "∂C/∂z2 = ∂C/∂a2 ⊙ σ'(z2)", "db2 da1 dw2 dz1 db1 dw1"),
+        (transposed, "da1", "w2 stands in place of (w2)ᵀ", "∂C/∂a1 = (w2)ᵀ ∂C/∂z2", "dz1 db1 dw1"),
+        (two, "da2", "it is −1 times the automatic one: a sign is wrong", "∂C/∂a2 = −", "dz2 db2 da1 dw2 dz1 dw1"),
+    ):
+        assert f"the first wrong step is {first}\n" in part and hint in part and f"right is {line}" in part
+        assert " ".join(re.findall(r"^(\w+): follows from", part, re.MULTILINE)) == follow
+    assert "→ it is 1/5 of what the steps before it give, and 5 is the batch size: a mean\n" in two
+
+
 @pytest.mark.parametrize(
     ("example", "missing", "said"),
     [

@@ -225,7 +225,8 @@ def compare_steps(
                 row = replace(row, notes=(*row.notes, f"{words}; right is {lines[name]}"))
                 if expected is not None:  # after another mistake, the recording knows too little
                     found = hints(name, manual[name], expected, known, same_as(rtol, atol, whole, entries), not before)
-                    row = replace(row, hints=tuple(found))
+                    own = "what the steps before it give"
+                    row = replace(row, hints=tuple(h.replace("the automatic one", own) if before else h for h in found))
             wrong.append(name)
         rows.append(row)
     return StepComparison(rows, lines, unknown)
@@ -274,7 +275,7 @@ def matched(
     adjoints = dict(zip(wanted, gradients(output, wanted)))
     automatic = {}
     for name, found in choices.items():
-        _, tensors[name] = min(found, key=lambda choice: distance(manual[name], adjoints[choice[1]]))
+        _, tensors[name] = min(found, key=lambda choice: unlike(manual[name], adjoints[choice[1]]))
         automatic[name] = adjoints[tensors[name]]
     return automatic, manual, tensors, unknown
 
@@ -286,11 +287,12 @@ def required(name: str, x: Any) -> Array:
     return array
 
 
-def distance(manual: Array, adjoint: Array) -> float:
+def unlike(manual: Array, adjoint: Array) -> float:
+    """How little the direction of one is that of the other; a factor or a sign does not matter."""
     if manual.shape != adjoint.shape:
-        return float("inf")
-    size = max(largest_entry(adjoint), 1e-300)
-    return float(np.max(np.abs(manual - adjoint), initial=0.0)) / size
+        return 2.0
+    sizes = float(np.linalg.norm(manual) * np.linalg.norm(adjoint))
+    return 1 - abs(float(np.sum(manual * adjoint))) / sizes if sizes > 0 else 1.0
 
 
 def completed(x: Tensor, output: Tensor, nodes: Sequence[Tensor]) -> tuple[int, int]:
