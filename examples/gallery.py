@@ -71,7 +71,7 @@ def softmax_with_cross_entropy() -> Tensor:
     with ag.name_scope("scores"):
         Z = W @ X + b
         Z.name = "Z"
-    with ag.name_scope("softmax, with a column for each sample"):
+    with ag.name_scope("softmax of each column"):
         E = np.exp(Z)
         P = E / np.sum(E, axis=0)
         E.name, P.name = "E", "P"
@@ -95,7 +95,7 @@ def batch_norm() -> Tensor:
     with ag.name_scope("scale and shift"):
         y = gamma * n + beta
         y.name = "y"
-    return np.mean(y**4)
+    return ag.half_squared_distance(y, Tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], name="target"))
 
 
 def recurrence(steps: int = 5, units: int = 2) -> Tensor:
@@ -104,9 +104,10 @@ def recurrence(steps: int = 5, units: int = 2) -> Tensor:
     for t in range(1, steps + 1):
         x = Tensor([[np.sin(t)]], name=f"x{t}")
         with ag.name_scope(f"step {t}"):
-            z = W @ h + U @ x + b
+            s = ag.linear(W, h, b)
+            z = ag.linear(U, x, s)
             h = np.tanh(z)
-        z.name, h.name = f"z{t}", f"h{t}"
+        s.name, z.name, h.name = f"s{t}", f"z{t}", f"h{t}"
     V = parameter("V", 1, units)
     with ag.name_scope("read out"):
         y = V @ h
@@ -125,7 +126,7 @@ def attention() -> Tensor:
     with ag.name_scope("queries, keys, values"):
         Q, K, V = (X @ parameter(f"W_{letter}", 4, 2) for letter in "QKV")
         Q.name, K.name, V.name = "Q", "K", "V"
-    with ag.name_scope("who attends to whom"):
+    with ag.name_scope("attention"):
         S = Q @ K.T / np.sqrt(2)
         A = ag.softmax(S)
         S.name, A.name = "S", "A"
@@ -169,7 +170,7 @@ PICTURES = [
     Picture("neuron", "A neuron", neuron, "Two inputs, two weights, a bias and tanh.", dict(direction="right")),
     Picture("two_layers", "A two-layer network", two_layers, "The network of the chapter on its four samples: every number."),
     Picture("two_layers_slide", "The same for a slide", two_layers, "Names and local gradients only, flowing to the right.",
-            dict(values=False, adjoints=False, direction="right")),
+            dict(size="slide")),
     Picture("two_layers_of_images", "The same for images", two_layers_of_images,
             "784-30-10 units and ten samples: large arrays are shown as range, histogram and mean."),
     Picture("softmax", "Softmax with cross-entropy", softmax_with_cross_entropy, "Composed of NumPy's functions."),
@@ -180,8 +181,7 @@ PICTURES = [
             dict(values=False, adjoints=False)),
     Picture("fifty_layers", "Fifty layers", fifty_layers,
             "Folded, with the norm of the adjoint at each arrow: gradients vanish toward the input."),
-    Picture("attention", "Attention by hand", attention, "Three tokens, one head.",
-            dict(values=False, adjoints=False, direction="right")),
+    Picture("attention", "Attention by hand", attention, "Three tokens, one head.", dict(values=False, adjoints=False)),
     Picture("inverse_and_solution", "inv and solve", inverse_and_solution,
             "What is multiplied from the left and what from the right."),
     Picture("gradient", "A gradient's own graph", gradient,

@@ -16,8 +16,8 @@ from typing import Any
 from autograd_lite.engine.graph import history, recorded
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Tensor
-from autograd_lite.writing.formulas import Formula, Symbol
-from autograd_lite.writing.naming import dressed, is_number, items, readable_names, shape_of, times_ten_to
+from autograd_lite.writing.formulas import Formula
+from autograd_lite.writing.naming import is_number, items, readable_names, times_ten_to
 from autograd_lite.writing.terms import formula, label, operand_named
 
 
@@ -34,7 +34,7 @@ class Box:
     kind : str
         parameter, input, number, intermediate, output, scope; or chip, which stands for a leaf where that is used again.
     name : str
-        In mathematical dress.
+        As it was given; a number and the title of a scope as they are written.
     formula : Formula or None
         How it was computed, if it was.
     scope : tuple of str
@@ -82,7 +82,7 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
         key = names[id(x)]
         if key in boxes or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", key):
             key = f"_{len(boxes)}"
-        boxes[key] = new = Box(x, key, kind_of(x, output), numbers.get(id(x)) or dressed(names[id(x)]))
+        boxes[key] = new = Box(x, key, kind_of(x, output), numbers.get(id(x)) or names[id(x)])
         if new.kind != "number":  # a number has a box for each use
             known[id(x)] = new
         if isinstance(x, Tensor) and x.op:
@@ -123,9 +123,11 @@ FAR = 5
 
 
 def place_leaves(arrows: Sequence[Arrow]) -> None:
-    """Put parameters and numbers into the innermost scope that holds all their uses."""
+    """Put leaves into the innermost scope that holds all their uses, but for an input that the computation starts from."""
+    main = spine(arrows)
     for leaf, found in by(arrows, "source").items():
-        if leaf.kind in ("parameter", "number"):
+        joins = len(found) > 1 or main.get(found[0].target, True)
+        if leaf.kind in ("parameter", "number") or leaf.kind == "input" and joins:
             same = takewhile(lambda names: len(set(names)) == 1, zip(*(arrow.target.scope for arrow in found)))
             leaf.scope = tuple(names[0] for names in same)
 
@@ -151,6 +153,39 @@ def with_chips(arrows: Sequence[Arrow]) -> list[Box]:
     return chips
 
 
+def spine(arrows: Sequence[Arrow]) -> dict[Box, Arrow | None]:
+    """The longest way to the output: the boxes that were computed on it, and the arrow to each from the one before."""
+    depth, operands = lengths(arrows), by(arrows, "target")
+    found: dict[Box, Arrow | None] = {}
+    box: Box | None = arrows[-1].target if arrows else None
+    while box is not None:
+        before = [arrow for arrow in operands[box] if arrow.source.formula]
+        found[box] = max(before, key=lambda arrow: depth[arrow.source]) if before else None
+        arrow = found[box]
+        box = arrow.source if arrow else None
+    return found
+
+
+def least_steps(arrows: Sequence[Arrow]) -> dict[Arrow, int]:
+    """How many ranks an arrow goes on at least: into a scope as many as are above its target there, so that the scope
+    begins where the one before has ended; and from a leaf with several uses two, past the leaves that have only one."""
+    inside: dict[Box, int] = {}
+    alone: dict[Box, bool] = {}
+    uses = Counter(arrow.source for arrow in arrows)
+    for arrow in arrows:
+        source, target = arrow.source, arrow.target
+        if source.scope == target.scope and not arrow.side:
+            inside[target] = max(inside.get(target, 0), inside.get(source, 0) + 1)
+            alone[target] = alone.get(target, False) or not source.formula and uses[source] == 1
+    steps = {}
+    for arrow in arrows:
+        source, target = arrow.source, arrow.target
+        passes = not source.formula and uses[source] > 1 and alone.get(target, False)
+        enters = target.scope and source.scope != target.scope[: len(source.scope)]
+        steps[arrow] = 2 if passes else inside.get(target, 0) + 1 if enters else 1
+    return steps
+
+
 def lengths(arrows: Sequence[Arrow]) -> dict[Box, int]:
     """The number of steps that lead to each box that was computed."""
     depth: dict[Box, int] = {}
@@ -171,12 +206,10 @@ def place_beside(arrows: Sequence[Arrow]) -> None:
     """Put leaves with one use to the left and the right of the box where they are used, so that the data flows through
     the middle. Where several boxes at the same height have such leaves there is no room for that."""
     uses, operands = by(arrows, "source"), by(arrows, "target")
-    again = {id(leaf.item) for leaf in uses if leaf.kind == "chip"}
     depth, height = lengths(arrows), heights(arrows)
     planned: list[tuple[Box, list[Arrow]]] = []
     for target, found in operands.items():
         alone = [arrow for arrow in found if not arrow.source.formula and len(uses[arrow.source]) == 1]
-        alone = [arrow for arrow in alone if arrow.source.kind == "chip" or id(arrow.source.item) not in again]
         through = [arrow for arrow in found if arrow not in alone]
         through = through or [arrow for arrow in alone if arrow.source.kind == "input"]
         if any(arrow.source.kind == "number" for arrow in alone):
@@ -189,13 +222,14 @@ def place_beside(arrows: Sequence[Arrow]) -> None:
                     arrow.side = side
                     beside.append(arrow)
             planned.append((target, beside))
-    wide = [target for target, beside in planned if any(arrow.source.kind != "number" for arrow in beside)]
+    small = ("number", "chip")
+    wide = [target for target, beside in planned if any(arrow.source.kind not in small for arrow in beside)]
     at: Counter[tuple[Any, ...]] = Counter(("from below", height[target]) for target in wide)
     at.update(("from above", target.scope, depth[target]) for target in wide)
     for target, beside in planned:
         crowded = max(at["from below", height[target]], at["from above", target.scope, depth[target]]) > 1
         for arrow in beside:
-            if crowded and arrow.source.kind != "number":
+            if crowded and arrow.source.kind not in small:
                 arrow.side = ""
             if not arrow.source.scope:
                 arrow.source.scope = arrow.target.scope
@@ -209,7 +243,7 @@ def by(arrows: Sequence[Arrow], end: str) -> dict[Box, list[Arrow]]:
     return found
 
 
-def folded(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box], list[Arrow]]:
+def fold_scopes(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box], list[Arrow]]:
     """Each outermost scope as one box, and as arrows the Tensors that pass from one box to another. Inputs with a name stay, and
     parameters that several scopes use are counted in the first."""
     around: dict[Box, Box] = {}
@@ -228,18 +262,17 @@ def folded(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box], li
     for arrow in arrows:
         source, target = around[arrow.source], around[arrow.target]
         if source is not target:
-            caption = f"{arrow.source.name}   {shape_of(arrow.source.item)}"
-            symbol = Symbol(caption) if source.kind == "scope" else None
-            passing[source, target, arrow.source] = Arrow(source, target, symbol, None, passing=arrow.source)
+            passing[source, target, arrow.source] = Arrow(source, target, None, None, passing=arrow.source)
     return list(dict.fromkeys(around.values())), list(passing.values())
 
 
-def wind(boxes: Sequence[Box], arrows: Sequence[Arrow], upright: bool) -> None:
+def wind(boxes: Sequence[Box], arrows: Sequence[Arrow], shape: float) -> None:
     """Lay a long chain of boxes in rows, to the right and back to the left, so that it fits a page.
 
-    The rows are `upright` where the data flows to the side. Then more boxes, which are wide, make up one.
+    `shape` is the number of boxes in a row of a square picture, divided by the number of rows.
     """
     boxes = [box for i, box in enumerate(boxes) if i == 0 or box.kind != "input"]
+    inputs = [arrow for arrow in arrows if arrow.source not in boxes]
     arrows = [arrow for arrow in arrows if arrow.source in boxes]
     following = {arrow.source: arrow.target for arrow in arrows}
     pairs = {(arrow.source, arrow.target) for arrow in arrows}
@@ -248,9 +281,12 @@ def wind(boxes: Sequence[Box], arrows: Sequence[Arrow], upright: bool) -> None:
         chain.append(following[chain[-1]])
     if not len(boxes) == len(chain) == len(pairs) + 1 > 12:
         return
-    in_row = round((len(chain) * (2 if upright else 0.28)) ** 0.5)
+    in_row = round((len(chain) * shape) ** 0.5)
     place = {box: i for i, box in enumerate(chain)}
     for arrow in arrows:
         row, column = divmod(place[arrow.source], in_row)
         if column < in_row - 1:
             arrow.side = "right" if row % 2 else "left"
+    for arrow in inputs:  # what joins later stands further on in the row
+        if arrow.target is not chain[0]:
+            arrow.side = "left" if place[arrow.target] // in_row % 2 else "right"

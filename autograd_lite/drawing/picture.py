@@ -12,21 +12,24 @@ from html import escape
 from itertools import takewhile
 from os import PathLike
 from pathlib import Path
-from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
-from autograd_lite.drawing.boxes import Arrow, Box, collect, folded, wind
-from autograd_lite.engine.derivatives import gradients
+from autograd_lite.drawing.boxes import Arrow, Box, collect, fold_scopes, least_steps, spine, wind
 from autograd_lite.drawing.files import write_file
+from autograd_lite.drawing.markup import (
+    ALL_COLUMNS, NBSP, SUBSCRIPT, brief, font, in_lines, numbers, quote, row, table, text,
+)  # fmt: skip
 from autograd_lite.drawing.stepping import Step, clean, page, steps_of
+from autograd_lite.drawing.themes import DARK, LINES, THEMES, Theme
+from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import history
 from autograd_lite.engine.tensor import Operand, Tensor
-from autograd_lite.writing.formulas import Formula
-from autograd_lite.writing.naming import check_is_tensor, data_of, is_number, number, shape_of, times_ten_to
+from autograd_lite.writing.formulas import Adjoint, Formula, Name
+from autograd_lite.writing.naming import check_is_tensor, data_of, is_number, shape_of
+from autograd_lite.writing.styles import LONGEST, Dressed, Markup
 from autograd_lite.writing.terms import is_transposed
-from autograd_lite.writing.styles import Dressed, Markup
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -36,51 +39,13 @@ if TYPE_CHECKING:
 SERIF = "STIX Two Text,Times New Roman,Liberation Serif,Times,DejaVu Serif,serif"
 DIRECTIONS = {"down": "TB", "right": "LR", "up": "BT", "left": "RL"}
 DIRECTIONS |= {rankdir: rankdir for rankdir in DIRECTIONS.values()}
-WORD_JOINER = "\u2060"  # keeps Graphviz from taking \N for the name of the node, and \\ for one backslash
-SUBSCRIPT = '<SUB><FONT POINT-SIZE="9">{}</FONT></SUB>'
-NBSP = "\xa0"  # common spaces at the ends of a line are left out of account: in a label, and in the svg of an older version
 LARGEST = 100
 """More boxes than these are not read one by one: they are folded, if there are scopes and nobody has said otherwise."""
 SUFFIXES = (".svg", ".png", ".pdf", ".html", ".gv", ".dot")
 
 
-class Theme(NamedTuple):
-    """The colours of a picture; each kind of Tensor has one for the border and one for the fill."""
-
-    paper: str
-    ink: str
-    faint: str  # captions and arrows
-    gradient: str  # everything that is a derivative
-    scopes: Sequence[str]  # the boxes around boxes, by depth
-    parameter: tuple[str, str]
-    input: tuple[str, str]
-    intermediate: tuple[str, str]
-    output: tuple[str, str]
-
-
-THEMES = {
-    "light": Theme(
-        "#ffffff", "#1f2328", "#6a737d", "#b3261e", ("#f6f8fa", "#eceff3"),
-        ("#2f6db5", "#e3eefb"), ("#3f8f3f", "#e6f4e4"), ("#8c959f", "#ffffff"), ("#c77700", "#fff1d6"),
-    ),
-    "dark": Theme(
-        "#0d1117", "#e6edf3", "#9198a1", "#ff9a8b", ("#151b23", "#1f2630"),
-        ("#58a6ff", "#11294a"), ("#56b65c", "#12301a"), ("#6e7681", "#0d1117"), ("#e3a03c", "#3a2a0b"),
-    ),
-    "print": Theme(
-        "#ffffff", "#000000", "#444444", "#222222", ("#ffffff", "#ffffff"),
-        ("#000000", "#ffffff"), ("#000000", "#ffffff"), ("#000000", "#ffffff"), ("#000000", "#ffffff"),
-    ),
-}  # fmt: skip
-
-# What tells the kinds of boxes apart without colour.
-LINES = {
-    "parameter": {"style": "filled", "penwidth": "2"},
-    "input": {"style": "filled,rounded,dashed"},
-    "intermediate": {"style": "filled,rounded"},
-    "output": {"style": "filled,rounded", "peripheries": "2"},
-    "scope": {"style": "filled,rounded", "penwidth": "1.5"},
-}
+SLIDE = {"values": False, "adjoints": False, "direction": "right"}
+"""What is shown on a slide, unless something else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +64,11 @@ class Options:
     summary: bool | None = None
     max_nodes: int = 300
     gradient: Any = None
+    size: str = "page"
+
+    @property
+    def is_slide(self) -> bool:
+        return self.size == "slide"
 
     @property
     def colours(self) -> Theme:
@@ -111,7 +81,8 @@ class Options:
             if option not in known:
                 raise TypeError(f"there is no option {option!r}; a picture has the options {', '.join(known)}")
         for option, choices in (
-            ("theme", [*THEMES]), ("direction", [*DIRECTIONS]), ("local_gradients", ["symbols", "values", None])
+            ("theme", [*THEMES]), ("direction", [*DIRECTIONS]), ("local_gradients", ["symbols", "values", None]),
+            ("size", ["page", "slide"]),
         ):  # fmt: skip
             value = options.get(option, choices[0])
             if not isinstance(value, (str, type(None))) or value not in choices:
@@ -125,7 +96,7 @@ class Options:
         for field in fields(cls):
             if isinstance(field.default, bool) and not isinstance(options.get(field.name, True), (bool, np.bool_)):
                 raise ValueError(f"{field.name} is True or False, not {options[field.name]!r}")
-        return cls(**options)
+        return cls(**{**(SLIDE if options.get("size") == "slide" else {}), **options})
 
 
 class Choices(TypedDict, total=False):
@@ -143,129 +114,7 @@ class Choices(TypedDict, total=False):
     summary: bool | None
     max_nodes: int
     gradient: Operand | None
-
-
-# Markup: words, numbers, tables -------------------------------------------------------------------------
-
-
-def text(words: str) -> str:
-    """`words` as they are: nothing in them is markup to Graphviz, or an escape of dot."""
-    markup = quoted(words)
-    return markup + '<BR ALIGN="LEFT"/>' * ("<BR" in markup)
-
-
-def quoted(words: str) -> str:
-    """A part of a line as markup."""
-    markup = escape(clean(words)).replace("\\", f"\\{WORD_JOINER}").replace("]", "&#93;")
-    return markup.replace("\n", '<BR ALIGN="LEFT"/>')
-
-
-def font(markup: str, color: str, size: float, style: str = "") -> str:
-    if style:
-        markup = f"<{style}>{markup}</{style}>"
-    return f'<FONT COLOR="{color}" POINT-SIZE="{size:g}">{markup}</FONT>'
-
-
-def table(*rows: str, padding: int = 1, fill: str = "") -> str:
-    look = f'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}"' + f' BGCOLOR="{fill}"' * bool(fill)
-    return f"<TABLE {look}>{''.join(rows)}</TABLE>"
-
-
-def row(*cells: str, right: str = "") -> str:
-    """Cells next to each other, and one at the right end."""
-    left = "".join(f'<TD ALIGN="LEFT">{cell}</TD>' for cell in cells)
-    return f'<TR>{left}{FILLER}<TD ALIGN="RIGHT">{right}</TD></TR>'
-
-
-# Graphviz shares out what a table is too wide by among its columns. Nearly all of it goes to these empty ones, which
-# are not more since Graphviz 2.43 makes each a point wide.
-FILLER = '<TD COLSPAN="20"></TD>'
-ALL_COLUMNS = 'COLSPAN="22"'
-
-
-def numbers(array: Any, options: Options, color: str) -> str:
-    """The entries of a small array, as a matrix; of a large one range, histogram and mean."""
-    array = np.asarray(array)
-    matrix = np.atleast_2d(array)
-    if array.size == 0:
-        return font("empty", color, 10)
-    if array.size > options.entries or array.ndim > 2 or max(matrix.shape) > 6:
-        return font(summary(array, options), color, 10)
-    scale, show = notation(array, options.decimals)
-    if array.ndim == 0:
-        return font(show(array[()]) + scale, color, 10)
-    height = f'ROWSPAN="{len(matrix)}"' if len(matrix) > 1 else ""
-    bracket = f'<TD {height} BORDER="1" COLOR="{color}" WIDTH="4" SIDES="{{}}"></TD>'.format
-    lines = [[f'<TD ALIGN="RIGHT">{font(f"{NBSP}{show(x)}{NBSP}", color, 10)}</TD>' for x in line] for line in matrix]
-    after = f"<TD>{font(scale, color, 10)}</TD>" if scale else ""
-    lines[0] = [bracket("LTB"), *lines[0], bracket("RTB"), after, FILLER]
-    return table(*(f"<TR>{''.join(line)}</TR>" for line in lines))
-
-
-def summary(array: Any, options: Options) -> str:
-    """Smallest entry, histogram, largest entry; and the mean."""
-    if array.dtype.kind == "c":
-        return f"complex, |mean| {number(abs(array.mean()))}"
-    if not np.isfinite(array).all():
-        return f"{np.isnan(array).sum()} NaN and {np.isinf(array).sum()} infinite of {array.size} entries"
-    low, high = array.min(), array.max()
-    if low == high:
-        scale, show = notation(np.asarray(low), options.decimals)
-        return f"{show(low)}{scale} everywhere"
-    largest = max(abs(float(low)), abs(float(high)))
-    relative = array / largest  # neither the sum nor the range of these overflows
-    counts, _ = np.histogram(relative, 8)
-    mean = relative.mean(dtype=float) * largest
-    scale, show = notation(np.array([low, high, mean], dtype=float), max(1, options.decimals - 1))
-    bars = "".join("▁▂▃▄▅▆▇█"[int(np.ceil(7 * n / counts.max()))] for n in counts)
-    words = f"{show(low)} {bars} {show(high)}, mean {show(mean)}"
-    return f"({words}){scale}" if scale else words
-
-
-def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
-    """How the entries of one array are written: a common factor ``×10⁻⁴``, and a function for each.
-
-    None but a zero looks like one: where the entries differ too much for a common factor, each has its own.
-    """
-    if array.dtype.kind == "c":
-        return "", lambda x: number(complex(x), f".{decimals + 1}g")
-    if array.dtype.kind != "f":
-        return "", lambda x: number(x, "")
-    with np.errstate(over="ignore"):  # of a long double
-        array = array.astype(float)
-    sizes = np.abs(array[np.isfinite(array) & (array != 0)])
-    smallest, largest = sizes.min(initial=np.inf), sizes.max(initial=0) or 1.0
-    if largest < 1e5 and array.size <= 64 and bool((sizes == np.floor(sizes)).all()):
-        return "", lambda x: number(float(x), ".15g")
-
-    def tells(exponent: int) -> bool:
-        return smallest >= 0.5 * 10.0 ** max(exponent - decimals, -324)
-
-    exponent = int(f"{largest:.{decimals}e}".split("e")[1])  # after rounding: of 9.9999 it is 1
-    if min(-1, 1 - decimals) <= exponent < 5 and (tells(0) or exponent > -2 or not tells(exponent)):
-        exponent = 0
-    common = tells(exponent)
-    half = exponent // 2  # 10³²⁰ is no number, though 10⁻³²⁰ is one
-
-    def show(x: Any) -> str:
-        x = float(x)
-        if common or x == 0 or not np.isfinite(x) or 0.5 * 10.0**-decimals <= abs(x) < 1e5:
-            return number(x / 10.0**half / 10.0 ** (exponent - half) if common else x, f".{decimals}f")
-        mantissa, power = f"{x:.{max(decimals - 2, 0)}e}".split("e")
-        return number(mantissa, "") + times_ten_to(int(power))
-
-    return f"{NBSP}{times_ten_to(exponent)}" if exponent and common else "", show
-
-
-def brief(x: float) -> str:
-    """A number in three digits."""
-    mantissa, power = f"{x:.2e}".split("e") if np.isfinite(x) else (str(x), "0")
-    return number(x, ".3g") if -3 <= int(power) < 5 else number(mantissa, "") + times_ten_to(int(power))
-
-
-def in_lines(title: str) -> str:
-    """A long title in short lines: it stands at the corner, and an arrow comes in at the middle."""
-    return "\n".join(wrap(title, 16, break_long_words=False, break_on_hyphens=False)) if len(title) > 24 else title
+    size: Literal["page", "slide"]
 
 
 # The dot source -----------------------------------------------------------------------------------------
@@ -308,6 +157,8 @@ class Picture:
             node_attr={"fontname": SERIF, "fontcolor": theme.ink, "shape": "box", "margin": "0.06,0.03"},
             edge_attr={"fontname": SERIF, "fontcolor": theme.gradient, "color": theme.faint, "arrowsize": "0.6"},
         )
+        if self.options.is_slide:
+            drawing.graph_attr.update(size="13.33,7.5!")  # inches: 1280 x 720 pixels
         if self.note:
             drawing.graph_attr.update(label=f"<{font(text(self.note), theme.faint, 10)}>", labelloc="b")
         if self.is_large:
@@ -319,8 +170,13 @@ class Picture:
             ]
             drawing.graph_attr.update(label=f"<{table(*map(row, lines))}>", labelloc="b")
         self.write_boxes(drawing, theme, step)
+        main = {arrow for arrow in spine(self.arrows).values() if arrow}
+        steps = least_steps(self.arrows)
         for arrow in self.arrows:
-            drawing.edge(arrow.source.key, arrow.target.key, **self.arrow_attributes(arrow, theme, step))
+            attributes = self.arrow_attributes(arrow, theme, step, arrow in main)
+            if steps[arrow] > 1:
+                attributes["minlen"] = str(steps[arrow])
+            drawing.edge(arrow.source.key, arrow.target.key, **attributes)
         return drawing
 
     def write_boxes(self, drawing: Drawing, theme: Theme, step: Step | None) -> None:
@@ -343,7 +199,7 @@ class Picture:
             drawing.body += ["}\n"] * (len(is_open) - common)
             for depth in range(common, len(box.scope)):
                 title = font(text(in_lines(box.scope[depth])), theme.faint, 11, "B")
-                fill = theme.scopes[depth % len(theme.scopes)]
+                fill = theme.scope(depth)
                 drawing.body += [
                     f"subgraph cluster_{first[box.scope[: depth + 1]]} {{\n",
                     f'graph [label=<{title}> labelloc=t labeljust=l margin=8 style="filled,rounded" '
@@ -364,15 +220,15 @@ class Picture:
 
     def box_attributes(self, box: Box, theme: Theme, step: Step | None) -> dict[str, str]:
         if box.kind == "chip":
-            border, fill = theme.parameter if getattr(box.item, "requires_grad", False) else theme.input
-            label = font(text(f"{box.name} ↑"), theme.ink, 11, "I")
-            return {"label": f"<{label}>", "color": border, "fillcolor": fill, "style": "filled,rounded", "height": "0.1"}
+            border, fill = theme.look("parameter" if getattr(box.item, "requires_grad", False) else "input")
+            label = font(self.name_of(box) + quote(" ↑"), theme.ink, 11, "I")
+            return {"label": f"<{label}>", "color": border, "fillcolor": fill, **LINES["chip"]}
         if box.kind == "number":
             return {"label": f"<{font(text(f'{NBSP}{box.name}{NBSP}'), theme.faint, 11)}>", "shape": "plain"}
         kind = box.kind
         if kind == "scope" and any(inner.kind == "output" for inner in box.item):
             kind = "output"
-        border, fill = getattr(theme, "intermediate" if kind == "scope" else kind)
+        border, fill = theme.look("intermediate" if kind == "scope" else kind)
         attributes = {"color": border, "fillcolor": fill, **LINES[kind]}
         adjoint = theme.gradient
         if step is not None:
@@ -381,6 +237,8 @@ class Picture:
             if box is step.box or box in step.used:
                 attributes.update(color=theme.gradient, penwidth="3" if box is step.box else "1.5")
         attributes["label"] = f"<{self.markup(box, theme, adjoint)}>"
+        if len(box.name) > LONGEST:
+            attributes["tooltip"] = clean(box.name).replace("\\", "\\\\")
         return attributes
 
     def markup(self, box: Box, theme: Theme, adjoint_color: str) -> str:
@@ -388,90 +246,97 @@ class Picture:
         item, options = box.item, self.options
         if box.kind == "scope":
             return self.contents(box, theme)
-        head = f"{quoted(box.name)} = {self.markup_of(box.formula)}" if box.formula else text(box.name)
-        head = font(head, theme.ink, 14, "I")
+        head = self.name_of(box) + (f" = {self.markup_of(box.formula)}" if box.formula else "")
+        head = font(head + '<BR ALIGN="LEFT"/>' * ("<BR" in head), theme.ink, 14, "I")
         data = data_of(item)
         words = ["" if box.formula else box.kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
-        rows = [row(head, right=font("  ".join(filter(None, words)) or " ", theme.faint, 9))]
-        value = numbers(data, options, theme.ink) if options.values else ""
+        caption = "" if options.is_slide else font("  ".join(filter(None, words)) or " ", theme.faint, 9)
+        rows = [row(head, right=caption)]
+        adjoint = self.adjoints.get(item) if isinstance(item, Tensor) else None
+        beside = not options.values or data.size == 1  # the adjoint, and not below
+        value = numbers(data, options, theme.ink, like=None if beside else adjoint) if options.values else ""
         lines = [row(value)] if value else []
-        if isinstance(item, Tensor) and item in self.adjoints:
-            symbol = font(text(f"∂{self.of}/∂{box.name}"), adjoint_color, 11, "I")
-            adjoint = numbers(self.adjoints[item], options, adjoint_color)
+        if adjoint is not None:
+            symbol = font(self.markup_of(Adjoint(id(item))), adjoint_color, 11, "I")
+            written = numbers(adjoint, options, adjoint_color, theme.gradient_style, None if beside else data)
             if not value:
-                lines = [row(symbol, adjoint)]
-            elif item.ndim == 0:  # all in one line
-                lines = [row(value, font(NBSP * 2, theme.ink, 10) + symbol, adjoint)]
-            elif adjoint.startswith("<TABLE") and item.size > 1:  # two matrices, and what the second one is in between
-                lines += [f'<TR><TD ALIGN="LEFT" {ALL_COLUMNS}>{symbol}</TD></TR>', row(adjoint)]
+                lines = [row(symbol, written)]
+            elif data.size == 1:  # all in one line
+                cells = (value, font(NBSP * 2, theme.ink, 10) + symbol + font(NBSP, theme.ink, 10), written)
+                lines = [row(table(f"<TR>{''.join(f'<TD>{cell}</TD>' for cell in cells)}</TR>"))]
+            elif written.startswith("<TABLE"):  # two matrices, and what the second one is in between
+                lines += [f'<TR><TD ALIGN="LEFT" {ALL_COLUMNS}>{symbol}</TD></TR>', row(written)]
             else:
-                lines = [row("", value), row(symbol, adjoint)]
+                lines = [row("", value), row(symbol, written)]
         rows += [f'<TR><TD {ALL_COLUMNS}>{table(*lines, padding=2)}</TD></TR>'] if lines else []
         return table(*rows)
 
-    def markup_of(self, formula: Formula) -> str:
-        return Markup(self.names.__getitem__, low=SUBSCRIPT, quoted=quoted).written(formula)
+    def name_of(self, box: Box) -> str:
+        return self.markup_of(Name(id(box.item)))
 
-    def line(self, formula: Formula) -> str:
-        return Dressed(self.names.__getitem__).written(formula)
+    def markup_of(self, formula: Formula) -> str:
+        return Markup(self.names.__getitem__, self.of, low=SUBSCRIPT, quote=quote).written(formula)
 
     def contents(self, scope: Box, theme: Theme) -> str:
         """What the box of a folded scope says; that with the output in it says what the output is."""
         results = [box for box in scope.item if box.formula]
         parameters = [box.item for box in scope.item if box.kind == "parameter"]
-        caption = f"{len(results)} operation{'s' * (len(results) != 1)}"
+        captions = [f"{len(results)} operation{'s' * (len(results) != 1)}"]
         if parameters:
-            caption += f", {sum(x.size for x in parameters):,} parameters"
-        again = dict.fromkeys(box.name for box in scope.item if box.kind == "chip")
+            captions.append(f"{sum(x.size for x in parameters):,} parameters")
+        again = dict.fromkeys(self.name_of(box) for box in scope.item if box.kind == "chip")
         if again:
-            caption += f", {', '.join(again)} ↑"
-        lines = [font(text(scope.name), theme.ink, 14), font(caption, theme.faint, 10)]
+            captions.append(f"{', '.join(again)} ↑")
+        lines = [font(text(in_lines(scope.name)), theme.ink, 14), *(font(caption, theme.faint, 10) for caption in captions)]
         for output in (box for box in results if box.kind == "output"):
-            name = font(text(f"{output.name} ="), theme.ink, 14, "I")
+            name = font(f"{self.name_of(output)} =", theme.ink, 14, "I")
             value = numbers(output.item.data, self.options, theme.ink) if self.options.values else "…"
             lines.append(table(f"<TR><TD>{name}</TD><TD>{value}</TD></TR>"))
         return table(*(f"<TR><TD>{line}</TD></TR>" for line in lines))
 
-    def arrow_attributes(self, arrow: Arrow, theme: Theme, step: Step | None) -> dict[str, str]:
-        # An arrow without weight may run to the left, as that from an operand on the right must
-        attributes = {"weight": "0"} if arrow.side == "right" else {}
+    def arrow_attributes(self, arrow: Arrow, theme: Theme, step: Step | None, is_main: bool) -> dict[str, str]:
+        # The main way runs straight; an arrow without weight may run to the left, as that from an operand on the right must
+        attributes = {"weight": "0"} if arrow.side == "right" else {"weight": "8"} if is_main else {}
         if arrow.gradient is None:
             attributes["style"] = "solid" if arrow.passing and getattr(arrow.passing.item, "requires_grad", False) else "dashed"
         if step is not None and arrow in step.arrows:
             attributes.update(color=theme.gradient, penwidth="2")
-        if arrow.symbol is not None and self.options.local_gradients and not self.is_large:
-            color = theme.gradient if arrow.gradient else theme.faint
-            rankdir = DIRECTIONS[self.options.direction] if arrow.side else ""
-            # Graphviz sets the middle of a label, not its end, beside an arrow that runs along a vertical rank
-            line = self.line(arrow.symbol)
-            before, after = (NBSP * (len(line) + 2 if rankdir == long else 1) for long in ("RL", "LR"))
-            written = self.markup_of(arrow.symbol)
-            value: Any = arrow.gradient.value if arrow.gradient else None
-            shows = isinstance(value, (np.ndarray, np.generic, float)) and np.asarray(value).dtype.kind in "fb"
-            if self.options.local_gradients == "values" and shows:
-                if is_transposed(arrow.symbol):  # what is stored is the factor as it is
-                    value = value.T if value.ndim < 3 else value.swapaxes(-1, -2)
-                equals = f"{NBSP}=" * (np.ndim(value) == 0)
-                symbol = font(f"{NBSP}{written}{equals}{NBSP}", color, 11, "I")
-                label = self.on_arrow(arrow, f"<TD>{symbol}</TD><TD>{numbers(value, self.options, color)}</TD>", theme)
-            else:
-                label = font(before + written + after, color, 11, "I")
-            if self.has_norm(arrow):
-                label = table(f"<TR><TD>{label}</TD></TR>", f"<TR><TD>{self.norm(arrow, theme)}</TD></TR>")
-            attributes["label"] = f"<{label}>"
-        return attributes
+        label = "" if self.is_large or not self.options.local_gradients else self.arrow_label(arrow, theme)
+        return {**attributes, "label": f"<{label}>"} if label else attributes
 
-    def has_norm(self, arrow: Arrow) -> bool:
-        return arrow.passing is not None and isinstance(arrow.passing.item, Tensor) and arrow.passing.item in self.adjoints
+    def arrow_label(self, arrow: Arrow, theme: Theme) -> str:
+        """The local gradient; between scopes that are folded, what passes, and how large its adjoint is."""
+        size = 14 if self.options.is_slide else 11
+        if arrow.passing is not None:
+            passing = arrow.passing
+            if isinstance(passing.item, Tensor) and passing.item in self.adjoints:
+                return self.norm(passing, theme)
+            return font(self.name_of(passing), theme.faint, size, "I") if arrow.source.kind == "scope" else ""
+        if arrow.symbol is None:
+            return ""
+        written = self.markup_of(arrow.symbol)
+        value: Any = arrow.gradient.value if arrow.gradient else None
+        shows = isinstance(value, (np.ndarray, np.generic, float)) and np.asarray(value).dtype.kind in "fb"
+        if self.options.local_gradients == "values" and shows:
+            if is_transposed(arrow.symbol):  # what is stored is the factor as it is
+                value = value.T if value.ndim < 3 else value.swapaxes(-1, -2)
+            equals = f"{NBSP}=" * (np.ndim(value) == 0)
+            symbol = font(f"{NBSP}{written}{equals}{NBSP}", theme.gradient, size, "I")
+            entries = numbers(value, self.options, theme.gradient, theme.gradient_style)
+            return self.on_arrow(arrow, f"<TD>{symbol}</TD><TD>{entries}</TD>", theme)
+        # Graphviz sets the middle of a label, not its end, beside an arrow that runs along a vertical rank
+        rankdir = DIRECTIONS[self.options.direction] if arrow.side else ""
+        line = Dressed(self.names.__getitem__).written(arrow.symbol)
+        before, after = (NBSP * (len(line) + 2 if rankdir == long else 1) for long in ("RL", "LR"))
+        return font(before + written + after, theme.gradient, size, "I")
 
-    def norm(self, arrow: Arrow, theme: Theme) -> str:
+    def norm(self, box: Box, theme: Theme) -> str:
         """How large an adjoint is; a vanishing gradient is seen by it."""
-        assert arrow.passing is not None
-        box = arrow.passing
         adjoint = np.asarray(self.adjoints[box.item])
         largest = float(np.max(np.abs(adjoint), initial=0.0)) or 1.0
         size = largest * float(np.linalg.norm(adjoint / largest)) if np.isfinite(largest) else largest
-        return font(text(f"‖∂{self.of}/∂{box.name}‖ = {brief(size)}"), theme.gradient, 10, "I")
+        symbol = self.markup_of(Adjoint(id(box.item)))
+        return font(f"{NBSP}‖{symbol}‖ = {brief(size)}{NBSP}", theme.gradient, 11, "I")
 
     def on_arrow(self, arrow: Arrow, cells: str, theme: Theme) -> str:
         """A label with a matrix; across an arrow along a vertical rank, which it leaves half its height to the left."""
@@ -479,7 +344,7 @@ class Picture:
         if not arrow.side or rankdir not in ("LR", "RL"):
             return table(f"<TR>{cells}</TR>")
         depth = len(arrow.target.scope)
-        fill = theme.scopes[(depth - 1) % len(theme.scopes)] if depth else theme.paper
+        fill = theme.scope(depth - 1) if depth else theme.paper
         label = f"<TD>{table(f'<TR>{cells}</TR>', fill=fill)}</TD>"
         height = 16 * max(cells.count("<TR>"), 1) + 4  # of the label too, as the lines of no usual font are so high
         square = f'<TD WIDTH="{height + 6}" HEIGHT="{height}"></TD>'
@@ -509,10 +374,10 @@ def draw(output: Tensor, **options: Unpack[Choices]) -> Drawing:
     direction : {"down", "right", "up", "left"}
         Where the data flows; Graphviz' "TB", "LR", "BT" and "RL" mean the same.
     theme : {"light", "dark", "print"}
-        The last one is for printing in black and white.
+        The last one is for printing in black and white, with the numbers of adjoints in italics.
     decimals : int, default 3
     entries : int, default 16
-        The size up to which an array is shown in full, as long as no side exceeds 6.
+        The size up to which an array is shown in full, as long as no side exceeds 6; the matrices of a stack side by side.
     summary : bool, optional
         Fold each outermost `name_scope` into one box, with the norm of the adjoint at each arrow between them. A long
         chain of them winds to and fro in rows. By default graphs of more than 100 boxes with scopes are folded, and a
@@ -522,6 +387,9 @@ def draw(output: Tensor, **options: Unpack[Choices]) -> Drawing:
         symbols.
     gradient : array_like, shape of `output`, optional
         The adjoint to start from.
+    size : {"page", "slide"}
+        For a slide of 1280 x 720 pixels: names and local gradients only, flowing to the right, unless other options say
+        otherwise, and drawn as large as the slide allows.
 
     Returns
     -------
@@ -539,8 +407,9 @@ def draw(output: Tensor, **options: Unpack[Choices]) -> Drawing:
 
     Notes
     -----
-    Names are set as in mathematics: ``a1`` as a₁, with the index below since a raised one would read as a power, and
-    ``delta2`` as δ₂. Parameters have a thick border and sharp corners, inputs a dashed one, the output a double one.
+    Names are set as in mathematics: ``a1`` and ``a_1`` as a₁, with the index below since a raised one would read as a power,
+    and ``delta2`` as δ₂. One of more than 36 letters is shortened, and whole in the tooltip of its box.
+    Parameters have a thick border and sharp corners, inputs a dashed one, the output a double one.
 
     Examples
     --------
@@ -550,7 +419,7 @@ def draw(output: Tensor, **options: Unpack[Choices]) -> Drawing:
     >>> print(*[line.split()[:3] for line in picture.source.splitlines() if "->" in line])
     ['x', '->', 'C'] ['x', '->', 'C']
     """
-    return pictured(output, Options.checked(options)).drawing()
+    return make_picture(output, Options.checked(options)).drawing()
 
 
 def draw_steps(output: Tensor, **options: Unpack[Choices]) -> list[Drawing]:
@@ -576,8 +445,8 @@ def draw_steps(output: Tensor, **options: Unpack[Choices]) -> list[Drawing]:
     >>> len(ag.draw_steps(x.exp().sin()))  # the forward pass, then C, exp(x), x
     4
     """
-    picture, steps = stepped(output, options)
-    equations = [step.equation(low=SUBSCRIPT, quoted=quoted) for step in steps]
+    picture, steps = make_steps(output, options)
+    equations = [step.equation(low=SUBSCRIPT, quote=quote) for step in steps]
     drawings = [picture.drawing(step, equations) for step in steps]
     return Steps(drawings, lambda: page_of(picture, steps, "theme" in options))
 
@@ -597,7 +466,7 @@ class Steps(list["Drawing"]):
 def page_of(picture: Picture, steps: Sequence[Step], with_theme: bool) -> str:
     """The page that steps through the backward pass; in the reader's light or dark unless a theme is asked for."""
     svg = picture.drawing().pipe("svg").decode()
-    return page(svg, steps, picture.options, None if with_theme else THEMES["dark"])
+    return page(svg, steps, picture.options, None if with_theme else DARK)
 
 
 def render(
@@ -650,7 +519,7 @@ def render(
     if suffix == ".html":
         if not isinstance(output, Tensor):
             raise TypeError("the page that steps through the backward pass is made from a Tensor, not from a drawing")
-        content = page_of(*stepped(output, {"direction": "right", **options}), "theme" in options).encode()
+        content = page_of(*make_steps(output, {"direction": "right", **options}), "theme" in options).encode()
     else:
         if not isinstance(output, Tensor) and options:
             raise TypeError(f"a finished drawing takes no {', '.join(options)}: pass that to draw")
@@ -662,7 +531,7 @@ def render(
     return write_file(path, content)
 
 
-def pictured(output: Tensor, options: Options, *, in_steps: bool = False) -> Picture:
+def make_picture(output: Tensor, options: Options, *, in_steps: bool = False) -> Picture:
     check_is_tensor(output, "a picture")
     size = len({id(x) for t in history(output) for x in (*t._operands, t) if not is_number(x)})
     summary, note = options.summary, ""
@@ -673,10 +542,11 @@ def pictured(output: Tensor, options: Options, *, in_steps: bool = False) -> Pic
         check_size(size, output, options, False, in_steps)
     boxes, arrows, names = collect(output, constants=options.constants)
     # An adjoint to start from is that of a cost further on
-    of = "C" if options.gradient is not None else next(box.name for box in boxes if box.item is output)
+    of = "C" if options.gradient is not None else names[id(output)]
     if summary:
-        boxes, arrows = folded(boxes, arrows)
-        wind(boxes, arrows, upright=DIRECTIONS[options.direction] in ("LR", "RL"))
+        boxes, arrows = fold_scopes(boxes, arrows)
+        wide = options.adjoints and output.size == 1  # with a norm at each arrow
+        wind(boxes, arrows, 2 if DIRECTIONS[options.direction] in ("LR", "RL") else 0.28 if wide else 0.5)
     check_size(sum(box.kind != "chip" for box in boxes), output, options, bool(summary), in_steps)
     shown = [*boxes, *(arrow.passing for arrow in arrows if arrow.passing)]
     wanted = [box.item for box in shown if isinstance(box.item, Tensor) and box.item.requires_grad]
@@ -699,12 +569,12 @@ def check_size(boxes: int, output: Tensor, options: Options, summary: bool, in_s
         )
 
 
-def stepped(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Step]]:
+def make_steps(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Step]]:
     """The picture of the whole backward pass, and its steps."""
     checked = Options.checked(options)
     if checked.summary or not checked.adjoints:
         raise ValueError("a step finds the adjoint of one Tensor: leave out summary=True and adjoints=False")
-    picture = pictured(output, checked, in_steps=True)
+    picture = make_picture(output, checked, in_steps=True)
     if not output.requires_grad:
         raise ValueError(f"there is no backward pass from {output.describe()}: it depends on nothing with a gradient")
     return picture, steps_of(output, picture.boxes, picture.arrows, checked.gradient)

@@ -15,11 +15,14 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from html import unescape
+from collections.abc import Iterator
+from html import escape, unescape
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from autograd_lite.drawing.files import write_file
 
@@ -40,6 +43,11 @@ except Exception as error:
 """
 
 LARGE = 2**21  # a picture of so many letters is not read letter by letter
+MEASURES = Path(__file__).parent / "measures"
+"""Fonts without letters that are as wide as Times, made by docs/measures.py: what is drawn on one machine is read on another."""
+MEASURED = (
+    '<match target="pattern"><edit name="family" mode="prepend" binding="strong"><string>Measures</string></edit></match>'
+)
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 
 
@@ -78,15 +86,18 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         resolution : float, optional
             Pixels per inch.
         """
-        format = format or self.format
+        format, engine = format or self.format, engine or self.engine
         source = self.source.rstrip().removesuffix("}") + "".join(self.hints) + "}\n"
-        data = run_graphviz(source, format, engine or self.engine, resolution)
+        layout: dict[str, Any] = {}
+        if len(source) < LARGE and (format == "svg" or "cluster" in source and format in ("png", "pdf")):
+            layout = json.loads(run_graphviz(source, "json", engine, measured=format == "svg"))
+            source = free_titles(source, layout)
+        data = run_graphviz(source, format, engine, resolution, measured=format == "svg")
         if format == "svg":
-            svg = data.decode()
-            if len(svg) < LARGE:
-                svg = fitted(svg, json.loads(run_graphviz(source, "json", engine or self.engine)))
+            svg = fit_texts(data.decode(), layout)
             family = f' font-family="{self.node_attr["fontname"]}"'  # once, and not in every line
-            data = svg.replace(family, "").replace("<svg ", f"<svg{family} ", 1).replace("\\\u2060", "\\").encode()
+            svg = svg.replace(family, "").replace("<svg ", f'<svg{family} style="max-width: 100%; height: auto" ', 1)
+            data = svg.replace("\\\u2060", "\\").encode()
         return data.decode(encoding) if encoding else data
 
     def render(  # type: ignore[override,unused-ignore]
@@ -101,10 +112,13 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         return path
 
 
-def fitted(svg: str, layout: dict[str, Any]) -> str:
-    """`svg` with the width of each text as Graphviz reckoned it, so that in no reader's font it outgrows its box."""
+def fit_texts(svg: str, layout: dict[str, Any]) -> str:
+    """`svg` with the width of each text as Graphviz reckoned it, so that in no reader's font it outgrows its box.
+
+    It was reckoned in the widths of Times, so that most readers' fonts need no stretching, and those that do are wider.
+    """
     widths = {}
-    for item in (layout, *layout.get("objects", ()), *layout.get("edges", ())):
+    for item in parts(layout):
         size, style = 0.0, 0
         for operation in item.get("_ldraw_", ()):
             if operation["op"] == "F":
@@ -124,8 +138,48 @@ def fitted(svg: str, layout: dict[str, Any]) -> str:
     return re.sub('<text ([^>]*font-size="([^"]*)"[^>]*)>([^<]*)', with_width, svg)
 
 
-def run_graphviz(source: str, format: str, engine: str = "dot", resolution: float | None = None) -> bytes:
-    """Lay out and draw dot source.
+def parts(layout: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield layout
+    yield from layout.get("objects", ())
+    yield from layout.get("edges", ())
+
+
+def free_titles(source: str, layout: dict[str, Any]) -> str:
+    """`source` with the titles of scopes moved to the right end, or the middle, where an arrow runs through the left one."""
+    curves = [
+        np.array(operation["points"])
+        for edge in layout.get("edges", ())
+        for operation in edge.get("_draw_", ())
+        if operation["op"] == "b"
+    ]
+    for scope in layout.get("objects", ()):
+        if "lwidth" in scope and "bb" in scope:
+            left, bottom, right, top = map(float, scope["bb"].split(","))
+            width, y = 72 * float(scope["lwidth"]), float(scope["lp"].split(",")[1])
+            half = 36 * float(scope["lheight"])
+            starts = {"l": left + 6, "r": right - width - 6, "c": (left + right - width) / 2}
+            for place, x in starts.items():
+                if not any(crosses(curve, x - 3, x + width + 3, y - half, y + half) for curve in curves):
+                    begin = source.index(f"subgraph {scope['name']} ")
+                    source = source[:begin] + source[begin:].replace("labeljust=l", f"labeljust={place}", 1)
+                    break
+    return source
+
+
+def crosses(curve: Any, left: float, right: float, bottom: float, top: float) -> bool:
+    """Whether Bézier curves, one after the other, run through a rectangle."""
+    t = np.linspace(0, 1, 50)[:, None]
+    for a, b, c, d in (curve[i : i + 4] for i in range(0, len(curve) - 1, 3)):
+        x, y = ((1 - t) ** 3 * a + 3 * t * (1 - t) ** 2 * b + 3 * t**2 * (1 - t) * c + t**3 * d).T
+        if np.any((left < x) & (x < right) & (bottom < y) & (y < top)):
+            return True
+    return False
+
+
+def run_graphviz(
+    source: str, format: str, engine: str = "dot", resolution: float | None = None, *, measured: bool = False
+) -> bytes:
+    """Lay out and draw dot source; if `measured`, with the widths of letters that are those of no machine.
 
     Raises
     ------
@@ -144,8 +198,13 @@ def run_graphviz(source: str, format: str, engine: str = "dot", resolution: floa
         raise ImportError(f"drawing needs Graphviz, and there is no `dot` program on the PATH: {INSTALL}")
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        if not has_fonts():
-            environment |= borrowed_fonts(folder, format)
+        if sys.platform.startswith("linux"):
+            if measured:
+                fonts = Path(folder, "measures")
+                shutil.copytree(MEASURES, fonts)  # beside them older versions of fontconfig leave a file
+                environment |= find_fonts(folder, fonts, before=MEASURED)
+            elif not has_fonts():
+                environment |= borrow_fonts(folder, format)
         done = subprocess.run(command, input=source.encode(), capture_output=True, env=environment)
     if done.returncode or not done.stdout:
         words = done.stderr.decode(errors="replace").strip()
@@ -162,12 +221,11 @@ def has_bundled_graphviz() -> bool:
 
 def has_fonts() -> bool:
     """Whether there is a font to draw letters with; only bare Linux machines lack them."""
-    if not sys.platform.startswith("linux") or "FONTCONFIG_FILE" in os.environ:
-        return True
-    return any(next(Path(os.path.expanduser(folder)).rglob("*.[ot]t[fc]"), None) for folder in FONT_FOLDERS)
+    folders = map(Path, map(os.path.expanduser, FONT_FOLDERS))
+    return "FONTCONFIG_FILE" in os.environ or any(next(folder.rglob("*.[ot]t[fc]"), None) for folder in folders)
 
 
-def borrowed_fonts(folder: str, format: str) -> dict[str, str]:
+def borrow_fonts(folder: str, format: str) -> dict[str, str]:
     """The environment in which Graphviz finds the fonts that Matplotlib brings along."""
     matplotlib = find_spec("matplotlib")
     if matplotlib is None or matplotlib.origin is None:
@@ -178,10 +236,17 @@ def borrowed_fonts(folder: str, format: str) -> dict[str, str]:
                 stacklevel=5,
             )
         return {}
-    fonts = Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf"
+    return find_fonts(folder, Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf")
+
+
+def find_fonts(folder: str, fonts: Path, before: str = "") -> dict[str, str]:
+    """The environment in which Graphviz finds `fonts` besides those of the machine; `folder` is for what it needs for it."""
+    known = os.environ.get("FONTCONFIG_FILE", "/etc/fonts/fonts.conf")
     configuration = Path(folder, "fonts.conf")
     configuration.write_text(
-        f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>{fonts}</dir>'
-        f"<cachedir>{folder}</cachedir></fontconfig>"
+        '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>'
+        f'<include ignore_missing="yes">{escape(known)}</include><dir>{escape(str(fonts))}</dir>'
+        f"<cachedir>{escape(folder)}</cachedir>{before}</fontconfig>",
+        encoding="utf-8",
     )
     return {"FONTCONFIG_FILE": str(configuration)}

@@ -25,7 +25,8 @@ from autograd_lite.engine.graph import history
 from autograd_lite.engine.tensor import Tensor
 
 if TYPE_CHECKING:
-    from autograd_lite.drawing.picture import Options, Theme
+    from autograd_lite.drawing.picture import Options
+    from autograd_lite.drawing.themes import Theme
 
 
 def clean(words: str) -> str:
@@ -88,7 +89,7 @@ def page(svg: str, steps: Sequence[Step], options: Options, dark: Theme | None =
     theme = options.colours
     keys = [
         {
-            "equation": step.equation(quoted=lambda words: escape(clean(words))),
+            "equation": step.equation(quote=lambda words: escape(clean(words))),
             "numbers": step.numbers(options.decimals, options.entries),
             "box": step.box and step.box.key,
             "arrows": [f"{arrow.source.key}->{arrow.target.key}" for arrow in step.arrows],
@@ -117,11 +118,7 @@ def colours(theme: Theme) -> str:
 
 def instead(theme: Theme, dark: Theme) -> str:
     """The rules by which a dark theme takes the place of the one that the picture is drawn in."""
-    pairs = dict(zip(flattened(theme), flattened(dark)))
+    pairs = dict(zip(theme.colours(), dark.colours()))
     rules = [f'svg [{kind}="{a}"] {{ {kind}: {b}; }}' for a, b in pairs.items() for kind in ("fill", "stroke")]
     names = " ".join(f"--{name}: {getattr(dark, name)};" for name in ("paper", "ink", "faint", "gradient"))
     return "\n@media (prefers-color-scheme: dark) {\n" + "\n".join([f":root {{ {names} }}", *rules]) + "\n}"
-
-
-def flattened(theme: Theme) -> list[str]:
-    return [x for colour in theme for x in ([colour] if isinstance(colour, str) else colour)]

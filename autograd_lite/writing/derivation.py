@@ -47,7 +47,7 @@ class Symbols:
         self.taken: set[str] = set()
         for key, name in readable_names(output).items():
             x = self.items[key]
-            self.names[key] = exact(x) if is_number(x) else self.unused(quoted(name))
+            self.names[key] = exact(x) if is_number(x) else self.unused(quote(name))
         self.of = self.names[id(output)]
         if seed is not None:
             self.of = self.unused("C")
@@ -62,7 +62,7 @@ class Symbols:
         return operand_named(x, self.names)
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     """`name` on one line, and in quotes if it could be taken for more than a name."""
     name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
     return name if re.fullmatch(r"[^\W\d][\w.]*'*", name) else f"“{name}”"
@@ -204,7 +204,7 @@ class Derivation(Sequence[Step]):
         return [(title, lines) for title, lines in sections if lines]
 
     def __str__(self) -> str:
-        return "\n\n".join(title + "\n".join(map(folded, lines)) for title, lines in self._sections())
+        return "\n\n".join(title + "\n".join(map(fold_line, lines)) for title, lines in self._sections())
 
     __repr__ = __str__
 
@@ -249,7 +249,7 @@ def in_rows(line: Written) -> list[str]:
     return [f"{name} &= {written[0]}", *further]
 
 
-def folded(line: Written) -> str:
+def fold_line(line: Written) -> str:
     """A line in 80 columns if it can be, broken in front of operators."""
     text = re.sub(" (?![+−⊙⊗] )", "\xa0", line.text)
     lines = wrap(text, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
@@ -329,7 +329,7 @@ def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.Arr
     >>> ag.chain_rule(C, w).equations
     (∂C/∂w = ((a − y) ⊙ σ'(t1)) (x)ᵀ,)
     """
-    wanted = checked(output, wrt)
+    wanted = check_wrt(output, wrt)
     region = between(output, wanted)
     start = output._seed(gradient)
     adjoints, _ = sweep(output, np.asarray(start), keep=region, only=region)
@@ -355,7 +355,7 @@ def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.Arr
     return Derivation(steps, partial(equations, output, wanted, first, symbols), symbols)
 
 
-def checked(output: Any, wrt: Any) -> list[Tensor]:
+def check_wrt(output: Any, wrt: Any) -> list[Tensor]:
     """The Tensors of `wrt`, each once."""
     check_is_tensor(output, "the chain rule")
     if isinstance(wrt, (dict, str)) or not isinstance(wrt, (Tensor, Iterable)):

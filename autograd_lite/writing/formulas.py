@@ -347,14 +347,14 @@ def product(sign: str, left: Formula, right: Formula, level: int = PRODUCT) -> F
     return signed(minus != other_minus, Product(sign, a, b, level))
 
 
-def juxtaposed(a: Formula, b: Formula) -> Formula:
+def juxtapose(a: Formula, b: Formula) -> Formula:
     """The product of two matrices or numbers; a factor 1 is left out, and between digits stands a dot."""
     (minus, left), (other_minus, right) = split_sign(a), split_sign(b)
     if ONE in (left, right):
         return signed(minus != other_minus, right if left == ONE else left)
     if isinstance(right, Product) and not right.sign and is_numeral(right.left) and not is_numeral(first(left)):
         if left.level >= PRODUCT:  # 3 u x² and not u 3 x²
-            return signed(minus != other_minus, juxtaposed(right.left, juxtaposed(left, right.right)))
+            return signed(minus != other_minus, juxtapose(right.left, juxtapose(left, right.right)))
     digits = right.level >= PRODUCT and is_numeral(last(left)) and is_numeral(first(right))
     return product("·" if digits else "", a, b)
 
@@ -375,11 +375,11 @@ def last(formula: Formula) -> Formula:
 def total(terms: Sequence[Formula]) -> Formula:
     """The sum of some terms, where equal ones are counted: 2 ∂C/∂t."""
     counts = Counter(terms)
-    different = [term if n == 1 else juxtaposed(Symbol(str(n)), term) for term, n in counts.items()]
+    different = [term if n == 1 else juxtapose(Symbol(str(n)), term) for term, n in counts.items()]
     return Sum(tuple(different)) if len(different) > 1 else different[0]
 
 
-def summed(term: Formula, axes: str | None) -> Formula:
+def sum_over(term: Formula, axes: str | None) -> Formula:
     """Σ of `term` over some of its axes, if there are any."""
     minus, body = split_sign(term)
     return term if axes is None else signed(minus, Over("Σ", axes, body))
@@ -412,7 +412,7 @@ class Reader:
     def times(self, sign: str, left: Formula, right: Formula, level: int = PRODUCT) -> Formula:
         if not self.signs_in_front:
             return Product(sign, left, right, level)
-        return product(sign, left, right, level) if sign else juxtaposed(left, right)
+        return product(sign, left, right, level) if sign else juxtapose(left, right)
 
     def read(self) -> Formula:
         formula = self.sum()

@@ -1,8 +1,8 @@
 """What a Tensor is called in pictures and equations: names in mathematical dress.
 
-One convention throughout: a number at the end of a name is an index and is set as a subscript, ``a1`` as a₁,
-since a superscript would read as a power; names of Greek letters become the letters, ``delta2`` δ₂. All
-else is kept letter by letter.
+One convention throughout: a number at the end of a name is an index and is set as a subscript, ``a1`` and ``a_1`` as a₁,
+since a superscript would read as a power; so is a word behind a single letter, ``W_Q``. Names of Greek letters become the
+letters, ``delta2`` δ₂. All else is kept letter by letter.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ LETTERS = (
     "upsilon phi chi psi omega"
 )
 GREEK = {name: chr(ord("α") + i) for i, name in enumerate(LETTERS.split())}
+GREEK |= {name.title(): GREEK[name].upper() for name in "gamma delta theta lambda xi pi sigma upsilon phi psi omega".split()}
 
 
 def items(output: Tensor) -> Iterator[Any]:
@@ -57,19 +58,33 @@ def large_arrays(settings: Any) -> Iterator[Array]:
             yield from large_arrays(x)
 
 
-def dressed(name: str) -> str:
-    """`name` as it is set in mathematics.
+def split_index(name: str) -> tuple[str, str]:
+    """A name without its index, with a letter in place of the name of one, and the index.
 
     Examples
     --------
-    >>> [dressed(name) for name in ("a1", "delta2", "w", "learning_rate", "2x")]
-    ['a₁', 'δ₂', 'w', 'learning_rate', '2x']
+    >>> [split_index(name) for name in ("a1", "delta_2", "w", "W_Q", "learning_rate", "2x")]
+    [('a', '1'), ('δ', '2'), ('w', ''), ('W', 'Q'), ('learning_rate', ''), ('2x', '')]
     """
-    match = re.fullmatch(r"([^\W\d_]+)([0-9]*)", name)
+    match = re.fullmatch(r"([^\W\d_]+)(?:_?([0-9]*)|_([^\W_]+))", name)
     if match is None:
-        return name
-    letters, index = match.groups()
-    return GREEK.get(letters, letters) + index.translate(SUBSCRIPTS)
+        return name, ""
+    letters = GREEK.get(match[1], match[1])
+    if match[3] and len(letters) > 1:
+        return name, ""
+    return letters, match[2] or match[3] or ""
+
+
+def dress(name: str) -> str:
+    """`name` as it is set in mathematics, as far as there are characters for it.
+
+    Examples
+    --------
+    >>> [dress(name) for name in ("a1", "delta2", "w", "Sigma_12", "learning_rate", "2x")]
+    ['a₁', 'δ₂', 'w', 'Σ₁₂', 'learning_rate', '2x']
+    """
+    letters, index = split_index(name)
+    return letters + (index.translate(SUBSCRIPTS) if index.isdigit() else f"_{index}" * bool(index))
 
 
 def data_of(x: Any) -> Array:
@@ -118,8 +133,9 @@ def readable_names(output: Tensor) -> dict[int, str]:
 
 
 def shape_of(x: Any) -> str:
-    """The shape as in 4 × 3; nothing for a single number."""
-    return " × ".join(map(str, data_of(x).shape))
+    """The shape as in 4 × 3; of a vector as in (4,), which is no number, and nothing for a single number."""
+    shape = data_of(x).shape
+    return str(shape) if len(shape) == 1 else " × ".join(map(str, shape))
 
 
 def number(x: Any, spec: str = ".6g") -> str:

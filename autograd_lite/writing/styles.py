@@ -10,7 +10,7 @@ from collections.abc import Callable
 from html import escape
 
 from autograd_lite.writing.formulas import ATOM, PRODUCT, SUM, Formula, Writing, is_numeral
-from autograd_lite.writing.naming import GREEK, SUBSCRIPTS, SUPERSCRIPTS, dressed
+from autograd_lite.writing.naming import GREEK, SUBSCRIPTS, SUPERSCRIPTS, dress, split_index
 
 
 class Style:
@@ -101,7 +101,10 @@ class Dressed(Style):
     names_in_parentheses = False
 
     def name(self, key: int) -> str:
-        return dressed(self.names(key))
+        return dress(self.names(key))
+
+    def over(self, sign: str, axes: str) -> str:
+        return super().over("∑" if sign == "Σ" else sign, axes)  # which is no Σ that Sigma becomes
 
 
 class Markup(Dressed):
@@ -113,28 +116,41 @@ class Markup(Dressed):
         As for `Style`.
     low : str
         The markup for what is set low, with ``{}`` for it.
-    quoted : callable
+    quote : callable
         Escapes words.
     """
 
     def __init__(
-        self, names: Callable[[int], str], of: str = "", low: str = "<sub>{}</sub>", quoted: Callable[[str], str] = escape
+        self, names: Callable[[int], str], of: str = "", low: str = "<sub>{}</sub>", quote: Callable[[str], str] = escape
     ) -> None:
         super().__init__(names, of)
         self.low = low
-        self.quoted = quoted
+        self.quote = quote
 
     def name(self, key: int) -> str:
-        return self.quoted(super().name(key))
+        return self.dress(self.names(key))
 
     def adjoint(self, key: int) -> str:
-        return self.quoted(f"∂{self.of}/∂") + self.name(key)
+        return self.quote("∂") + self.dress(self.of) + self.quote("/∂") + self.name(key)
+
+    def dress(self, name: str) -> str:
+        letters, index = split_index(shorten_name(name))
+        low = index.translate(SUBSCRIPTS)
+        return self.quote(letters) + (self.low.format(self.quote(index)) if low == index != "" else self.quote(low))
 
     def symbol(self, text: str) -> str:
-        return self.quoted(text)
+        return self.quote(text)
 
     def over(self, sign: str, axes: str) -> str:
-        return self.symbol(sign) + (self.low.format(self.quoted(axes)) if axes else "")
+        return super().over(sign, "") + (self.low.format(self.quote(axes)) if axes else "")
+
+
+LONGEST = 36
+"""Names with more letters are shortened in pictures, where the whole one is shown when the pointer is on its box."""
+
+
+def shorten_name(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[1 - LONGEST // 2 :]}"
 
 
 # LaTeX ----------------------------------------------------------------------------------------------------
@@ -146,8 +162,9 @@ SYMBOLS = {
     ":": "{:}", "∂": r"\partial ", "Σ": r"\sum ", "∏": r"\prod ", "√": r"\surd ", "𝟏": r"\mathbf{1}",
     "∞": r"\infty ", "≤": r"\leq ", "≥": r"\geq ", "‖": r"\|", "×": r"\times ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
     "…": r"\ldots ", "|": "|",
-    **{letter: rf"\{name} " for name, letter in GREEK.items()}, "ο": "o",
 }  # fmt: skip
+LETTERS = {letter: rf"\{name}" for name, letter in GREEK.items()} | {"ο": "o"}
+SYMBOLS = {letter: f"{command} " for letter, command in LETTERS.items()} | SYMBOLS  # where Σ is a sum
 ESCAPES = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge ", " ": r"\ ", '"': r'\text{"}', "`": r"\text{`}"}
 ESCAPES |= {c: f"\\{c}" for c in "{}_%#&$"}
 DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−₀₁₂₃₄₅₆₇₈₉", "0123456789--0123456789")
@@ -165,8 +182,8 @@ LATEX: dict[str, Callable[[str], str]] = {
     "raised": lambda digits: f"^{{{digits.translate(DIGITS)}}}",
     "unit": lambda power: f"10^{{{int(power[2:].translate(DIGITS))}}}",
     "scale": lambda power: rf"\times 10^{{{int(power[1:].translate(DIGITS))}}}",
-    "word": lambda word: rf"\operatorname{{{escaped(word)}}}",
-    "other": lambda c: SYMBOLS.get(c) or escaped(c),
+    "word": lambda word: rf"\operatorname{{{escape_latex(word)}}}",
+    "other": lambda c: SYMBOLS.get(c) or escape_latex(c),
 }
 
 
@@ -220,7 +237,7 @@ class Latex(Style):
         return word + (rf"_{{\mathrm{{{named[1]}}}\,{named[2]}}}" if named else rf"_{{\mathrm{{{axes}}}}}")
 
 
-def escaped(text: str, word: Callable[[str], str] = str) -> str:
+def escape_latex(text: str, word: Callable[[str], str] = str) -> str:
     """Any text as mathematics, with `word` to set what consists of ASCII letters and digits."""
 
     def part(match: re.Match[str]) -> str:
@@ -243,11 +260,11 @@ def latex_name(name: str) -> str:
     \mathit{learning}\_\mathit{rate}
     50\%
     """
-    match = re.fullmatch(r"([^\W\d_]+)([0-9]*)", name)
-    letters, index = match.groups() if match else (name, "")
-    letters = GREEK.get(letters, letters)
-    if letters in GREEK.values():
-        letters = SYMBOLS[letters].strip()
+    letters, index = split_index(name)
+    if letters in LETTERS:
+        letters = LETTERS[letters]
     else:
-        letters = escaped(letters, lambda word: word if len(word) == 1 or word.isdigit() else rf"\mathit{{{word}}}")
+        letters = escape_latex(letters, lambda word: word if len(word) == 1 or word.isdigit() else rf"\mathit{{{word}}}")
+    if index and not index.isdigit():
+        index = escape_latex(index, lambda word: word if len(word) == 1 else rf"\mathrm{{{word}}}")
     return f"{letters}_{{{index}}}" if index else letters

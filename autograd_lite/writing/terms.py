@@ -19,7 +19,7 @@ from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing import formulas
 from autograd_lite.writing.formulas import (
     ONE, ONES, PLACE, ZERO, Applied, Formula, Negated, Partial, Product, Symbol, Told, Transposed, is_numeral,
-    juxtaposed, product, read, split_sign, summed,
+    juxtapose, product, read, split_sign, sum_over,
 )  # fmt: skip
 from autograd_lite.writing.naming import SMALL, is_number, plain_name
 from autograd_lite.writing.styles import Style
@@ -41,7 +41,7 @@ def told(t: Tensor, index: int | None = None) -> Told:
     """
     operation, operands, values, settings = recorded(t)
     if operation.variadic and index is not None and "axis" in settings:  # where the operand lies in a concatenation
-        return bracketed([setting(x) for x in values[index]])
+        return in_brackets([setting(x) for x in values[index]])
     found: list[list[str | int]] = []
     for name, value in settings.items():
         if name == "subscripts" and operation.variadic:
@@ -55,10 +55,10 @@ def told(t: Tensor, index: int | None = None) -> Told:
             found += [[f"{keyword}=", *setting(x)] for keyword, x in value.items()]
         elif name == "axis" and value is not None and np.ndim(operands[0]) > 1 or name not in IMPLIED:
             found.append([f"{name}=", *setting(value)])
-    return bracketed(found)
+    return in_brackets(found)
 
 
-def bracketed(found: Sequence[list[str | int]]) -> Told:
+def in_brackets(found: Sequence[list[str | int]]) -> Told:
     pieces = [piece for i, item in enumerate(found) for piece in ([", "] * (i > 0) + item)]
     return Told(("[", *pieces, "]")) if found else Told(())
 
@@ -116,7 +116,7 @@ def formula(t: Tensor, operand: Operand) -> Formula:
 
 
 def reduced_axes(t: Tensor) -> list[int]:
-    """The axes that a reduction has summed over, or the like."""
+    """The axes that a reduction has sum_over over, or the like."""
     _, (x, *_), _, settings = recorded(t)
     return [i for i, n in enumerate(kept_shape((0,) * np.ndim(x), settings["axis"])) if n == 1]
 
@@ -165,11 +165,11 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
         result = repeated(u, d, g)
     elif form == TRANSPOSED and max(dimensions) <= 2:
         same = split_sign(u)[1] in (ONE, ONES) or settings["axes"] in ((), (0,), (0, 1))
-        result = u if same else transposed(u)
+        result = u if same else transpose(u)
     elif form in (LEFT, RIGHT) and getattr(g.value, "ndim", 2) == 1 and max(dimensions) <= 2:
         d = d.of if isinstance(d, Transposed) else d  # a vector, which as row or column would be written the same
         if out.ndim == 0:
-            result = juxtaposed(u, d)
+            result = juxtapose(u, d)
         else:
             result = outer(u, d) if form == LEFT else outer(d, u)
     elif form == LINEAR:
@@ -185,7 +185,7 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
             result = outer(result, operand(out))
         shape = out.shape[:-2] + x.shape[-2:]
         axes = broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else ()
-        result = summed(result, over(axes, len(shape)) if axes else None)
+        result = sum_over(result, over(axes, len(shape)) if axes else None)
     else:  # stacks of vectors and permuted axes: no product of two matrices says it
         same = sum(y is x for y in operands) > 1
         by = g.index + 1 if same else operand(x)
@@ -201,7 +201,7 @@ def in_form(form: str, u: Formula, d: Formula, g: LocalGradient, operand: Operan
     return read(form, named, signs_in_front=True)
 
 
-def transposed(u: Formula) -> Formula:
+def transpose(u: Formula) -> Formula:
     minus, body = split_sign(u)
     return formulas.signed(minus, Transposed(body))
 
@@ -212,7 +212,7 @@ def outer(a: Formula, b: Formula) -> Formula:
 
 
 def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
-    """u ⊙ d, summed over what broadcasting repeated; a single number stands in front as a factor."""
+    """u ⊙ d, sum_over over what broadcasting repeated; a single number stands in front as a factor."""
     out, x = g.output, g.parent
     d_shape = np.shape(g.value)
     shape = np.broadcast_shapes(out.shape, d_shape)
@@ -222,13 +222,13 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     if body == ONES and d_shape == shape:
         u, body = formulas.signed(minus, ONE), ONE
     if ONE in (body, split_sign(d)[1]) or out.ndim == 0:
-        result = juxtaposed(d, u) if is_numeral(split_sign(d)[1]) else juxtaposed(u, d)
+        result = juxtapose(d, u) if is_numeral(split_sign(d)[1]) else juxtapose(u, d)
     elif isinstance(body, Product) and body.right == ONES and body.sign in ("", "·") and d_shape == shape:
-        result = juxtaposed(formulas.signed(minus, body.left), d)
+        result = juxtapose(formulas.signed(minus, body.left), d)
     else:
-        result = juxtaposed(d, u) if d_shape == () else product("⊙", u, d, formulas.ENTRYWISE)
+        result = juxtapose(d, u) if d_shape == () else product("⊙", u, d, formulas.ENTRYWISE)
     axes = broadcast_axes(shape, x.shape)
-    return summed(result, over(axes, len(shape), recorded(out).operation.samples) if axes else None)
+    return sum_over(result, over(axes, len(shape), recorded(out).operation.samples) if axes else None)
 
 
 def repeated(u: Formula, d: Formula, g: LocalGradient) -> Formula:
@@ -241,12 +241,12 @@ def repeated(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     elif 0 < len(axes) < x.ndim:
         u = formulas.signed(minus, Applied("repeat", (body,), axes=over(axes, x.ndim)))
     if np.shape(g.value) == ():  # sum and mean
-        u, d = juxtaposed(d, u), ONES
+        u, d = juxtapose(d, u), ONES
         if len(axes) < x.ndim and split_sign(u)[1] != ONE or x.ndim == 0:
             return u
     if split_sign(u)[1] == ONE:
         return -d if split_sign(u)[0] else d
-    return juxtaposed(u, d) if out.ndim == 0 else product("⊙", u, d, formulas.ENTRYWISE)
+    return juxtapose(u, d) if out.ndim == 0 else product("⊙", u, d, formulas.ENTRYWISE)
 
 
 # Labels -------------------------------------------------------------------------------------------------------------
@@ -258,16 +258,16 @@ def label(g: LocalGradient, operand: Operand, with_side: bool = False) -> Formul
     A factor alone, ``σ'(z)``, is multiplied into it entry by entry; a map, ``flipᵀ``, is applied to it. The factor of a
     product of matrices keeps its dot, and one that is multiplied entry by entry its sign, only `with_side`.
     """
-    return shortened(term(g, PLACE, operand), with_side)
+    return shorten(term(g, PLACE, operand), with_side)
 
 
-def shortened(whole: Formula, with_side: bool = False) -> Formula:
+def shorten(whole: Formula, with_side: bool = False) -> Formula:
     minus, body = split_sign(whole)
     if body == PLACE:
         return formulas.signed(minus, ONE)
     if isinstance(body, Product) and body.right == ONES:
-        factor = shortened(body.left)
-        return formulas.signed(minus, ONES if factor == ONE else juxtaposed(factor, ONES))
+        factor = shorten(body.left)
+        return formulas.signed(minus, ONES if factor == ONE else juxtapose(factor, ONES))
     if isinstance(body, Product) and PLACE in (body.left, body.right):
         factor = body.right if body.left == PLACE else body.left
         if factor.level == formulas.SUM:
@@ -278,7 +278,7 @@ def shortened(whole: Formula, with_side: bool = False) -> Formula:
         if not (body.sign == "⊗" or with_side and is_matrix and body.level == formulas.PRODUCT):
             return formulas.signed(minus, factor)
     elif isinstance(body, Product) and not body.sign and is_numeral(body.left) and isinstance(body.right, Product):
-        return formulas.signed(minus, juxtaposed(body.left, shortened(body.right, with_side)))
+        return formulas.signed(minus, juxtapose(body.left, shorten(body.right, with_side)))
     elif isinstance(body, formulas.Over) and body.of == PLACE:
         return formulas.signed(minus, Applied(body.sign, axes=body.axes))
     elif isinstance(body, Applied) and body.operands == (PLACE,):
