@@ -814,11 +814,12 @@ NAMES = st.text(
 def test_any_names(names: list[str]) -> None:
     picture = ag.draw(np.sum(np.stack([Tensor(1.5, requires_grad=True, name=name) for name in names])))
     svg = svg_groups(picture.pipe("svg"))
-    found = Counter("\n".join(texts(g)).split("\nparameter")[0] for (kind, _), g in svg.items() if kind == "node")
+    found = Counter("\n".join(["", *texts(g)]).split("\nparameter")[0][1:] for (kind, _), g in svg.items() if kind == "node")
     for name in names:
+        name = name if len(name) <= 36 else f"{name[:18]}…{name[-17:]}"
         lines = re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffe\uffff]", "\ufffd", re.sub("\r\n?", "\n", name).replace("\t", " " * 4))
         lines = "\n".join(filter(None, lines.replace("\xa0", " ").replace("\u200e", "").split("\n")))
-        if not re.fullmatch(r"[^\W\d_]+[0-9]*", name):  # such a name is set in mathematical dress
+        if not re.fullmatch(r"[^\W\d_]+(_?[0-9]*|_[^\W_]+)", name):  # such a name is set in mathematical dress
             assert found[lines] > 0, ascii(name)
 
 
@@ -1142,12 +1143,30 @@ PROBE = """
   views.push(box());
   click('data-zoom="all"'); views.push(box());
   document.querySelector("#earlier li").click(); look();
+  const clickAt = element => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    svg.dispatchEvent(new MouseEvent("click", { clientX: x + width / 2, clientY: y + height / 2 }));
+  };
+  click('data-zoom="all"');
+  const scope = document.querySelector("g.cluster");
+  const look_folded = () => ({
+    gone: [...document.querySelectorAll("g.node, g.edge")].filter(g => getComputedStyle(g).display === "none")
+      .map(g => g.querySelector("title").textContent).sort(),
+    view: box(), paths: [...svg.querySelectorAll("path")].map(p => p.getAttribute("d")).join(" "),
+    ends: document.querySelector("g.edge.cut path")?.getAttribute("d"),
+    found: document.querySelectorAll("g.cluster.found").length,
+  });
+  const folds = [look_folded()];
+  clickAt(scope.querySelector("text"));
+  folds.push(look_folded());
+  clickAt(scope.querySelector(".caption"));
+  click('data-zoom="all"'); folds.push(look_folded());
   const paper = getComputedStyle(document.body).backgroundColor;
   const fill = getComputedStyle(document.querySelector("#graph polygon, g.graph > polygon")).fill;
   const sizes = [document.documentElement.scrollWidth <= innerWidth,
     Math.min(...[...document.querySelectorAll("button")].map(b => b.getBoundingClientRect().height))];
   const requests = performance.getEntriesByType("resource").length;
-  document.body.dataset.seen = JSON.stringify({ seen, requests, views, numbers, earlier, paper, fill, sizes });
+  document.body.dataset.seen = JSON.stringify({ seen, requests, views, numbers, earlier, paper, fill, sizes, folds });
 }</script>
 </body>"""
 
@@ -1185,6 +1204,10 @@ def test_the_page_in_a_browser(size: str, dark: bool, tmp_path: Path) -> None:
     _, larger, smaller, everything = result["views"]
     np.testing.assert_allclose(np.divide(smaller[2:], larger[2:]), np.exp(0.6))
     assert everything[:2] == [0, 0] and larger[2] < everything[2]
+    before, within, after = result["folds"]  # the last look was at step 1
+    assert before == after and before["gone"] == []
+    assert within["gone"] == ["a1", "b1", "b1->z1", "w1", "w1->z1", "z1", "z1->a1"] and within["found"] == 0
+    assert within["view"][2] < 0.8 * before["view"][2] and len(re.findall("-?[0-9.]+", within["ends"])) == 4
     fits, button = result["sizes"]
     assert fits and button >= 36  # a finger's
 

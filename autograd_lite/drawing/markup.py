@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WORD_JOINER = "\u2060"  # keeps Graphviz from taking \N for the name of the node, and \\ for one backslash
 SUBSCRIPT = '<SUB><FONT POINT-SIZE="9">{}</FONT></SUB>'
+SUPERSCRIPT = SUBSCRIPT.replace("SUB", "SUP")
 NBSP = "\xa0"  # common spaces at the ends of a line are left out of account: in a label, and in the svg of an older version
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from autograd_lite.drawing.boxes import Arrow, Box, collect, fold_scopes, least_steps, spine, wind
 from autograd_lite.drawing.files import write_file
 from autograd_lite.drawing.markup import (
-    ALL_COLUMNS, NBSP, SUBSCRIPT, brief, font, in_lines, numbers, quote, row, table, text,
+    ALL_COLUMNS, NBSP, SUBSCRIPT, SUPERSCRIPT, brief, font, in_lines, numbers, quote, row, table, text,
 )  # fmt: skip
 from autograd_lite.drawing.stepping import Step, clean, page, steps_of
 from autograd_lite.drawing.themes import DARK, LINES, THEMES, Theme
@@ -275,7 +275,7 @@ class Picture:
         return self.markup_of(Name(id(box.item)))
 
     def markup_of(self, formula: Formula) -> str:
-        return Markup(self.names.__getitem__, self.of, low=SUBSCRIPT, quote=quote).written(formula)
+        return Markup(self.names.__getitem__, self.of, low=SUBSCRIPT, high=SUPERSCRIPT, quote=quote).written(formula)
 
     def contents(self, scope: Box, theme: Theme) -> str:
         """What the box of a folded scope says; that with the output in it says what the output is."""
@@ -446,7 +446,7 @@ def draw_steps(output: Tensor, **options: Unpack[Choices]) -> list[Drawing]:
     4
     """
     picture, steps = make_steps(output, options)
-    equations = [step.equation(low=SUBSCRIPT, quote=quote) for step in steps]
+    equations = [step.equation(low=SUBSCRIPT, high=SUPERSCRIPT, quote=quote) for step in steps]
     drawings = [picture.drawing(step, equations) for step in steps]
     return Steps(drawings, lambda: page_of(picture, steps, "theme" in options))
 

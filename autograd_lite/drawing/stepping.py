@@ -101,6 +101,7 @@ def page(svg: str, steps: Sequence[Step], options: Options, dark: Theme | None =
     template, style, script = ((parts / name).read_text("utf-8") for name in ("page.html", "page.css", "page.js"))
     return Template(template).substitute(
         svg=svg[svg.index("<svg") :],
+        flow="x" if options.direction in ("right", "left", "LR", "RL") else "y",
         steps=json.dumps(keys).replace("<", "\\u003c"),
         colours=colours(theme) + (instead(theme, dark) if dark else ""),
         style=style.rstrip(),

@@ -179,8 +179,17 @@ power_of_log: Callable[..., Any] = elementwise_operation(
     "power_of_log", power_of_log_forward, power_of_log_slope, lambda a, b, p, k: power_of_log(a, b, k=k + 1),
     keywords=True, listed=False,
 )  # fmt: skip
+
+
+def is_zero(x: Any) -> bool:
+    return not isinstance(x, Tensor) and np.size(x) == 1 and not np.any(x)
+
+
 attained = ("[{0} = {out}]", "[{1} = {out}]")
-elementwise_operation("maximum", np.maximum, unless_loser(np.less), unless_loser(np.greater), labels=attained)
+elementwise_operation(
+    "maximum", np.maximum, unless_loser(np.less), unless_loser(np.greater), labels=attained,
+    written=lambda out, a, b: "relu({0})" if is_zero(b) else "relu({1})" if is_zero(a) else None,
+)  # fmt: skip
 elementwise_operation("minimum", np.minimum, unless_loser(np.greater), unless_loser(np.less), labels=attained)
 for fmax, wins, labels in (  # the first operand, if it is no NaN
     (np.fmax, np.greater_equal, ("[{0} ≥ {1}]", "[{0} < {1}]")),

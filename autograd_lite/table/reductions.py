@@ -117,8 +117,8 @@ def logsumexp_forward(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 sum_ = reduction_operation("sum", np.add.reduce, 1, numpy=[np.sum], label="1", written="Σ{over} {0}")
 mean = reduction_operation("mean", np.mean, lambda x, r, axis: share(x, r), numpy=[np.mean], label="1/{n}")
 reduction_operation("prod", np.prod, product_of_others, numpy=[np.prod], written="∏{over} {0}")
-max_ = reduction_operation("max", np.max, among_ties, numpy=[np.max, np.amax], label="[{0} = max{at}]")
-min_ = reduction_operation("min", np.min, among_ties, numpy=[np.min, np.amin], label="[{0} = min{at}]")
+max_ = reduction_operation("max", np.max, among_ties, numpy=[np.max, np.amax], label="[{0} = {out}]")
+min_ = reduction_operation("min", np.min, among_ties, numpy=[np.min, np.amin], label="[{0} = {out}]")
 reduction_operation(
     "var",
     lambda x, axis, keepdims, ddof=0: np.var(x, axis=axis, keepdims=keepdims, ddof=ddof),

@@ -199,7 +199,7 @@ class Derivation(Sequence[Step]):
         known = {step.text for step in self.steps}
         further = [equation for equation in self.equations if equation.text not in known]
         shared = any(sum(isinstance(node, Adjoint) for node in nodes(equation.formula)) > 1 for equation in further)
-        what = "everything but the adjoints that are used several times" if shared else "everything"
+        what = "everything but the adjoints that are used several times, or are long," if shared else "everything"
         sections = [("", self.steps), (f"with {what} substituted:\n", further), ("where:\n", self.definitions)]
         return [(title, lines) for title, lines in sections if lines]
 
@@ -391,17 +391,22 @@ def line(output: Tensor, x: Tensor) -> str:
 def equations(
     output: Tensor, wanted: Sequence[Tensor], first: Formula, symbols: Symbols, named: bool = False
 ) -> Iterator[Step]:
-    """The adjoints of `wanted` in terms of `first`, that of the output, and of the adjoints that are used repeatedly.
+    """The adjoints of `wanted` in terms of `first`, that of the output, and of adjoints that keep their names.
 
-    These keep their names: with them written out, a formula would have a term for each path. So do those of Tensors that
-    have a name, if it is asked for.
+    These are the ones that are used repeatedly: with them written out, a formula would have a term for each path. So are
+    those that a page is too narrow for, and that several of the equations would have to write out at length. If it is asked
+    for, they are those of Tensors that have a name instead.
     """
-    for x in wanted:
-        found = list(edges(between(output, [x])))
+    ways = {x: list(edges(between(output, [x]))) for x in wanted}
+    common = Counter(t for found in ways.values() for t in {g.output for g in found})
+    for x, found in ways.items():
         uses = Counter(g.output for g in found)
         terms = defaultdict(list, {output: [first]})
         for g in found:
-            shared = (uses[g.output] > 1 or named and g.output.name) and g.output is not output
-            u = Adjoint(id(g.output)) if shared else total(terms[g.output])
+            u = total(terms[g.output])
+            wide = WIDTH * (0.55 if common[g.output] > 1 else 0.8)
+            keeps = bool(g.output.name) if named else len(Written(u, symbols).text) > wide
+            if g.output is not output and (uses[g.output] > 1 or keeps):
+                u = Adjoint(id(g.output))
             terms[g.parent].append(term(g, u, symbols.operand))
         yield Step(x, total(terms[x]), symbols)

@@ -154,7 +154,8 @@ class Product(Formula):
         operands = {SIGN: PRODUCT, MAP: ATOM}.get(self.level, self.level)
         left = yield from self.left.within(operands, style)
         right = yield from self.right.within(operands, style)
-        return left + style.operator(self.sign) + right
+        sign = self.sign or "·" * style.run_together(last(self.left), first(self.right))
+        return left + style.operator(sign) + right
 
 
 @dataclass(frozen=True)
@@ -237,13 +238,16 @@ class Transposed(Formula):
 
 @dataclass(frozen=True)
 class Raised(Formula):
+    """A power; ``x^⊙2`` of the entries of a matrix, which without the sign is the product of the matrix with itself."""
+
     base: Formula
     exponent: Formula
+    entrywise: bool = False
 
     def write(self, style: Style) -> Writing:
         base = yield from (self.base if not isinstance(self.base, Raised) else Group(self.base)).within(ATOM, style)
         exponent = yield self.exponent
-        return style.raised(base, exponent, self.exponent)
+        return style.raised(base, exponent, self.exponent, self.entrywise)
 
 
 @dataclass(frozen=True)
@@ -401,12 +405,16 @@ class Reader:
     """Reads the notation of one row, with formulas in the place of ``{0}``, ``{out}``, ``{u}`` and the like.
 
     ``{at}`` is what the operation was told. With `signs_in_front` a product of negative factors has its signs in front.
+    With `of_matrices` powers are those of entries.
     """
 
-    def __init__(self, notation: str, slots: Mapping[str, Formula], signs_in_front: bool = False) -> None:
+    def __init__(
+        self, notation: str, slots: Mapping[str, Formula], signs_in_front: bool = False, of_matrices: bool = False
+    ) -> None:
         self.tokens = [(str(match.lastgroup), match[str(match.lastgroup)]) for match in TOKEN.finditer(notation)]
         self.slots = slots
         self.signs_in_front = signs_in_front
+        self.of_matrices = of_matrices
         self.place = 0
 
     def times(self, sign: str, left: Formula, right: Formula, level: int = PRODUCT) -> Formula:
@@ -485,12 +493,15 @@ class Reader:
             elif self.take("⁻ᵀ"):
                 formula = Transposed(formula, inverse=True)
             elif self.peek() in POWERS:
-                formula = Raised(formula, POWERS[self.peek()])
+                formula = self.raised(formula, POWERS[self.peek()])
                 self.place += 1
             elif self.take("^"):
-                formula = Raised(formula, self.primary())
+                formula = self.raised(formula, self.primary())
             else:
                 return formula
+
+    def raised(self, base: Formula, exponent: Formula) -> Formula:
+        return Raised(base, exponent, self.of_matrices and not isinstance(base, Enclosed))
 
     def skip(self, formula: Formula) -> Formula:
         self.place += 1
@@ -571,10 +582,12 @@ class Template(Formula):
         return written
 
 
-def read(notation: str, slots: Mapping[str, Formula], signs_in_front: bool = False) -> Formula:
+def read(
+    notation: str, slots: Mapping[str, Formula], signs_in_front: bool = False, of_matrices: bool = False
+) -> Formula:
     """The formula that a notation stands for; one that cannot be read is kept letter by letter."""
     try:
-        return Reader(notation, slots, signs_in_front).read()
+        return Reader(notation, slots, signs_in_front, of_matrices).read()
     except NotReadable:
         parts = re.split(r"\{(\w+)\}", notation)
         filled = [slots.get(part, f"{{{part}}}") if i % 2 else part for i, part in enumerate(parts)]

@@ -103,7 +103,8 @@ def readable_names(output: Tensor) -> dict[int, str]:
     Parameters
     ----------
     output : Tensor
-        Called C, for cost, if it is a single number without a name and nothing else is called so.
+        Called C, for cost, if it is a single number without a name and nothing else is called so; C_mean, if it is
+        one with the name C that was divided by a number.
 
     Returns
     -------
@@ -121,8 +122,8 @@ def readable_names(output: Tensor) -> dict[int, str]:
         name = getattr(x, "name", None)
         if name:
             name = str(name)
-        elif x is output and x.size == 1 and x.op is not None and "C" not in taken:
-            name = "C"
+        elif x is output and x.size == 1 and x.op is not None and name_of_cost(x) not in taken:
+            name = name_of_cost(x)
         elif is_number(x):
             name = number(data_of(x).item())
         else:
@@ -130,6 +131,14 @@ def readable_names(output: Tensor) -> dict[int, str]:
             name = next(new for new in (f"{letter}{i}" for i in counts[letter]) if new not in taken)
         names[id(x)] = name
     return names
+
+
+def name_of_cost(x: Tensor) -> str:
+    """C; of a cost with a name that was divided by a number, as by that of the samples, its name with mean below."""
+    operands = recorded(x).operands
+    name = getattr(operands[0], "name", None) if operands else None
+    is_mean = name and recorded(x).operation.notation(x) == "{0} / {1}" and is_number(operands[1])
+    return f"{name}_mean" if is_mean else "C"
 
 
 def shape_of(x: Any) -> str:

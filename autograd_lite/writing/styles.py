@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from autograd_lite.writing.formulas import ATOM, PRODUCT, SUM, Formula, Writing, is_numeral
+from autograd_lite.writing.formulas import ATOM, PRODUCT, SUM, Formula, Name, Transposed, Writing, is_numeral
 from autograd_lite.writing.naming import GREEK, SUBSCRIPTS, SUPERSCRIPTS, dress, split_index
 
 
@@ -84,11 +84,17 @@ class Style:
     def lowered(self, digits: str) -> str:
         return self.symbol(digits.translate(SUBSCRIPTS))
 
-    def raised(self, base: str, exponent: str, formula: Formula) -> str:
-        if is_numeral(formula) and exponent.isdigit() or re.fullmatch("−[0-9]+", exponent):
+    def run_together(self, left: Formula, right: Formula) -> bool:
+        """Whether two factors are names, and one of several letters, so that it takes a dot to tell them apart."""
+        names = [x.of if isinstance(x, Transposed) else x for x in (left, right)]
+        letters = [split_index(self.names(x.key))[0] for x in names if isinstance(x, Name)]
+        return len(letters) == 2 and max(map(len, letters)) > 1
+
+    def raised(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
+        if not entrywise and (is_numeral(formula) and exponent.isdigit() or re.fullmatch("−[0-9]+", exponent)):
             return base + self.symbol(exponent.translate(SUPERSCRIPTS))
         simple = formula.level == ATOM and "×" not in exponent or re.fullmatch("−[0-9.]+", exponent)
-        return base + self.symbol("^") + (exponent if simple else self.group(exponent))
+        return base + self.symbol("^⊙" if entrywise else "^") + (exponent if simple else self.group(exponent))
 
     def over(self, sign: str, axes: str) -> str:
         return self.symbol(f"{sign}_{axes}" if axes else sign)
@@ -114,17 +120,18 @@ class Markup(Dressed):
     ----------
     names, of
         As for `Style`.
-    low : str
-        The markup for what is set low, with ``{}`` for it.
+    low, high : str
+        The markup for what is set low or high, with ``{}`` for it.
     quote : callable
         Escapes words.
     """
 
     def __init__(
-        self, names: Callable[[int], str], of: str = "", low: str = "<sub>{}</sub>", quote: Callable[[str], str] = escape
-    ) -> None:
+        self, names: Callable[[int], str], of: str = "", low: str = "<sub>{}</sub>", high: str = "<sup>{}</sup>",
+        quote: Callable[[str], str] = escape,
+    ) -> None:  # fmt: skip
         super().__init__(names, of)
-        self.low = low
+        self.low, self.high = low, high
         self.quote = quote
 
     def name(self, key: int) -> str:
@@ -140,6 +147,9 @@ class Markup(Dressed):
 
     def symbol(self, text: str) -> str:
         return self.quote(text)
+
+    def raised(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
+        return base + self.high.format(f"⊙{exponent}") if entrywise else super().raised(base, exponent, formula, entrywise)
 
     def over(self, sign: str, axes: str) -> str:
         return super().over(sign, "") + (self.low.format(self.quote(axes)) if axes else "")
@@ -226,8 +236,8 @@ class Latex(Style):
     def lowered(self, digits: str) -> str:
         return f"_{{{digits}}}"
 
-    def raised(self, base: str, exponent: str, formula: Formula) -> str:
-        return f"{base}^{{{exponent}}}"
+    def raised(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
+        return rf"{base}^{{\odot {exponent}}}" if entrywise else f"{base}^{{{exponent}}}"
 
     def over(self, sign: str, axes: str) -> str:
         word = self.symbol(sign)

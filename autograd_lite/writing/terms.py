@@ -105,7 +105,7 @@ def formula(t: Tensor, operand: Operand) -> Formula:
     if "keepdims" in settings:  # a reduction
         named["over"] = over(reduced_axes(t), np.ndim(operands[0]))  # type: ignore[assignment]
     if notation is not None:
-        written = read(notation, named)
+        written = read(notation, named, of_matrices=t.ndim > 1)
         if isinstance(written, Product) and written.sign == "·" and is_numeral(written.right) > is_numeral(written.left):
             return Product("·", written.right, written.left)
         return written
@@ -138,8 +138,10 @@ def symbol(g: LocalGradient, operand: Operand) -> Formula:
     notation = operation.edge(index).notation(out)
     named = slots(out, operand, index)
     named["n"] = Symbol(str(g.parent.size // max(out.size, 1)))
+    if 0 < out.ndim < g.parent.ndim and "keepdims" in recorded(out).settings:
+        named["out"] = Applied("repeat", (named["out"],), axes=over(reduced_axes(out), g.parent.ndim))
     if notation is not None:
-        d = read(notation, named, signs_in_front=True)
+        d = read(notation, named, signs_in_front=True, of_matrices=out.ndim > 1)
     elif operation.edge(index).form != ENTRYWISE:
         d = Partial(Symbol(operation.symbol), named[str(index)])
     elif len(operation.edges) == 1:
