@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from common import check_installed
 
 import autograd_lite as ag
 from autograd_lite.nets import MLP, GradientDescent, TwoLayerNet, quadratic_cost
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--output", type=Path, default=Path("output"), metavar="DIR", help="folder for the pictures (default: output)"
     )
     folder = parser.parse_args(arguments).output
+    check_installed("graphviz")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
