@@ -50,7 +50,7 @@ def by_hand(derivation: str, known: dict[str, ag.Tensor]) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args(arguments)
+    argparse.ArgumentParser(description=str(__doc__).partition("\n")[0]).parse_args(arguments)
     rng = np.random.default_rng(0)
     shapes = {"w1": (4, 3), "b1": (4, 1), "w2": (4, 4), "b2": (4, 1)}
     parameters = {name: ag.Tensor(rng.standard_normal(shape), requires_grad=True) for name, shape in shapes.items()}
