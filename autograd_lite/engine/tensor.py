@@ -470,7 +470,10 @@ class Tensor:
     def __getitem__(self, key: Any, /) -> Tensor: ...
 
     def sum(self, axis: Axes = None, *, dtype: npt.DTypeLike | None = None, keepdims: bool = False) -> Tensor:
-        """The sum over `axis`, of all entries by default."""
+        """The sum over `axis`, of all entries by default.
+
+        `dtype` and `keepdims` are keywords. NumPy's `out`, `where` and `initial` are left out, as in all reductions.
+        """
 
     def mean(self, axis: Axes = None, *, dtype: npt.DTypeLike | None = None, keepdims: bool = False) -> Tensor:
         """The mean over `axis`, of all entries by default."""

@@ -25,7 +25,7 @@ def bind(name: str, function: Any) -> None:
     setattr(Tensor, name, method)
 
 
-def reflected(function: Callable[..., Any]) -> Callable[..., Any]:
+def reflect(function: Callable[..., Any]) -> Callable[..., Any]:
     def swapped(self: Tensor, other: Any) -> Any:
         return function(other, self)
 
@@ -52,7 +52,7 @@ diagonal ravel squeeze swapaxes take repeat astype copy
 
 for name, row in OPERATORS.items():
     bind(f"__{name}__", TABLE[row])
-    bind(f"__r{name}__", reflected(TABLE[row]))
+    bind(f"__r{name}__", reflect(TABLE[row]))
 for name in METHODS.split():
     bind(name, TABLE[name])
 for name, row in {"neg": "negative", "pos": "positive", "abs": "abs", "getitem": "index"}.items():

@@ -17,7 +17,7 @@ import numpy as np
 from autograd_lite.engine import recording
 from autograd_lite.engine.operation import register
 from autograd_lite.table.reductions import max_, mean, min_, sum_
-from autograd_lite.table.shapes import data_of, as_constants
+from autograd_lite.table.shapes import as_constants, data_of
 from autograd_lite.engine.tensor import DISPATCH, TABLE, Tensor
 
 # Functions whose results are booleans, integers, shapes or text, or that only look at the dtype.
@@ -99,7 +99,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
         )
     keywords.pop("out", None)
     if method == "reduce" and ufunc in REDUCERS:
-        return checked(REDUCERS[ufunc], f"{name}.reduce", inputs, given({"axis": 0, **keywords}))
+        return call_operation(REDUCERS[ufunc], f"{name}.reduce", inputs, drop_defaults({"axis": 0, **keywords}))
     if method != "__call__":
         raise no_rule(f"{name}.{method}")
     if ufunc not in TABLE:
@@ -109,10 +109,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
             f"{name} on a Tensor takes no {', '.join(keywords)}=; select entries with np.where(mask, result, other), "
             "convert with t.astype(dtype)"
         )
-    return checked(TABLE[ufunc], name, inputs, {})
+    return call_operation(TABLE[ufunc], name, inputs, {})
 
 
-def given(keywords: dict[str, Any]) -> dict[str, Any]:
+def drop_defaults(keywords: dict[str, Any]) -> dict[str, Any]:
     """The keywords without those that have NumPy's default."""
     return {
         key: value for key, value in keywords.items()
@@ -129,7 +129,7 @@ REDUCERS = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE
 
 def call_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
-    keywords = given(keywords)
+    keywords = drop_defaults(keywords)
     plain = function in PLAIN_FUNCTIONS and "out" not in keywords
     without_rule = function not in TABLE or "out" in keywords
     written = keywords.get("out"), args[0] if function in WRITERS and args else ()
@@ -145,10 +145,10 @@ def call_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]
         )
     if function not in TABLE:
         raise no_rule(name)
-    return checked(TABLE[function], name, args, keywords)
+    return call_operation(TABLE[function], name, args, keywords)
 
 
-def checked(function: Any, name: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+def call_operation(function: Any, name: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Call the operation, with an error that names the NumPy function if it does not take the arguments."""
     try:
         return function(*args, **keywords)

@@ -70,7 +70,7 @@ def elementwise(
             raise TypeError(f"the local gradient {i} of '{name}' is neither a function nor a number: {rule!r}")
     refuse_builtin(name, forward, numpy)
 
-    def checked(rule: Any, i: int) -> Any:
+    def check_values(rule: Any, i: int) -> Any:
         if not callable(rule):
             return rule
         rule = with_result(rule, len(local_gradients))
@@ -90,7 +90,7 @@ def elementwise(
 
         return local_gradient
 
-    def checked_forward(*arrays: Any) -> Any:
+    def check_forward(*arrays: Any) -> Any:
         out = forward(*arrays)
         if any(np.result_type(a).kind in "fc" for a in arrays):
             check_floating(f"the forward function of '{name}'", out, "fc")
@@ -103,9 +103,9 @@ def elementwise(
         return out
 
     stands_for = [*numpy, forward] if dispatches(forward) else numpy
-    rules = [checked(rule, i) for i, rule in enumerate(local_gradients)]
+    rules = [check_values(rule, i) for i, rule in enumerate(local_gradients)]
     return elementwise_operation(
-        name, checked_forward, *rules, numpy=stands_for, labels=labels, symbol=symbol, written=written, own=True
+        name, check_forward, *rules, numpy=stands_for, labels=labels, symbol=symbol, written=written, own=True
     )
 
 
