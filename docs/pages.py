@@ -79,5 +79,5 @@ def of_cell(cell: dict[str, Any]) -> list[str]:
 def displayed(latex: str) -> str:
     """An equation as MathML, which browsers show without a script; the space between lines is theirs."""
     latex = re.sub(r"\\\\\[.*?\]", r"\\\\", latex).replace("{aligned}", "{align*}")
-    math = convert(latex, display="block").replace("<mtd>", '<mtd style="text-align: left">')
+    math = re.sub(r'columnalign="(\w+)"', r'style="text-align: \1; padding: 0.4ex 0"', convert(latex, display="block"))
     return f'<div style="margin: 1em 0">{math}</div>'
