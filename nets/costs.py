@@ -5,7 +5,7 @@ Each states its Î´, the derivative with respect to what it is given: Nielsen's Î
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -343,6 +343,8 @@ def l2_penalty(parameters: Any) -> Tensor:
     >>> C = net.cost([[1.0], [0.0]], [[1.0]]) + 0.1 * l2_penalty(net.parameters())
     >>> C.backward()
     """
+    if not isinstance(parameters, Mapping):
+        raise TypeError(f"parameters is a dict by name, such as net.parameters(), not {type(parameters).__name__}")
     weights = [p for name, p in parameters.items() if name.rpartition(".")[2].startswith("w")]
     if not weights:
         raise ValueError(f"there is no weight among the parameters {', '.join(parameters)}: none begins with w")

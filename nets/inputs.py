@@ -39,7 +39,10 @@ def as_inputs(x: npt.ArrayLike | Tensor, features: int, dtype: np.dtype[Any], ro
     ValueError
         If x is not of shape ``(features, batch)``, or ``(batch, features)`` if samples are rows.
     """
-    a0 = ag.as_tensor(x, name="a0")
+    try:
+        a0 = ag.as_tensor(x, name="a0")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"x holds the inputs: {error}") from error
     data = a0.data
     if data.ndim != 2 or data.shape[rows] != features:
         refuse_inputs(data.shape, features, rows)
@@ -69,6 +72,14 @@ def as_targets(y: npt.ArrayLike | Tensor, a: Tensor, labels: bool = False, rows:
     elif data.shape != outputs.shape:
         refuse_targets(data, outputs.shape, rows)
     return target if target.dtype is outputs.dtype else converted("y", target, outputs.dtype)
+
+
+def as_generator(seed: Any) -> np.random.Generator:
+    """The generator of random numbers that a seed stands for."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"seed is a whole number from 0 up, a generator or None, not {seed!r}") from error
 
 
 def one_hot(labels: Array, classes: int) -> Array:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import autograd_lite as ag
 from autograd_lite import Tensor
 
-from .inputs import as_inputs
+from .inputs import as_generator, as_inputs
 from .names import check_flags, named
 from .network import Initial, KeepsNames, Network, check_sizes, initial_weights
 
@@ -76,7 +76,7 @@ class Linear(KeepsNames, Layer):
     ) -> None:
         check_sizes(n_inputs=n_inputs, n_outputs=n_outputs)
         check_flags(bias=bias)
-        weights = initial_weights(n_outputs, n_inputs, np.random.default_rng(seed), initial)
+        weights = initial_weights(n_outputs, n_inputs, as_generator(seed), initial)
         self.w = Tensor(weights, requires_grad=True, dtype=dtype, name="w")
         self.b = Tensor(np.zeros((n_outputs, 1)), requires_grad=True, dtype=dtype, name="b") if bias else None
         self.n_inputs, self.n_outputs = int(n_inputs), int(n_outputs)
@@ -352,7 +352,7 @@ class MLP(Sequential):
     ) -> None:
         if not isinstance(sizes, (list, tuple, np.ndarray, range)) or len(sizes) < 2:
             raise ValueError(f"MLP takes a list of at least two sizes, such as [3, 4, 1], not {sizes!r}")
-        rng = np.random.default_rng(seed)
+        rng = as_generator(seed)
         self.hidden, self.output = as_activation("hidden", hidden), as_activation("output", output)
         self.bias = bias
         layers: list[Layer] = []

@@ -18,7 +18,7 @@ from autograd_lite import Tensor
 
 from .costs import COSTS, l2_penalty, quadratic_cost, sigmoid_cross_entropy_cost, softmax_cross_entropy_cost
 from .history import History
-from .inputs import Array, are_rows, one_hot
+from .inputs import Array, are_rows, as_generator, one_hot
 from .names import check_flags, named
 from .optimizers import Adam, GradientDescent, Momentum, Optimizer
 
@@ -140,14 +140,18 @@ def train(
         if value is not None or name != "patience":
             if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name} is an integer of at least {least}, not {value!r}")
+    if isinstance(net, type) or not callable(getattr(net, "parameters", None)):
+        raise TypeError(f"net is a network, such as MLP([3, 4, 2]), not {net!r}")
     check_flags(progress=progress, compile=compile)
     if not isinstance(l2, (int, float)) or not 0 <= l2 < np.inf:
         raise ValueError(f"l2 is a number from 0 up, not {l2!r}")
     rank, size = share
     if not 0 <= rank < size:
         raise ValueError(f"share is (rank, size) with a rank from 0 to size − 1, not {share!r}")
-    rng = np.random.default_rng(seed)
-    callbacks = [callbacks] if callable(callbacks) else list(callbacks)
+    rng = as_generator(seed)
+    callbacks = [callbacks] if callable(callbacks) or not isinstance(callbacks, Sequence) else list(callbacks)
+    if not all(map(callable, callbacks)):
+        raise TypeError(f"callbacks are functions of the network and the history, not {callbacks!r}")
     price = as_cost(cost, net)
     rate = learning_rate if callable(learning_rate) else lambda epoch: learning_rate
     x, y = as_samples(net, x, y)
@@ -295,7 +299,10 @@ def as_samples(net: Any, x: Any, y: Any, of: str = "") -> tuple[Array, Array]:
     """Samples and targets as arrays of finite numbers; numbers of classes become 0s and a 1."""
     arrays = []
     for name, values in ((f"{of}x", x), (f"{of}y", y)):
-        array = values.data if isinstance(values, Tensor) else np.asarray(values)
+        try:
+            array = values.data if isinstance(values, Tensor) else np.asarray(values)
+        except ValueError as error:  # ragged lists, and such as contain themselves
+            raise ValueError(f"{name} is no array of numbers: {error}") from error
         if array.dtype.kind == "O":
             try:
                 array = array.astype(float)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import autograd_lite as ag
 from autograd_lite import Tensor
 
-from .inputs import as_inputs
+from .inputs import as_generator, as_inputs
 from .layers import Linear
 from .network import Initial, Network, check_sizes
 
@@ -83,7 +83,7 @@ class TwoLayerNet(Network):
         samples: str = "columns",
     ) -> None:
         check_sizes(n_inputs=n_inputs, n_hidden=n_hidden, n_outputs=n_outputs)
-        options: Any = {"bias": bias, "initial": initial, "seed": np.random.default_rng(seed), "dtype": dtype}
+        options: Any = {"bias": bias, "initial": initial, "seed": as_generator(seed), "dtype": dtype}
         first, second = Linear(n_inputs, n_hidden, **options), Linear(n_hidden, n_outputs, **options)
         self.w1, self.b1, self.w2, self.b2 = first.w, first.b, second.w, second.b
         for name, p in self.parameters().items():

@@ -179,6 +179,10 @@ def test_arrays_whose_operators_mean_something_else_are_refused(w: Tensor) -> No
     masked = np.ma.array([1.0, 2.0], mask=[False, True])
     for call in (lambda: w * masked, lambda: np.add(w, masked), lambda: w.detach() * masked):
         refused(call, "has no mask", "data.filled(0.0)")
+    holding = np.empty(2, object)  # Tensors, whose gradients nobody would see
+    holding[0], holding[1] = w
+    for call in (lambda: w * holding, lambda: np.add(w.detach(), holding), lambda: np.concatenate([w, holding])):
+        refused(call, "operands are numbers, arrays of numbers and Tensors")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         matrix = np.asmatrix(X)

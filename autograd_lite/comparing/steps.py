@@ -59,6 +59,8 @@ def named(tensors: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str,
     >>> print(ag.chain_rule(forward(w, ag.Tensor([[3.0], [4.0]])), w).steps[-1])
     ∂C/∂w = ∂C/∂z (x)ᵀ
     """
+    if not isinstance(tensors, Mapping | None):
+        raise TypeError(f"named takes a dict of Tensors by name, such as locals(), not {type(tensors).__name__}")
     found: dict[str, Tensor] = {}
     for given in (tensors or {}, more):
         for key, value in given.items():

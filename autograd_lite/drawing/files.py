@@ -38,6 +38,8 @@ def write_file(path: str | PathLike[str], content: bytes) -> Path:
     ...     ag.write_file(f"{folder}/notes.txt", b"a whole file").read_text()
     'a whole file'
     """
+    if not isinstance(content, bytes):
+        raise TypeError(f"content is bytes, as in text.encode(), not {type(content).__name__}")
     path = Path(path)
     if path.exists() and not path.is_file() and not path.is_dir():
         path.write_bytes(content)

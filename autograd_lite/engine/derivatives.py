@@ -218,7 +218,9 @@ def _evaluate(
     """
     check_function(f)
     name = getattr(f, "__name__", "f")
-    inputs = [map_leaves(lambda leaf: as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, x) for x in args]
+    inputs = [
+        map_leaves(lambda leaf: as_tensor(leaf) if isinstance(leaf, np.ndarray) and is_number(leaf) else leaf, x) for x in args
+    ]
     variables: dict[int, list[Tensor]] = {}  # by argument
     for i in argnums:
         if not -len(args) <= i < len(args):
@@ -316,6 +318,10 @@ def _match(what: str, form: Any, given: Any) -> list[Any]:
     if expected != found:
         shapes = [", ".join(f"{path}: {shape}" if path else str(shape) for path, shape in side) for side in (expected, found)]
         raise ValueError(f"{what}, {shapes[0]}, not {shapes[1]}")
+    for path, x in numbers:
+        kind = x.dtype if isinstance(x, Tensor) else np.asarray(x).dtype
+        if kind.kind not in "biuf":
+            raise TypeError(f"{what} and are real numbers{path and ','} {path}, not of dtype {kind}")
     return [x for _, x in numbers]
 
 

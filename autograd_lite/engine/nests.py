@@ -65,7 +65,7 @@ def map_leaves(change: Callable[[Any], Any], x: Any, depth: int = 0) -> Any:
 
 def is_number(leaf: Any) -> bool:
     """Whether a leaf is a number or an array of numbers; names, None and functions stand aside."""
-    if isinstance(leaf, (Tensor, np.ndarray, bool, int, float, complex)):
+    if isinstance(leaf, (Tensor, bool, int, float, complex)):
         return True
     return leaf is not None and not callable(leaf) and np.asarray(leaf).dtype.kind in "biufc"
 

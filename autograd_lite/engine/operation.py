@@ -9,7 +9,7 @@ operators, so the same line runs on arrays, and on Tensors when a derivative is 
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial, update_wrapper
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -157,7 +157,7 @@ def make_function_of_any_number(operation: Operation) -> Callable[..., Any]:
         try:
             data = forward(*arrays, **static)
         except (TypeError, ValueError) as error:
-            raise explained(error, operation, operands) from error
+            raise explained(error, operation, operands, static) from error
         if not any(isinstance(x, Tensor) for x in operands):
             return data
         state = current()
@@ -184,7 +184,8 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
             f"        a{i} = x{i}._array",
             f"        n{i} = x{i}._requires_grad",
             "    else:",
-            f"        a{i} = x{i} = x{i} if type(x{i}) in PLAIN else constant(x{i})",
+            f"        plain = type(x{i}) in PLAIN and not (type(x{i}) is ndarray and x{i}.dtype.hasobject)",
+            f"        a{i} = x{i} = x{i} if plain else constant(x{i})",
             f"        n{i} = None",  # not a Tensor
         ]
     needs = [f"n{i}" for i in range(n)]
@@ -198,7 +199,7 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
         "    try:",
         f"        {forward}",
         "    except (TypeError, ValueError) as error:",
-        f"        raise explained(error, operation, ({', '.join(x)},)) from error",
+        f"        raise explained(error, operation, ({', '.join(x)},), {static}) from error",
         "    if recorded and recorded.on:",
         f"        node = make_tensor(data, operation, {static}, recorded.scope)",
     ]
@@ -225,7 +226,9 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
 
 
 NO_KEYWORDS: dict[str, Any] = {}
-PLAIN = {np.ndarray, float, int}
+ndarray = np.ndarray
+PLAIN = {ndarray, float, int}
+OPERANDS = "operands are numbers, arrays of numbers and Tensors"
 
 
 def constant(x: Any) -> Any:
@@ -233,28 +236,30 @@ def constant(x: Any) -> Any:
 
     Python numbers stay what they are, since NumPy never widens an array for their sake.
     """
+    if isinstance(x, (np.generic, bool, int, float, complex)):
+        return x
     if is_masked(x):
         refuse_mask()
     if isinstance(x, np.matrix):
         raise TypeError("operators of np.matrix mean something else than those of arrays and Tensors; write np.asarray(m)")
-    if isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)) or type(x) in PLAIN:
-        return x
     if isinstance(x, (list, tuple)):
         refuse_tensors_in(x)
-    array = np.asarray(x)
+    array = np.asanyarray(x)
     if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"cannot compute with {type(x).__name__} {x!r}: operands are numbers, arrays of numbers and Tensors"
-        )
+        raise TypeError(f"cannot compute with {type(x).__name__} {x!r}: {OPERANDS}")
     return array
 
 
-def explained(error: Exception, operation: Operation, operands: Sequence[Any]) -> Exception:
-    """What NumPy raised, with the operation and the operands' names and shapes."""
+def explained(error: Exception, operation: Operation, operands: Sequence[Any], told: Mapping[str, Any] = NO_KEYWORDS) -> Exception:
+    """What NumPy raised, with the operation, the operands' names and shapes, and what else the operation was told."""
+    for x in operands:
+        if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "biufc":
+            return TypeError(f"cannot compute with {type(x).__name__} of dtype {x.dtype}: {OPERANDS}")
     described = " and ".join(
         x.describe() if isinstance(x, Tensor) else f"{type(x).__name__} of shape {np.shape(x)}"
         for x in operands[:8]
     )
+    described += "".join(f", {key}={x!r}" for key, x in told.items() if x is not None and x is not False)
     text = f"{operation.name} of {described}: {error}"
     try:
         return type(error)(text)  # LinAlgError and AxisError stay what they are

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import ContextDecorator
 from contextvars import ContextVar
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from itertools import count
 from typing import Any
 
@@ -58,6 +59,15 @@ class Entered(ContextDecorator):
             name = type(self).__name__
             raise TypeError(f"{name} takes no argument: a function is decorated with @{name}(), with parentheses")
         self._last: tuple[State | None, State | None] = (None, None)
+
+    def __call__(self, function: Any) -> Any:
+        if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
+            name = type(self).__name__
+            raise TypeError(
+                f"@{name}() would hold only until {function.__name__} has made its generator or coroutine; write "
+                f"with {name}(): inside of it, around what is computed"
+            )
+        return super().__call__(function)
 
     def __enter__(self) -> None:
         now = state.get()

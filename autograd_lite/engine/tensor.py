@@ -128,13 +128,7 @@ class Tensor:
                     "write t.detach() or t.data for its values alone, or t.copy() to keep the history"
                 )
             data = data._array
-        elif isinstance(data, (list, tuple)):
-            refuse_tensors_in(data)
-        elif is_masked(data):
-            refuse_mask()
-        self._array: Array = np.array(data, dtype=dtype)
-        if self._array.dtype.kind not in "biufc":
-            raise TypeError(f"a Tensor holds numbers, not data of dtype {self._array.dtype}")
+        self._array: Array = numbers(data, dtype, copy=True)
         check_name(name)
         self.name = name
         self._grad: Array | None = None
@@ -170,7 +164,7 @@ class Tensor:
             )
 
     def _replace_data(self, new: npt.ArrayLike) -> None:
-        array = np.asarray(new)
+        array = numbers(new)
         if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
             raise ValueError(
                 f"data of {self.describe()} is replaced by an array of the same shape and a dtype that "
@@ -197,9 +191,10 @@ class Tensor:
     @grad.setter
     def grad(self, new: npt.ArrayLike | None) -> None:
         if new is not None and new is not self._grad:
-            array = np.asarray(new)
-            if array.shape != self.shape:
-                raise ValueError(f"grad of {self.describe()} cannot have shape {array.shape}")
+            array = numbers(new, what=f"grad of {self.describe()}")
+            if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
+                what = f"{self.dtype}, not shape {array.shape}, {array.dtype}"
+                raise ValueError(f"grad of {self.describe()} is an array of its shape that can be cast to {what}")
             new = array.astype(self.dtype)
         self._grad = new
 
@@ -638,18 +633,41 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     """
     if isinstance(data, Tensor):
         return data
-    if isinstance(data, (list, tuple)):
-        refuse_tensors_in(data)
-    elif is_masked(data):
-        refuse_mask()
-    array = np.asarray(data)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"a Tensor holds numbers, not data of dtype {array.dtype}")
-    t = make_tensor(array if dtype is None or array.dtype == dtype else array.astype(dtype))
+    t = make_tensor(numbers(data, dtype, what=name if isinstance(name, str) else "a Tensor"))
     if name is not None:
         check_name(name)
         t.name = name
     return t
+
+
+def numbers(data: Any, dtype: npt.DTypeLike | None = None, copy: bool | None = None, what: str = "a Tensor") -> Array:
+    """`data` as an array of numbers, with errors that say which argument holds none; a copy where one is needed or asked for."""
+    if isinstance(data, (list, tuple)):
+        refuse_tensors_in(data)
+    elif is_masked(data):
+        refuse_mask()
+    if dtype is not None:
+        dtype = dtype_of_numbers(dtype)
+    try:
+        array = np.array(data, dtype=dtype, copy=copy)
+    except (TypeError, ValueError) as error:
+        if isinstance(data, Tensor):
+            raise
+        text = f"{what} holds numbers, data of an array or of nested lists of equal lengths: {error}"
+        raise TypeError(text) if isinstance(error, TypeError) else ValueError(text) from error
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"{what} holds numbers, not data of dtype {array.dtype}")
+    return array
+
+
+def dtype_of_numbers(dtype: Any) -> np.dtype[Any]:
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        found = np.dtype(object)
+    if found.kind not in "biufc":
+        raise TypeError(f"dtype is one of numbers, such as np.float32, not {dtype!r}")
+    return found
 
 
 def refuse_mask() -> NoReturn:
@@ -666,8 +684,10 @@ def is_masked(data: Any) -> bool:
     return type(data).__module__.startswith("numpy.ma")
 
 
-def refuse_tensors_in(items: Any) -> None:
+def refuse_tensors_in(items: Any, depth: int = 64) -> None:
     """Raise where turning a list into an array would cut Tensors off from their history."""
+    if not depth:
+        raise ValueError("data is a list that is nested more than 64 deep, or contains itself")
     for item in items:
         if isinstance(item, Tensor) and item._requires_grad:
             raise TypeError(
@@ -675,7 +695,7 @@ def refuse_tensors_in(items: Any) -> None:
                 f" write {JOIN}, or t.detach() for the values alone"
             )
         if isinstance(item, (list, tuple)):
-            refuse_tensors_in(item)
+            refuse_tensors_in(item, depth - 1)
 
 
 def _restore(data: Array, requires_grad: bool, name: str | None, grad: Array | None) -> Tensor:

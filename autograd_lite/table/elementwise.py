@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.operation import Edge, Rule, elementwise_operation, general_operation, implement_with, select, register
-from autograd_lite.engine.tensor import Array, Operand, Tensor
+from autograd_lite.engine.tensor import Array, Operand, Tensor, dtype_of_numbers
 from autograd_lite.table.shapes import data_of
 
 
@@ -445,9 +445,8 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
     """x in another dtype; a plain array for integers and booleans, which no gradient passes."""
-    if np.dtype(dtype).kind not in "fc":
-        return data_of(x).astype(dtype)
-    return _astype(x, dtype=np.dtype(dtype))
+    dtype = dtype_of_numbers(dtype)
+    return _astype(x, dtype=dtype) if dtype.kind in "fc" else data_of(x).astype(dtype)
 
 
 def sign(x: Any) -> Any:

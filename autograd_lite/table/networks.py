@@ -21,7 +21,12 @@ class NotOneLayer(Exception):
 def linear_forward(w: Any, a: Any, b: Any) -> Any:
     if not type(w) is type(a) is np.ndarray or w.ndim != 2 or a.ndim != 2:
         raise NotOneLayer
-    z = w.dot(a)
+    try:
+        z = w.dot(a)
+    except ValueError:
+        raise ValueError(f"w of shape {w.shape} has a column, and a of shape {a.shape} a row, for each input") from None
+    if type(b) is np.ndarray and b.ndim == 1 and b.size > 1:
+        raise ValueError(f"b of shape {b.shape} would be added along the batch; of shape ({b.size}, 1), b[:, None], it is a bias")
     if type(b) is np.ndarray and b.dtype is z.dtype:
         try:
             return np.add(z, b, z)
