@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from io import BytesIO
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
@@ -88,6 +88,8 @@ def load(path: str | PathLike[str]) -> TwoLayerNet | Sequential:
         than the file has bytes, a few times.
     OSError
         If it cannot be read.
+    TypeError
+        If `path` is no path: a number would name a stream that somebody else has open.
 
     Examples
     --------
@@ -100,7 +102,7 @@ def load(path: str | PathLike[str]) -> TwoLayerNet | Sequential:
     >>> net.sizes
     (3, 4, 1)
     """
-    with open(path, "rb") as stream:  # the only line that raises OSError
+    with open(fspath(path), "rb") as stream:  # the only line that raises OSError; a number would be an open stream
         content = BytesIO(stream.read())
     try:
         return read(content)
