@@ -47,10 +47,10 @@ def shape_label(*shapes: tuple[int, ...]) -> str:
     return " ".join(str(s).replace(" ", "") for s in shapes)
 
 
-def outputs(result: Any) -> list[Any]:
+def outputs(result: Any, kinds: str = "f") -> list[Any]:
     """The floating results of a function, which may return several."""
     results = list(result) if isinstance(result, (list, tuple)) else [result]
-    return [r for r in results if isinstance(r, Tensor) or np.asarray(r).dtype.kind == "f"]
+    return [r for r in results if isinstance(r, Tensor) or np.asarray(r).dtype.kind in kinds]
 
 
 # Elementwise, one operand -----------------------------------------------------------------------------------

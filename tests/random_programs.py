@@ -44,10 +44,11 @@ class Program(NamedTuple):
     def values(self, inputs: Sequence[Any], engine: bool = False, moved: tuple[int, Array] | None = None) -> list[Any]:
         """All values; `moved` adds an array to one of them before it is used."""
         values = list(inputs)
+        kinds = "fc" if any(type(x) is np.ndarray and x.dtype.kind == "c" for x in inputs) else "f"
         if moved is not None and moved[0] < len(values):
             values[moved[0]] = values[moved[0]] + moved[1]
         for step in self.steps:
-            results = outputs((step.function if engine else step.reference)(*(values[i] for i in step.operands)))
+            results = outputs((step.function if engine else step.reference)(*(values[i] for i in step.operands)), kinds)
             if moved is not None and len(values) <= moved[0] < len(values) + len(results):
                 results[moved[0] - len(values)] = results[moved[0] - len(values)] + moved[1]
             values += results
