@@ -162,6 +162,10 @@ for a, b in PAIRS:
             "softmax_cross_entropy", shape_label(a), ag.softmax_cross_entropy, x, y,
             reference=lambda x, y: np.sum(np.log(np.sum(np.exp(x), axis=0))) - np.sum(x * y),
         )  # fmt: skip
+        case(
+            "softmax_cross_entropy", f"{shape_label(a)} the last axis", lambda x, y: ag.softmax_cross_entropy(x, y, -1), x, y,
+            reference=lambda x, y: np.sum(np.log(np.sum(np.exp(x), axis=-1))) - np.sum(x * y),
+        )  # fmt: skip
 case("heaviside", "at 0", lambda h: np.heaviside(np.arange(-1, 2).astype(h.dtype), h), [0.3, 0.4, 0.5])
 case("where", "condition", lambda x, y: np.where([[True], [False]], x, y), *apart("where", (3,), (2, 3)))
 for exponent in (0, 1, 2, 3, -1, -2, 0.5, 2.5, 1.0, 0.0, np.float64(2.0), np.array([0.0, 1.0, 2.0])):
@@ -572,6 +576,7 @@ for axis in (0, 1, -1):
 join("concatenate", "unequal", lambda x, y: np.concatenate([x, y, x], axis=1), (2, 1), (2, 3))
 join("concatenate", "flat", lambda x, y: np.concatenate([x, y], axis=None), (2, 1), (3,))
 join("concatenate", "with a constant", lambda x: np.concatenate([[1.0], x, np.ones(2)]), (2,))
+join("concatenate", "a single one", lambda x: np.concatenate([x], axis=1), (2, 3))
 join("concatenate", "empty", lambda x, y: np.concatenate([x, y]), (0, 2), (1, 2))
 join("concatenate", "rows of one", lambda x: np.concatenate(x), (2, 3))
 join("stack", "numbers", lambda x, y: np.stack([x, y, 2.0]), (), ())
