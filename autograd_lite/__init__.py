@@ -14,6 +14,7 @@ from autograd_lite.table.elementwise import relu, sigmoid, softplus
 from autograd_lite.table.reductions import log_softmax, logsumexp, softmax
 from autograd_lite.table.networks import half_squared_distance, linear, sigmoid_cross_entropy, softmax_cross_entropy
 from autograd_lite.table.shapes import array
+import autograd_lite.table.compositions
 import autograd_lite.table.factorisations
 import autograd_lite.table.numpy_functions
 import autograd_lite.table.methods

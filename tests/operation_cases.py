@@ -595,6 +595,211 @@ join("column_stack", "mixed", lambda x, y: np.column_stack([x, y, [1.0, 2.0]]), 
 join("broadcast_arrays", "two", lambda x, y: list(np.broadcast_arrays(x, y)), (2, 1), (3,))
 join("atleast_2d", "two", lambda x, y: list(np.atleast_2d(x, y)), (), (3,))
 
+# Functions composed of others -------------------------------------------------------------------------------
+
+SEQUENCES = [((4,), (3,)), ((2,), (5,)), ((1,), (3,)), ((4,), (4,)), ((5,), (2,)), ((6,), (4,)), ((4,), (5,))]
+for mode in ("full", "same", "valid"):
+    pairs("convolve", lambda a, v, mode=mode: np.convolve(a, v, mode), *SEQUENCES)
+    pairs("correlate", lambda a, v, mode=mode: np.correlate(a, v, mode), *SEQUENCES)
+KNOTS = np.array([-1.0, 0.5, 2.0, 2.6])
+INSIDE = np.array([[-0.7, 0.1, 1.9], [2.3, -3.0, 4.0]])
+case("interp", "all", np.interp, INSIDE, KNOTS, [0.3, -1.0, 2.0, 0.7])
+case("interp", "number", lambda x, y: np.interp(x, KNOTS, y), 0.8, [0.3, -1.0, 2.0, 0.7])
+case("interp", "ends", lambda x, y: np.interp(x, KNOTS, y, left=-2.0, right=0.5), INSIDE, [0.3, -1.0, 2.0, 0.7])
+case("interp", "period", lambda x, k, y: np.interp(x, k, y, period=4.0), INSIDE, KNOTS, [0.3, -1.0, 2.0, 0.7])
+case("interp", "one point", lambda x, y: np.interp(x, [0.0], y), INSIDE, [0.3])
+PLACES = np.array([0.0, 1.0, 2.5, 3.3])
+for order in (1, 2):
+    keyword = {"edge_order": order}
+    case("gradient", f"{order} vector", lambda f, k=keyword: np.gradient(f, **k), random((5,), -1, 1, 1))
+    case("gradient", f"{order} distance", lambda f, h, k=keyword: np.gradient(f, h, **k), random((5,), -1, 1, 1), 0.7)
+    case("gradient", f"{order} places", lambda f, x, k=keyword: np.gradient(f, x, **k), random((4,), -1, 1, 1), PLACES)
+    case("gradient", f"{order} all axes", lambda f, k=keyword: np.gradient(f, **k), random((3, 4), -1, 1, 1))
+    case("gradient", f"{order} mixed", lambda f, k=keyword: np.gradient(f, 2.0, PLACES, **k), random((3, 4), -1, 1, 1))
+case("gradient", "axis", lambda f: np.gradient(f, 0.5, axis=-1), random((2, 3), -1, 1, 1))
+case("gradient", "axes", lambda f: np.gradient(f, 0.5, 2.0, axis=(2, 0)), random((2, 1, 3), -1, 1, 1))
+case("trapezoid", "", lambda y: np.trapezoid(y), random((4,), -1, 1, 1))
+case("trapezoid", "places", lambda y, x: np.trapezoid(y, x), random((2, 4), -1, 1, 1), PLACES)
+case("trapezoid", "axis", lambda y, h: np.trapezoid(y, dx=h, axis=0), random((3, 2), -1, 1, 1), 0.3)
+case("trapezoid", "places of each", lambda y, x: np.trapezoid(y, x, axis=0), random((4, 2), -1, 1, 1), random((4, 2), -1, 1, 2))
+for axes in ({}, {"axisa": 0, "axisc": 0}, {"axis": 0}):
+    case("cross", str(axes), lambda a, b, k=axes: np.cross(a, b, **k), *apart("cross", (3, 3), (3, 3)))
+case("cross", "broadcast", np.cross, *apart("cross", (3,), (2, 3)))
+case("linalg.cross", "axis", lambda a, b: np.linalg.cross(a, b, axis=0), *apart("cross", (3, 2), (3, 2)))
+pairs("vecdot", lambda a, b: np.vecdot(a, b), ((3,), (3,)), ((2, 3), (3,)))
+pairs("vecdot", lambda a, b: np.vecdot(a, b, axis=0), ((3, 2), (3, 2)))
+pairs("vecdot", lambda a, b: np.linalg.vecdot(a, b, axis=-2), ((3, 2), (3, 2)))
+if hasattr(np, "matvec"):
+    pairs("matvec", lambda a, v: np.matvec(a, v), ((2, 3), (3,)), ((4, 2, 3), (3,)))
+    pairs("vecmat", lambda v, a: np.vecmat(v, a), ((2,), (2, 3)), ((4, 2), (4, 2, 3)))
+else:
+    pairs("matvec", lambda a, v: TABLE["matvec"](a, v) if isinstance(a, Tensor) else a @ v, ((2, 3), (3,)))
+    pairs("vecmat", lambda v, a: TABLE["vecmat"](v, a) if isinstance(a, Tensor) else v @ a, ((2,), (2, 3)))
+pairs("outer", np.linalg.outer, ((3,), (2,)))
+pairs("outer", np.multiply.outer, ((2, 2), (3,)))
+pairs("matmul", np.linalg.matmul, ((2, 3), (3, 2)))
+pairs("tensordot", lambda a, b: np.linalg.tensordot(a, b, axes=1), ((2, 3), (3, 2)))
+pairs("add", np.add.outer, ((2,), (3, 1)), ((), (2,)))
+pairs("subtract", np.subtract.outer, ((2,), (3,)))
+case("cumsum", "accumulate", lambda x: np.add.accumulate(x), random((2, 3), -2, 2, 1))
+case("cumprod", "accumulate", lambda x: np.multiply.accumulate(x, axis=1), random((2, 3), -2, 2, 1))
+case("logsumexp", "reduce", lambda x: np.logaddexp.reduce(x), random((2, 3), -2, 2, 1))
+case("linalg.trace", "", lambda x: np.linalg.trace(x, offset=1), random((2, 3, 3), -1, 1, 1))
+case("linalg.diagonal", "", lambda x: np.linalg.diagonal(x, offset=-1), random((2, 3, 3), -1, 1, 1))
+case("matrix_transpose", "", lambda x: np.matrix_transpose(x), random((2, 3, 2), -1, 1, 1))
+case("matrix_transpose", "attribute", lambda x: x.mT, random((2, 3, 2), -1, 1, 1))
+case("matrix_transpose", "linalg", np.linalg.matrix_transpose, random((3, 2), -1, 1, 1))
+for axis in (None, 1, (0, 2)):
+    for ord in (2, 1, np.inf):
+        case("linalg.vector_norm", f"{axis} {ord}", lambda x, k={"axis": axis, "ord": ord}: np.linalg.vector_norm(x, **k),
+             scattered((2, 3, 2), 1))  # fmt: skip
+case("linalg.vector_norm", "keepdims", lambda x: np.linalg.vector_norm(x, axis=(0, 1), keepdims=True), scattered((2, 3), 1))
+for ord in ("fro", 1, "nuc"):
+    case("linalg.matrix_norm", str(ord), lambda x, o=ord: np.linalg.matrix_norm(x, ord=o, keepdims=True), scattered((2, 3, 2), 1))
+for p in (None, -2, 1, "fro"):
+    case("linalg.cond", str(p), lambda x, p=p: np.linalg.cond(x, p), regular(2, 2, 2) + np.diag([0.0, 1.0]))
+for shape, axis in [((3,), None), ((2, 3), None), ((3, 2), 0), ((2, 4), -1), ((2, 3, 2), (0, 2))]:
+    x = scattered(shape, seed_of("quantile", shape))
+    for q in (0.0, 0.3, 1.0, np.array([[0.5, 0.9]])):
+        case("quantile", f"{shape_label(shape)} {axis} {q}", lambda x, q=q, axis=axis: np.quantile(x, q, axis), x)
+    case("percentile", f"{shape_label(shape)} {axis}", lambda x, axis=axis: np.percentile(x, [20, 75], axis, keepdims=True), x)
+for method in ("lower", "nearest", "midpoint", "median_unbiased", "inverted_cdf"):
+    case("quantile", method, lambda x, m=method: np.quantile(x, 0.37, method=m), scattered((6,), 1))
+MISSING = np.where(np.arange(12).reshape(3, 4) % 5 == 1, np.nan, 0.4 * scattered((3, 4), 3))
+for name in ("nansum", "nanprod", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin"):
+    for axis in (None, 0, -1, (0, 1)):
+        for keep in {} if axis == 0 else {"keepdims": True}, {}:
+            case(
+                name, f"axis={axis} {keep}",
+                lambda x, f=getattr(np, name), axis=axis, keep=keep: f(np.where(np.isnan(MISSING), np.nan, x), axis, **keep),
+                np.nan_to_num(MISSING),
+            )  # fmt: skip
+for name in ("nancumsum", "nancumprod"):
+    for axis in (None, 1):
+        case(
+            name, f"axis={axis}", lambda x, f=getattr(np, name), axis=axis: f(np.where(np.isnan(MISSING), np.nan, x), axis),
+            np.nan_to_num(MISSING),
+        )  # fmt: skip
+for name in ("var", "std", "nanvar", "nanstd"):
+    case(name, "correction", lambda x, f=getattr(np, name): f(x, axis=1, correction=1), random((2, 4), -2, 2, 1))
+DATA = random((3, 5), -1, 1, 8)
+for label, keywords in {
+    "": {}, "columns": {"rowvar": False}, "biased": {"bias": True}, "ddof": {"ddof": 2}, "counts": {"fweights": [1, 2, 3, 1, 2]},
+}.items():  # fmt: skip
+    case("cov", label, lambda x, k=keywords: np.cov(x, **k), DATA)
+case("cov", "two", lambda x, y: np.cov(x, y), DATA, random((5,), -1, 1, 9))
+case("cov", "two in columns", lambda x, y: np.cov(x, y, rowvar=False), DATA, random((3, 2), -1, 1, 9))
+case("cov", "one", np.cov, DATA[0])
+case("cov", "weights", lambda x, w: np.cov(x, aweights=w, fweights=[1, 2, 3, 1, 2]), DATA, random((5,), 0.5, 1, 9))
+case("corrcoef", "", np.corrcoef, DATA)
+case("corrcoef", "two", lambda x, y: np.corrcoef(x, y, rowvar=False), DATA, random((3, 2), -1, 1, 9))
+case(
+    "average", "weights along two axes", lambda x, w: np.average(x, (2, 0), w),
+    random((2, 3, 4), -1, 1, 1), random((4, 2), 0.5, 1, 2),
+)  # fmt: skip
+case("average", "returned", lambda x: np.average(x, 0, returned=True)[0], random((2, 3), -1, 1, 1))
+case("average", "weights returned", lambda x, w: np.average(x, weights=w, returned=True), *apart("a", (3,), (3,)))
+SPACES = [("linspace", (-1, 1), (0.5, 2)), ("logspace", (-0.5, 0.5), (0, 1)), ("geomspace", (0.5, 1), (2, 3))]
+for name, first, last in SPACES:
+    for label, keywords in {"": {}, "open": {"endpoint": False}, "axis": {"axis": -1}, "one": {"num": 1}}.items():
+        for a, b in [((), ()), ((2, 1), (3,))] if label in ("", "axis") else [((), ())]:
+            case(
+                name, f"{shape_label(a, b)} {label}",
+                lambda a, b, f=getattr(np, name), k=keywords: f(a, b, **{"num": 4, **k}),
+                random(a, *first, seed_of(name, a)), random(b, *last, seed_of(b, name)),
+            )  # fmt: skip
+case("linspace", "step", lambda a, b: np.linspace(a, b, 5, retstep=True), -0.5, 0.7)
+case("geomspace", "negative", lambda a: np.geomspace(a, -3.0, 4), -0.5)
+for sparse in (False, True):
+    for indexing in ("xy", "ij"):
+        keywords = {"sparse": sparse, "indexing": indexing}
+        case("meshgrid", f"{sparse} {indexing}", lambda *xs, k=keywords: list(np.meshgrid(*xs, **k)),
+             *apart("m", (2,), (3,), (4,)))  # fmt: skip
+case("meshgrid", "one", lambda x: list(np.meshgrid(x)), scattered((2,), 1))
+case("partition", "", lambda x: np.sum(np.partition(x, 1, axis=0)[:2] ** 2, 0), scattered((4, 2), 1))
+case("partition", "flat", lambda x: np.partition(x, 3, axis=None)[3], scattered((2, 3), 1))
+for label, f in {
+    "one": lambda x: np.insert(x, 1, 5.0), "several": lambda x: np.insert(x, [0, 4], [5.0, 6.0]),
+    "axis": lambda x: np.insert(x, 1, [1.0, 2.0], axis=1), "slice": lambda x: np.insert(x, slice(0, 2), 5.0, axis=0),
+}.items():  # fmt: skip
+    case("insert", label, f, scattered((2, 3), 1))
+case("insert", "values", lambda x, v: np.insert(x, [1, 1], v, axis=1), *apart("i", (2, 3), (2, 2)))
+for obj in (1, [0, -1], slice(0, 2), [True, False]):
+    case("delete", str(obj), lambda x, obj=obj: np.delete(x, obj, axis=0), scattered((2, 3), 1))
+case("delete", "flat", lambda x: np.delete(x, 4), scattered((2, 3), 1))
+case("block", "matrices", lambda a, b: np.block([[a, np.ones((2, 1))], [b, 2.0]]), *apart("b", (2, 3), (1, 3)))
+case("block", "vectors", lambda a, b: np.block([a, 1.0, b]), *apart("b", (2,), (3,)))
+case("unwrap", "", np.unwrap, [0.1, 3.0, -2.9, -0.3, 5.5, 12.0])
+case("unwrap", "axis", lambda x: np.unwrap(x, axis=0, period=4.0), [[0.1, 3.0], [2.9, -0.3], [5.5, 12.0]])
+case("angle", "complex", lambda x: np.angle(x * np.array([1j, 2 + 1j]) + 0.3), random((2,), 0.5, 1, 1))
+case("angle", "complex, degrees", lambda x: np.angle(np.exp(x * 1j), deg=True), random((2,), 0.5, 1, 1))
+case("real_if_close", "real", np.real_if_close, random((2,), 0.5, 1, 1))
+case("real_if_close", "complex", lambda x: np.real_if_close(x * (1 + 1e-17j)), random((2,), 0.5, 1, 1))
+for shape in SHAPES[:3]:
+    case("i0", shape_label(shape), np.i0, random(shape, -4, 4, 1))
+case("i0", "at 0", np.i0, np.zeros(1))
+pairs("polyval", np.polyval, ((3,), (2, 2)), ((1,), ()))
+case("polyval", "coefficients in a list", lambda x: np.polyval([1.0, -2.0, 0.5], x), random((3,), -1, 1, 1))
+for keywords in ({}, {"increasing": True}, {"N": 2}):
+    case("vander", str(keywords), lambda x, k=keywords: np.vander(x, **k), [0.5, 1.2, 0.9])
+case("diagflat", "", lambda x: np.diagflat(x, 1), scattered((2, 2), 1))
+case("extract", "", lambda x: np.extract([[True, False], [False, True]], x), scattered((2, 2), 1))
+for window, axis in ((2, None), ((2, 2), (0, 1)), (3, 1)):
+    if axis is not None or window == 2:
+        shape = (5,) if axis is None else (3, 4)
+        case("sliding_window_view", f"{window} {axis}",
+             lambda x, w=window, axis=axis: np.lib.stride_tricks.sliding_window_view(x, w, axis), scattered(shape, 1))  # fmt: skip
+case("ediff1d", "", np.ediff1d, scattered((2, 3), 1))
+case("ediff1d", "ends", lambda x, y: np.ediff1d(x, to_end=y, to_begin=3.0), *apart("e", (4,), (2,)))
+for label, f in {
+    "number": lambda row: np.sum(row**2), "vector": lambda row: row[1:] * row[0], "matrix": lambda row: np.outer(row, row),
+}.items():  # fmt: skip
+    for axis in (0, 1, -1):
+        case(
+            "apply_along_axis", f"{label} {axis}", lambda x, f=f, axis=axis: np.apply_along_axis(f, axis, x),
+            scattered((2, 3, 2), 1),
+        )  # fmt: skip
+case("select", "", lambda x, y: np.select([x > 0.5, x > -0.5], [x * y, y**2], -1.0), *apart("s", (2, 3), (3,)))
+case("piecewise", "", lambda x: np.piecewise(x, [x < -0.5, x > 0.5], [lambda x: x**2, np.exp, 3.0]), scattered((2, 3), 1))
+case("piecewise", "arguments", lambda x: np.piecewise(x, x > 0, [lambda x, k: k * x**3], 2.0), scattered((6,), 1))
+case("piecewise", "number", lambda x: np.piecewise(x, [x > 0], [np.exp, np.sin]), 0.7)
+for name, label, f, x in [  # NumPy takes no number as like=
+    ("full", "", lambda t, **k: np.full((2, 3), t, **k), 0.7),
+    ("full", "row", lambda t, **k: np.full((2, 3), t, dtype=float, **k), [0.7, 1.0, 2.0]),
+    ("array", "like a Tensor", lambda t, **k: np.array([t, t * t], **k), 0.7),
+]:
+    case(name, label, lambda t, f=f: f(t, like=t) if isinstance(t, Tensor) else f(t), x)
+case("trunc", "fix", np.fix, [0.7, -1.6])
+case("divmod", "", lambda x, y: list(divmod(x, y)), random((2, 3), 4.4, 4.9, 1), random((3,), 1.7, 1.9, 2))
+case("divmod", "ufunc", lambda x: list(np.divmod(x, 1.8)), random((3,), 4.4, 4.9, 1))
+case("divmod", "of a number", lambda y: list(divmod(4.5, y)), random((3,), 1.7, 1.9, 2))
+case("modf", "", lambda x: list(np.modf(x)), [0.7, -1.6])
+case("ldexp", "by a constant", lambda x: np.ldexp(x, [1, -2]), [0.7, -1.6])
+case("copysign", "broadcast with a constant", lambda x: np.copysign(x, [[-1.0], [1.0]]), random((3,), 0.5, 1, 1))
+case("copysign", "of a constant", lambda x: np.copysign(x, [-1.0, 1.0]), [0.7, -1.6])
+CUMULATED = [((4,), {}), ((2, 3), {"axis": 1}), ((2, 3), {"axis": 0, "include_initial": True}), ((3,), {"dtype": float})]
+for name, plain in (("cumulative_sum", np.cumsum), ("cumulative_prod", np.cumprod)):
+    for shape, keywords in CUMULATED if hasattr(np, name) else CUMULATED[:2]:
+        case(name, f"{shape_label(shape)} {keywords}", lambda x, name=name, k=keywords: TABLE[name](x, **k) if isinstance(x, Tensor)
+             else getattr(np, name, plain)(x, **k), scattered(shape, 1))  # fmt: skip
+join("unstack", "axis", lambda x: list(x) if isinstance(x, np.ndarray) else list(TABLE["unstack"](x)), (2, 3))
+if hasattr(np, "unstack"):
+    join("unstack", "NumPy's", lambda x: list(np.unstack(x, axis=-1)), (2, 3))
+    case("astype", "function", lambda x: np.astype(x, np.float64), scattered((3,), 1))
+for mode in ("reflect", "symmetric"):
+    case("pad", f"{mode} oddly", lambda x, m=mode: np.pad(x, 2, m, reflect_type="odd"), scattered((4,), 1))
+    case(
+        "pad", f"{mode} oddly, two axes", lambda x, m=mode: np.pad(x, ((1, 0), (2, 1)), m, reflect_type="odd"),
+        scattered((3, 4), 1),
+    )  # fmt: skip
+case("clip", "method of an array", lambda t: np.array([0.1, 0.9, -1.0]).clip(-0.5, t), [0.5, 0.5, 0.6])
+case("real", "attribute", lambda x: (x * (1 + 2j)).real, scattered((3,), 1))
+case("imag", "attribute", lambda x: (x * (1 + 2j)).imag, scattered((3,), 1))
+case("conj", "method", lambda x: (x * (1 + 2j)).conj().imag, scattered((3,), 1))
+case("ravel", "flat", lambda x: np.stack([y for y in x.flat]), scattered((2, 2), 1))
+case("round", "of Python", lambda x: round(x, -1) if isinstance(x, Tensor) else np.round(x, -1), [12.0, -57.0])
+join("vstack", "dtype", lambda x, y: np.vstack([x, y, [1, 2]], dtype=np.float64, casting="safe"), (2,), (2,))
+
 # SciPy's functions ------------------------------------------------------------------------------------------
 
 import_module("autograd_lite.table.special")

@@ -129,8 +129,11 @@ def test_recordings_leave_no_cycles() -> None:
 
 # Every operation ------------------------------------------------------------------------------------------
 
-# every third case, but for those in which values decide: for these the step runs as it is
-FEW = [case for case in CASES[::3] if case.name not in ("det", "compress")]
+# every third case, but for those in which values decide or whose NumPy function is not followed: these steps run as they are
+AS_THEY_ARE = """
+det compress insert delete real_if_close extract sliding_window_view apply_along_axis piecewise full array
+""".split()
+FEW = [case for case in CASES[::3] if case.name not in AS_THEY_ARE and "include_initial" not in case.label]
 
 
 @pytest.mark.parametrize("case", [case for case in FEW if case.name != "lstsq"], ids=str)

@@ -62,6 +62,7 @@ NAMED: dict[str, Callable[..., Any]] = {
     "eigenvectors": lambda a, *_: np.linalg.eigh(a)[1], "singular_values": lambda a, *_: np.linalg.svdvals(a),
     "left_singular_vectors": lambda a, *_: np.linalg.svd(a, full_matrices=False)[0],
     "right_singular_vectors": lambda a, *_: np.linalg.svd(a, full_matrices=False)[2],
+    "power_of_cosine": np.i0, "sliding_window_view": np.lib.stride_tricks.sliding_window_view,
     "orthogonal_factor": lambda a, *_: np.linalg.qr(a)[0], "triangular_factor": lambda a, *_: np.linalg.qr(a)[1],
 }  # fmt: skip
 

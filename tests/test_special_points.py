@@ -525,11 +525,26 @@ AT += [  # SciPy's
     ("rel_entr", special.rel_entr, lambda a, b: a * m.log(a / b), [[1, 1], [1, 2]]),
     ("kl_div", special.kl_div, lambda a, b: a * m.log(a / b) - a + b, [[1, 1], [2, 2]]),
 ]  # fmt: skip
+AT += [  # composed of others
+    ("interp", lambda x: np.interp(x, [0.0, 1.0, 3.0], [1.0, 2.0, 0.0]), lambda a, b, c: [1 + a, 3 - b, 3 - c], [[0, 1, 3]]),
+    ("interp", lambda x: np.interp(x, [0.0, 1.0, 1.0], [1.0, 2.0, 0.0]), lambda a, b, c: [1, 0, 1 + c], [[-1, 2, 0.5]]),
+    ("nanmax", np.nanmax, lambda a, b, c: (a + b) / 2, [[2, 2, nan]]), ("nanmin", np.nanmin, lambda a, b: b, [[nan, -2]]),
+    ("nanmean", np.nanmean, lambda a, b, c: (a + c) / 2, [[1, nan, 3]]),
+    ("nanvar", np.nanvar, lambda a, b, c: (a - b) ** 2 / 4, [[0.1, 0.1, nan], [1, 2, nan]]),
+    ("quantile", lambda x: np.quantile(x, 0.25), lambda a, b, c: (a + b) / 2, [[1, 2, 5], [1, 1, 5]]),
+    ("quantile", lambda x: np.quantile(x, 0.5), lambda a, b, c: b, [[1, 2, inf], [-inf, 2, inf]]),
+    ("i0", np.i0, lambda a: m.besseli(0, a), [[0], [1e-9], [-3], [100]]),
+    ("vander", lambda x: np.vander(x, 3), lambda a: [a * a, a, 1], [[0], [-2]]),
+    ("piecewise", lambda x: np.piecewise(x, [x < 0, x > 0], [np.exp, np.log, 2.0]), lambda a, b, c: [m.exp(a), 2, m.log(c)],
+     [[-1, 0, 3]]),
+    ("copysign", lambda x: np.copysign(x, [-1.0, 1.0]), lambda a, b: [-a, -b], [[3, -2]]),
+]  # fmt: skip
 REAL = set(  # what is not of complex numbers, or not holomorphic in a way that the function of mpmath says
     """arctan2 clip eigh eigvalsh fabs floor ceil rint trunc round sign floor_divide fmax fmin fmod half_squared_distance heaviside
     hypot linear log_abs_det log_det logaddexp logaddexp2 lstsq max maximum median min minimum nan_to_num pinv ptp qr relu remainder
     sigmoid_cross_entropy softmax_cross_entropy sort svd svdvals cholesky deg2rad rad2deg where logsumexp softmax log_softmax
-    expit logit log_expit erf erfc erfinv ndtr log_ndtr ndtri gammaln psi xlogy xlog1py entr rel_entr kl_div""".split()
+    expit logit log_expit erf erfc erfinv ndtr log_ndtr ndtri gammaln psi xlogy xlog1py entr rel_entr kl_div
+    interp nanmax nanmin nanmean nanvar quantile i0 piecewise copysign""".split()
 )
 
 
@@ -595,6 +610,7 @@ NOWHERE: list[tuple[str, Callable[[Any], Any], list[float], Any, Any]] = [
     ("divide", lambda x: x[0] / x[1], [0, 0], [inf, nan], [[nan, nan], [-inf, nan]]),
     ("hypot", np.hypot, [0, 0], [0, 0], nan), ("arctan2", np.arctan2, [0, 0], [0, 0], nan),
     ("abs", np.abs, [0], [0], nan), ("fabs", np.fabs, [-0.0], [0], nan), ("std", np.std, [2, 2], [0, 0], nan),
+    ("nanstd", np.nanstd, [0.1, 0.1, nan], [0, 0, 0], [[nan, nan, 0]] * 3),
     ("euclidean_norm", np.linalg.norm, [0, 0], [0, 0], nan), ("power_norm", lambda x: np.linalg.norm(x, 3), [0, 0], [0, 0], nan),
     ("norm", lambda x: np.linalg.norm(x, 1), [0], [0], nan), ("norm", lambda x: np.linalg.norm(x, inf), [0], [0], nan),
     ("power_norm", lambda x: np.linalg.norm(x, 1.5), [0, 1], [0, 1], nan),
@@ -647,4 +663,5 @@ def test_every_row_has_its_special_points_here() -> None:
     rows = {key if isinstance(key, str) else f.__name__ for key, f in TABLE.items() if not getattr(f, "own", False)}
     here = {*PRECISE, *MOVES, *(row[0] for row in (*AT, *NOWHERE))}
     names = {name for name in rows - here if TABLE.get(name) not in [TABLE[other] for other in here]}  # another name of one
-    assert names == {"full_like"}  # whose result is a plain array
+    composed = {name for name in names if getattr(TABLE.get(name), "operation", None) is None}
+    assert names - composed <= {"diagflat", "sliding_window_view"}  # which move entries, as those in MOVES do

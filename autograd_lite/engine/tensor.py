@@ -241,6 +241,26 @@ class Tensor:
         """The Tensor with its axes reversed."""
         return self.transpose()
 
+    @property
+    def mT(self) -> Tensor:
+        """The matrices of a stack, each transposed."""
+        return TABLE["matrix_transpose"](self)
+
+    @property
+    def real(self) -> Tensor:
+        """The real part."""
+        return TABLE["real"](self)
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part."""
+        return TABLE["imag"](self)
+
+    @property
+    def flat(self) -> Tensor:
+        """All entries along one axis, for iteration and indices."""
+        return self.ravel()
+
     # History ------------------------------------------------------------------------------------------
 
     @property
@@ -451,7 +471,7 @@ class Tensor:
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
     __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = _binary
-    __neg__ = __pos__ = __abs__ = _unary
+    __neg__ = __pos__ = __abs__ = conj = conjugate = _unary
     __iadd__, __isub__, __imul__, __itruediv__ = _in_place("+"), _in_place("-"), _in_place("*"), _in_place("/")
     __imatmul__, __ipow__ = _in_place("@"), _in_place("**")
     __ifloordiv__, __imod__ = _in_place("//"), _in_place("%")
@@ -463,6 +483,8 @@ class Tensor:
     exp = log = sqrt = square = sin = cos = tanh = sigmoid = relu = softplus = _unary
 
     def __getitem__(self, key: Any, /) -> Tensor: ...
+    def __divmod__(self, other: Operand, /) -> tuple[Tensor, Tensor]: ...
+    def __rdivmod__(self, other: Operand, /) -> tuple[Tensor, Tensor]: ...
 
     def sum(self, axis: Axes = None, *, dtype: npt.DTypeLike | None = None, keepdims: bool = False) -> Tensor:
         """The sum over `axis`, of all entries by default.
@@ -499,6 +521,9 @@ class Tensor:
 
     def round(self, decimals: int = 0) -> Tensor:
         """The entries to so many decimals, with gradient 0."""
+
+    def __round__(self, ndigits: int = 0) -> Tensor:
+        """The entries to so many digits behind the point, with gradient 0."""
 
     def dot(self, other: Operand, /) -> Tensor:
         """The product that sums over the last axis of this and the last but one of the other."""
@@ -553,6 +578,10 @@ class Tensor:
     def argsort(self, axis: int | None = -1, **keywords: Any) -> Array:
         """The order that sorts the entries; a plain array."""
         return self._array.argsort(axis, **keywords)
+
+    def nonzero(self) -> tuple[Array, ...]:
+        """The indices of the entries that differ from 0, plain arrays."""
+        return self._array.nonzero()
 
     def any(self, axis: Any = None, **keywords: Any) -> Any:
         """Whether any entry differs from 0; a plain boolean or array."""

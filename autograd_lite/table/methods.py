@@ -43,11 +43,11 @@ def transpose(self: Tensor, *axes: Any) -> Any:
 
 OPERATORS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "matmul": "matmul",
-    "mod": "remainder", "floordiv": "floor_divide",
+    "mod": "remainder", "floordiv": "floor_divide", "divmod": "divmod",
 }  # fmt: skip
 METHODS = """
 exp log sqrt square sin cos tanh sigmoid relu softplus sum mean prod max min var std cumsum cumprod clip round dot trace
-diagonal ravel squeeze swapaxes take repeat astype copy
+diagonal ravel squeeze swapaxes take repeat astype copy conj
 """
 
 for name, row in OPERATORS.items():
@@ -55,9 +55,10 @@ for name, row in OPERATORS.items():
     bind(f"__r{name}__", reflect(TABLE[row]))
 for name in METHODS.split():
     bind(name, TABLE[name])
-for name, row in {"neg": "negative", "pos": "positive", "abs": "abs", "getitem": "index"}.items():
+for name, row in {"neg": "negative", "pos": "positive", "abs": "abs", "getitem": "index", "round": "round"}.items():
     bind(f"__{name}__", TABLE[row])
 bind("flatten", TABLE["ravel"])
+bind("conjugate", TABLE["conj"])
 bind("reshape", reshape)
 bind("transpose", transpose)
 Tensor.T = property(TABLE["transpose"], doc=Tensor.T.__doc__)  # type: ignore[method-assign, assignment]

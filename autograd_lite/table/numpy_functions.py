@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite.engine import recording
 from autograd_lite.engine.operation import register
-from autograd_lite.table.reductions import max_, mean, min_, sum_
+from autograd_lite.table.reductions import logsumexp, max_, min_, sum_
 from autograd_lite.table.shapes import as_constants, data_of
 from autograd_lite.engine.tensor import DISPATCH, TABLE, Tensor
 
@@ -32,8 +32,11 @@ PLAIN_FUNCTIONS = {
         "shape", "ndim", "size", "result_type", "can_cast", "min_scalar_type", "common_type",
         "zeros_like", "ones_like", "empty_like", "shares_memory", "may_share_memory",
         "array_repr", "array_str", "array2string", "save", "savez", "savez_compressed", "savetxt",
+        "lexsort", "ravel_multi_index", "unravel_index", "diag_indices_from", "tril_indices_from", "triu_indices_from",
+        "bitwise_and", "bitwise_or", "bitwise_xor", "invert", "left_shift", "right_shift", "gcd", "lcm", "einsum_path",
+        "zeros", "ones", "empty", "eye", "identity", "tri", "arange",  # with like=t
     )
-}  # fmt: skip
+} | {np.linalg.matrix_rank}  # fmt: skip
 
 
 WRITERS = {np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_diagonal}
@@ -100,23 +103,29 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
     keywords.pop("out", None)
     if method == "reduce" and ufunc in REDUCERS:
         return call_operation(REDUCERS[ufunc], f"{name}.reduce", inputs, drop_defaults({"axis": 0, **keywords}))
+    if method == "accumulate" and ufunc in ACCUMULATORS:
+        return call_operation(ACCUMULATORS[ufunc], f"{name}.accumulate", inputs, drop_defaults({"axis": 0, **keywords}))
+    if method == "outer" and ufunc in TABLE and ufunc.signature is None:
+        a, b = inputs
+        inputs, method = (np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b), "__call__"
     if method != "__call__":
         raise no_rule(f"{name}.{method}")
     if ufunc not in TABLE:
         raise no_rule(name)
-    if keywords:
+    if keywords and getattr(TABLE[ufunc], "operation", None) is not None:
         raise TypeError(
             f"{name} on a Tensor takes no {', '.join(keywords)}=; select entries with np.where(mask, result, other), "
             "convert with t.astype(dtype)"
         )
-    return call_operation(TABLE[ufunc], name, inputs, {})
+    return call_operation(TABLE[ufunc], name, inputs, keywords)
 
 
 def drop_defaults(keywords: dict[str, Any]) -> dict[str, Any]:
     """The keywords without those that have NumPy's default."""
     return {
         key: value for key, value in keywords.items()
-        if value is not np._NoValue and not (value is None and key in ("out", "dtype")) and not (value is True and key == "where")
+        if value is not np._NoValue and not (value is None and key in ("out", "dtype", "device"))
+        and not (value is True and key == "where")
     }  # fmt: skip
 
 
@@ -124,7 +133,8 @@ OPERATORS = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.power: "**", np.matmul: "@",
     np.floor_divide: "//", np.remainder: "%",
 }  # fmt: skip
-REDUCERS = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE["prod"]}
+REDUCERS = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE["prod"], np.logaddexp: logsumexp}
+ACCUMULATORS = {np.add: TABLE["cumsum"], np.multiply: TABLE["cumprod"]}
 
 
 def call_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -178,50 +188,6 @@ def full_like(x: Any, fill_value: Any, **keywords: Any) -> Any:
     return np.full_like(data_of(x), as_constants(fill_value), **keywords)
 
 
-def ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """The distance from the smallest to the largest entry."""
-    return max_(x, axis, keepdims=keepdims) - min_(x, axis, keepdims=keepdims)
-
-
-def median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """The middle of the sorted entries, or the mean of the middle two."""
-    if axis is None or isinstance(axis, tuple):
-        axes = tuple(range(x.ndim)) if axis is None else axis
-        shape = tuple(1 if i in {a % x.ndim for a in axes} else n for i, n in enumerate(x.shape))
-        last = np.moveaxis(x, axes, tuple(range(-len(axes), 0)))
-        flat = last.reshape((*last.shape[: x.ndim - len(axes)], -1))
-        result = median(flat, -1)
-        return result.reshape(shape) if keepdims else result
-    n = x.shape[axis]
-    if n == 0:
-        raise ValueError(f"the median of {x.describe()} does not exist: there are no entries along the axis")
-    middle = mean(np.take(np.sort(x, axis), sorted({(n - 1) // 2, n // 2}), axis), axis, keepdims=keepdims)
-    return np.where(np.isnan(data_of(x)).any(axis, keepdims=keepdims), middle.dtype.type(np.nan), middle)
-
-
-def average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
-    """The mean, weighted if `weights` are given."""
-    if weights is None:
-        return mean(x, axis, keepdims=keepdims)
-    if np.shape(weights) != np.shape(x):
-        weights = np.reshape(weights, tuple(n if i == axis % np.ndim(x) else 1 for i, n in enumerate(np.shape(x))))
-    weights = np.broadcast_to(weights, np.shape(x))
-    return sum_(x * weights, axis, keepdims=keepdims) / sum_(weights, axis, keepdims=keepdims)
-
-
-def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """The differences of neighbours along `axis`, n times; before the first and after the last may stand further ones."""
-    if prepend is not None or append is not None:
-        edge = tuple(1 if i == axis % np.ndim(x) else length for i, length in enumerate(np.shape(x)))
-        ends = [end if end is None or np.ndim(end) else np.broadcast_to(end, edge) for end in (prepend, append)]
-        x = np.concatenate([part for part in (ends[0], x, ends[1]) if part is not None], axis)
-    before = (slice(None),) * (axis % x.ndim)
-    for _ in range(n):
-        x = x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
-    return x
-
-
-for composed in (ptp, median, average, diff, full_like):
-    register(composed, None, [getattr(np, composed.__name__)], name=composed.__name__)
+register(full_like, None, [np.full_like], name="full_like")
 
 DISPATCH.update(ufunc=call_ufunc, function=call_function)

@@ -46,6 +46,8 @@ def reduction_operation(
             raise TypeError(f"{name} of a Tensor takes no where=; replace the entries first, as in np.where(mask, t, 0)")
         if "dtype" in keywords:
             x = astype(x, keywords.pop("dtype"))
+        if "correction" in keywords:  # what the array API calls ddof
+            keywords["ddof"] = keywords.pop("correction")
         return apply(x, axis=axis, keepdims=keepdims, **keywords)
 
     return register(function, operation, numpy)

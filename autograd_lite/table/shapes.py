@@ -265,9 +265,21 @@ def compress(condition: Any, x: Any, axis: Any = None) -> Any:
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", **keywords: Any) -> Any:
     """x with a border, in NumPy's modes that fill it with constants or with entries of x."""
-    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or keywords.get("reflect_type") == "odd":
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
         raise TypeError(f"np.pad on a Tensor has no rule for mode={mode!r}; compute the border and np.concatenate it")
+    if keywords.get("reflect_type") == "odd":
+        return pad_oddly(x, np.broadcast_to(pad_width, (x.ndim, 2)), mode)
     return _pad(x, pad_width, mode, **keywords)
+
+
+def pad_oddly(x: Any, widths: Any, mode: str) -> Any:
+    """x with a border that is reflected in the point at the edge, one axis after the other."""
+    for axis, width in enumerate(widths):
+        if max(width) > x.shape[axis] - (mode == "reflect"):
+            raise TypeError("np.pad on a Tensor with reflect_type='odd' adds no more than one reflection; pad in steps")
+        alone = [tuple(width) if i == axis else (0, 0) for i in range(x.ndim)]
+        x = 2 * _pad(x, alone, "edge") - _pad(x, alone, mode)
+    return x
 
 
 def pad_numbers(x: Any, pad_width: Any, mode: str, **keywords: Any) -> Any:
@@ -304,22 +316,27 @@ _concatenate = general_operation(
 )
 
 
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+def concatenate(arrays: Sequence[Any], axis: int | None = 0, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """The operands one after the other along an axis that exists."""
     if isinstance(arrays, Tensor):
         arrays = list(arrays)
     if axis is None:
-        return _concatenate(*(ravel(x) for x in arrays), axis=0)
-    return _concatenate(*arrays, axis=axis)
+        arrays, axis = [ravel(x) for x in arrays], 0
+    joined = _concatenate(*arrays, axis=axis)
+    if dtype is None:
+        return joined
+    if not np.can_cast(joined.dtype, dtype, casting):  # type: ignore[arg-type]
+        raise TypeError(f"cannot join {joined.dtype} as {np.dtype(dtype)} with casting={casting!r}")
+    return joined.astype(dtype)
 
 
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+def stack(arrays: Sequence[Any], axis: int = 0, **keywords: Any) -> Any:
     """The operands one after the other along a new axis."""
     arrays = [x if isinstance(x, Tensor) else constant(x) for x in arrays]
     shapes = {np.shape(x) for x in arrays}
     if len(shapes) != 1:
         raise ValueError(f"np.stack joins operands of one shape, not {sorted(shapes)}")
-    return concatenate([np.expand_dims(x, axis) for x in arrays], axis)
+    return concatenate([np.expand_dims(x, axis) for x in arrays], axis, **keywords)
 
 
 @overload
@@ -394,15 +411,15 @@ def append(x: Any, values: Any, axis: int | None = None) -> Any:
     return concatenate([x, values], axis)
 
 
-def vstack(tup: Sequence[Any]) -> Any:
+def vstack(tup: Sequence[Any], **keywords: Any) -> Any:
     """The operands one below the other."""
-    return concatenate([atleast_2d(x) for x in tup], 0)
+    return concatenate([atleast_2d(x) for x in tup], 0, **keywords)
 
 
-def hstack(tup: Sequence[Any]) -> Any:
+def hstack(tup: Sequence[Any], **keywords: Any) -> Any:
     """The operands side by side."""
     rows = [atleast_1d(x) for x in tup]
-    return concatenate(rows, 0 if rows[0].ndim == 1 else 1)
+    return concatenate(rows, 0 if rows[0].ndim == 1 else 1, **keywords)
 
 
 def dstack(tup: Sequence[Any]) -> Any:
