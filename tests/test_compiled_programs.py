@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -485,6 +485,59 @@ def closures_of_helpers_partials_and_defaults(wrap: Wrap) -> Any:
         state["scale"], offset[0] = 1.0 + i // 4, i // 6
         seen.append(f(X))
     return seen
+
+
+@scenario
+def exceptions_that_the_step_deals_with(wrap: Wrap) -> Any:
+    """They depend on values: the recorded call may not raise, and another one does."""
+    import contextlib
+
+    w = parameter(1.0, 2.0)
+
+    @wrap
+    def solved(a: Any) -> Any:
+        try:
+            return np.linalg.solve(a, np.ones(2))
+        except np.linalg.LinAlgError:
+            return np.zeros(2)
+
+    @wrap
+    def entry(i: Any) -> Any:
+        w.data -= 0.5
+        with contextlib.suppress(IndexError):
+            return w.data[i]
+        return None
+
+    @wrap
+    def inverse(x: Any) -> Any:
+        number = x.item()
+        try:
+            return 1 / number
+        except ZeroDivisionError:
+            return 0.0
+
+    seen = []
+    for i in range(8):
+        seen += [solved(np.eye(2) * (i % 4)), entry(np.array([i % 4])), inverse(np.array(float(i % 4)))]
+    return seen, w
+
+
+@scenario(replayed=True)
+def exceptions_that_reach_the_caller(wrap: Wrap) -> Any:
+    w = parameter(1.0, 2.0)
+
+    @wrap
+    def step(a: Any) -> Any:
+        w.data -= 0.5
+        return np.linalg.solve(a, w.data)
+
+    seen: list[Any] = []
+    for i in range(10):
+        try:
+            seen.append(step(np.eye(2) * (i % 5)))
+        except np.linalg.LinAlgError as error:
+            seen.append(str(error))
+    return seen, w
 
 
 @dataclass
@@ -1113,3 +1166,154 @@ def constants_made_in_the_step(wrap: Wrap) -> Any:
         return a, b, c, np.arange(2) * x, np.linspace(0, 1, 2) + x
 
     return [step(np.full(2, float(i))) for i in range(6)]
+
+
+# What Python can do in few lines --------------------------------------------------------------------------
+
+
+class Slotted:
+    __slots__ = ("w", "missing")
+
+    def __init__(self) -> None:
+        self.w = 2.0
+
+
+class Base:
+    scale = 3.0
+
+    def f(self, x: Any) -> Any:
+        return x * self.scale
+
+
+class Derived(Base):
+    def f(self, x: Any) -> Any:
+        return super().f(x) + len(vars(self))
+
+
+class Pair(NamedTuple):
+    x: Any
+    y: Any
+
+
+def importing(x: Any) -> Any:
+    import cmath
+
+    return x * cmath.pi
+
+
+def deleting(x: Any) -> Any:
+    SETTINGS.extra = 1.0
+    del SETTINGS.extra
+    return x * SETTINGS.rate
+
+
+def setting_a_class(x: Any) -> Any:
+    Base.scale = 3.0
+    return x * Base.scale
+
+
+def assigned_later() -> Any:
+    def step(x: Any) -> Any:
+        try:
+            return x * later  # noqa: F821
+        except NameError:
+            return x
+
+    if len(X) == 0:
+        later = 1.0  # noqa: F841
+    return step
+
+
+def raising(x: Any) -> Any:
+    with np.errstate(divide="raise"):
+        try:
+            return 1 / x
+        except FloatingPointError:
+            return x * 7
+
+
+def frozen_inside(x: Any) -> Any:
+    y = x * 2
+    y.flags.writeable = False
+    try:
+        y += 1
+    except ValueError:
+        return y * 3
+    return y
+
+
+def setting_an_attribute_back(x: Any) -> Any:
+    SETTINGS.rate *= 2
+    y = x * SETTINGS.rate
+    SETTINGS.rate /= 2
+    return y
+
+
+def held(value: Any, use: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: use(x, value)
+
+
+STEPS: dict[str, Any] = {
+    "super and vars": Derived().f,
+    "slots": held(Slotted(), lambda x, s: x * s.w if not hasattr(s, "missing") else x),
+    "an import": importing,
+    "an attribute deleted": deleting,
+    "a class that is set": setting_a_class,
+    "a variable without a value": assigned_later(),
+    "errors that raise": raising,
+    "errstate as decorator": np.errstate(all="ignore")(lambda x: x / 0),
+    "an array frozen in the step": frozen_inside,
+    "a method of a list": held([1, 2].index, lambda x, index: x * index(2)),
+    "an attribute that is set back": setting_an_attribute_back,
+    "a set of objects": held({Base(), Base()}, lambda x, s: x * len(s)),
+    "a set of numbers": held({1, 2, 3}, lambda x, s: x * sum(s) if 2 in s else x),
+    "a long list": held([1.0] * 1000, lambda x, s: x * s[3]),
+    "an array of objects": held(np.array([1, None]), lambda x, a: x * a[0]),
+    "a slice from outside": held(slice(1, None), lambda x, s: x[s] * 2),
+    "a read-only array": held(np.broadcast_to(2.0, (5,)), lambda x, a: x * a),
+    "a question about types": lambda x: x * 2 if isinstance(type(x), type) and callable(np.sin) else x,
+    "memory": lambda x: x * (1 if x.base is None else 2) * (1 if x.flags.c_contiguous else 3),
+    "writeable": lambda x: x * 2 if x.flags.writeable else x,
+    "an object from outside returned": held(Slotted(), lambda x, s: (x * s.w, s.w, Base.scale)),
+    "a named tuple": lambda x: Pair(x * 2, [Pair(x, 1)]),
+    "a list of results as an array": lambda x: np.array([x[0], x[1]]),
+    "numbers as arrays": lambda x: np.asarray(x[0].item()) + np.array(x.sum().item(), dtype=np.float32),
+    "copies": lambda x: (np.array(x, copy=True), np.asarray(x, dtype=np.float32), np.asarray(x, order="F"), np.array(x, ndmin=3)),
+    "iteration over a number": lambda x: list(x.sum()) if x.ndim == 0 else [row for row in x],
+    "at": lambda x: (lambda a: (np.add.at(a, [0, 0], x[0, :2]), a)[1])(np.zeros(3)),
+    "at of plain numbers": lambda x: (lambda a: (np.add.at(a, [0], 1.0), a * x[0, 0])[1])(np.array([1.0, 2.0])),
+    "powers": lambda x: (x.__ipow__(2) if False else x**np.float64(2), x[0, 0] ** 3),
+    "nan_to_num": lambda x: np.nan_to_num(x * np.inf),
+    "split": lambda x: (np.split(x, 3), np.linalg.eigh(x @ x.T)),
+    "numbers in text": lambda x: (f"{x[0, 0]:.3f}", str(x.shape), repr(x.dtype)),
+    "a lambda with a default": lambda x, n=[2.0]: x * n[0],  # noqa: B006
+    "map and sorted": lambda x: sum(map(lambda row: row * 2, sorted(x, key=len))),
+    "a generator": lambda x: sum(row * i for i, row in enumerate(x) if i % 2),
+    "a comprehension of dicts": lambda x: {k: v for k, v in zip("ab", (x, x + 1))},
+    "walrus and unpacking": lambda x: (y := x * 2, *(y[0], y[1])),
+    "bool of an array": lambda x: x * 2 if (x > -100).all() else x,
+    "min and max of Python": lambda x: max(x[0, 0], x[0, 1]) * min(x.shape),
+    "an exception": lambda x: x[99],
+    "math of values": lambda x: x * math.exp(x[0, 0]),
+    "complex": lambda x: np.abs(np.fft.fft(x)) + np.real(x * 1j),
+    "integers": lambda x: (x * 10).astype(int) // 3 + np.arange(5) % 2,
+    "random": lambda x: x + np.random.default_rng(0).random(5),
+    "ufunc methods": lambda x: (np.add.reduce(x, 0), np.multiply.outer(x[0], x[1]), np.add.accumulate(x, 1)),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_python_in_few_lines(name: str) -> None:
+    step, inputs = STEPS[name], [X, X + 1, X * 2, -X, X]
+    compiled = ag.compile(step)
+
+    def outcome(f: Any, x: Any) -> Any:
+        try:
+            return frozen(f(x))
+        except Exception as error:
+            return type(error).__name__, str(error)
+
+    with warnings.catch_warnings(record=True), np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        for x in inputs:
+            assert outcome(compiled, x.copy()) == outcome(step, x.copy())

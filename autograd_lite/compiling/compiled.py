@@ -161,7 +161,10 @@ class Compiled(Generic[P, R]):
         replay = program.on(copies.names)
         mine = [copies.of(x) if isinstance(x, (np.ndarray, Tensor)) else x for x in leaves]
         pairs = [*zip(leaves, mine), *((program.names[name], x) for name, x in copies.names.items())]
-        got = copy_context().run(quietly, replay, mine)
+        try:
+            got = copy_context().run(quietly, replay, mine)
+        except Exception as error:
+            got = error
         result = self.step(*args, **keywords)
         if got is MISS:  # a decision came out differently: this recording is for other calls
             program.names["left"] = iter(())

@@ -128,6 +128,8 @@ class Program:
         for step in self.steps:
             if isinstance(step, Effect):
                 self.escaped.update(x.root.index for x in stands_in(self._parts(step.value)))
+            elif isinstance(step, Call) and step.function is freeze and step.target is not None:
+                self.escaped.add(step.target.root.index)  # nothing can be computed into it again
         self.own: set[str] = set()  # names of arrays that a replay holds
         self.moved: list[Moved] = []
         self.gradients: set[int] = set()  # what is computed side by side, and copied where it becomes known outside

@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable, Iterator
+from dis import get_instructions
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 Array = np.ndarray[Any, Any]
-LIBRARIES = str(Path(__file__).parents[1]), str(Path(np.__file__).parent)
+LIBRARIES = str(Path(__file__).parents[1]), str(Path(np.__file__).parent), "<string>", "<autograd_lite"
+"""What the file names of code that is not the user's begin with."""
 
 
 class NotReplayable(TypeError):
@@ -75,7 +77,7 @@ class Tape:
     def refuse(self, reason: str) -> NoReturn:
         """Raise `Refusal`, with the line of the user's that is concerned."""
         frame: Any = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename.startswith((*LIBRARIES, "<string>", "<autograd_lite")):
+        while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
             frame = frame.f_back
         where = "" if frame is None else f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}: "
         self.refused = self.refused or where + reason
@@ -92,6 +94,11 @@ class Tape:
             if target.frozen:
                 raise ValueError("assignment destination is read-only")
             target.value = target.value.copy()  # what belongs to the user stays as it is
+        if may_raise(function, args) and deals_with_exceptions():
+            self.refuse(
+                f"{name_of(function)} may raise an exception for other values, and the step has an 'except' or 'finally' for it; "
+                "deal with it outside of the step"
+            )
         trusted = isinstance(function, np.ufunc) or function in ON_VALUES
         shown: dict[int, Any] = {}  # what the function is given: it cannot write where it does not say so
 
@@ -150,6 +157,30 @@ class Tape:
         if x is None or isinstance(x, PLAIN):
             return x
         self.refuse(f"a NumPy function that is given {type(x).__name__}")
+
+
+def may_raise(function: Any, args: tuple[Any, ...]) -> bool:
+    """Whether it depends on values whether a call raises an exception."""
+    if function in (np.power, operator.pow, operator.ipow) and any(isinstance(x, Traced) for x in args):
+        return all(x.dtype.kind in "iu" for x in args if isinstance(x, Traced))
+    if isinstance(function, np.ufunc):
+        return False
+    if function in (operator.getitem, operator.setitem):
+        return any(x.value.dtype.kind in "iu" for x in stands_in(args[1]) if isinstance(x, Traced))
+    return function in RAISING or function is METHODS["take"] or getattr(function, "__module__", "") == "numpy.linalg"
+
+
+def deals_with_exceptions() -> bool:
+    """Whether code of the user's that is running now has an `except` or `finally`."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and frame.f_code.co_name != "quietly":
+        if not frame.f_code.co_filename.startswith(LIBRARIES):
+            names = [instruction.opname for instruction in get_instructions(frame.f_code)]
+            handlers = names.count("PUSH_EXC_INFO") + names.count("SETUP_FINALLY")
+            if handlers > names.count("WITH_EXCEPT_START") or "suppress" in frame.f_code.co_names:
+                return True
+        frame = frame.f_back
+    return False
 
 
 PLAIN = (bool, int, float, complex, str, type(Ellipsis), np.generic, np.dtype, type, type(np._NoValue))
@@ -521,4 +552,6 @@ METHODS: dict[str, Callable[..., Any]] = {
         "repeat reshape round searchsorted squeeze std sum swapaxes take trace transpose var view"
     ).split()
 }  # fmt: skip
+RAISING = known("take take_along_axis put put_along_axis choose select quantile percentile nanquantile interp unravel_index",
+                "ravel_multi_index") | {operator.truediv, operator.floordiv, operator.mod, operator.pow}  # fmt: skip
 ON_VALUES = {operator.getitem, METHODS["transpose"], METHODS["reshape"], METHODS["swapaxes"], METHODS["dot"]}
