@@ -162,13 +162,17 @@ class Picture(NamedTuple):
     graph: Callable[[], Tensor]
     says: str
     options: dict[str, Any] = {}
+    others: str = ""  # what is to be said of the pictures that other packages draw of the same graph
 
 
 PICTURES = [
     Picture("scalars", "A scalar example", scalars, "Each arrow bears the derivative of one single step; with the numbers.",
-            dict(direction="right", local_gradients="values")),
-    Picture("neuron", "A neuron", neuron, "Two inputs, two weights, a bias and tanh.", dict(direction="right")),
-    Picture("two_layers", "A two-layer network", two_layers, "The network of the chapter on its four samples: every number."),
+            dict(direction="right", local_gradients="values"),
+            "Without names and local gradients; torchviz has no numbers either, and calls operations what they are in PyTorch."),
+    Picture("neuron", "A neuron", neuron, "Two inputs, two weights, a bias and tanh.", dict(direction="right"),
+            "In torchviz the inputs are missing, since they require no gradient."),
+    Picture("two_layers", "A two-layer network", two_layers, "The network of the chapter on its four samples: every number.",
+            others="micrograd computes with single numbers, so this is one of the four samples only."),
     Picture("two_layers_slide", "The same for a slide", two_layers, "Names and local gradients only, flowing to the right.",
             dict(size="slide")),
     Picture("two_layers_of_images", "The same for images", two_layers_of_images,
@@ -202,11 +206,20 @@ def page(pictures: Sequence[Picture]) -> str:
         options = "".join(f", {key}={value!r}" for key, value in picture.options.items())
         source = dedent(inspect.getsource(picture.graph))
         parts.append(
-            f"## {picture.title}\n\n{picture.says}\n\n![{picture.title}](images/gallery/{picture.name}.svg)\n\n"
+            f"## {picture.title}\n\n{picture.says}\n\n![{picture.title}](images/gallery/{picture.name}.svg)\n\n{beside(picture)}"
             f"<details><summary>the code</summary>\n\n```python\n{source}\n\n"
             f'ag.render({picture.graph.__name__}(), "{picture.name}.svg"{options})\n```\n\n</details>\n'
         )
     return "\n".join(parts)
+
+
+def beside(picture: Picture) -> str:
+    """The same graph as other packages draw it."""
+    if not picture.others:
+        return ""
+    images = [f"![{picture.title} in {name}](images/gallery/{picture.name}_{name}.svg)" for name in ("torchviz", "micrograd")]
+    table = f"| torchviz | micrograd |\n|---|---|\n| {' | '.join(images)} |\n\n"
+    return f"The same graph in other packages. {picture.others}\n\n{table}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -802,11 +803,11 @@ def test_latex_of_the_network() -> None:
     lines = derivation.latex().splitlines()
     assert lines[0] == r"\begin{aligned}" and lines[-1] == r"\end{aligned}"
     assert len(lines) == 2 + 7 + 1 + 3 and all(line.count("&") == 1 for line in lines[1:-1])
-    assert lines[8] == r"&\text{with everything substituted:} \\[1ex]"
-    assert lines[7] == rf"{d('b', 1)} &= \sum _{{\mathrm{{batch}}}}\,{d('z', 1)} \\[2ex]"
+    assert lines[8] == r"&\text{with everything substituted:} \\[2ex]"
+    assert lines[7] == rf"{d('b', 1)} &= \sum _{{\mathrm{{batch}}}}\,{d('z', 1)} \\[4ex]"
     assert lines[10] == (
         rf"{d('w', 1)} &= \left(w_{{2}}^{{\mathsf{{T}}}}\,\left(\left(a_{{2}} - y\right) \odot \sigma'(z_{{2}})\right)"
-        r" \odot \sigma'(z_{1})\right)\,a_{0}^{\mathsf{T}} \\[1ex]"
+        r" \odot \sigma'(z_{1})\right)\,a_{0}^{\mathsf{T}} \\[2ex]"
     )
     assert derivation._repr_latex_() == f"$$\n{derivation.latex()}\n$$"
 
@@ -823,16 +824,28 @@ def has_katex() -> bool:
     return node is not None and subprocess.run([node, "-e", 'require("katex")'], capture_output=True).returncode == 0
 
 
+def derivations_of_the_gallery() -> list[Derivation]:
+    outputs = [picture.graph() for picture in gallery.PICTURES]
+    return [ag.chain_rule(y, [t for t in reached(y) if t.is_leaf and t.requires_grad]) for y in outputs]
+
+
 @pytest.mark.skipif(not has_katex(), reason="needs node, and katex in its path: npm install katex")
 def test_katex_typesets_the_equations_of_the_gallery() -> None:
     documents = []
-    for picture in gallery.PICTURES:
-        output = picture.graph()
-        leaves = [t for t in reached(output) if t.is_leaf and t.requires_grad]
-        derivation = ag.chain_rule(output, leaves)
+    for derivation in derivations_of_the_gallery():
         documents += [derivation.latex(), *(line.latex for line in derivation)]
     said = subprocess.run(["node", "-e", KATEX], input=json.dumps(documents), capture_output=True, text=True)
     assert said.stdout.strip() == str(len(documents)), said.stderr
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_pdflatex_typesets_the_equations_of_the_gallery_within_its_page(tmp_path: Path) -> None:
+    lines = [derivation.latex().replace("{aligned}", "{align*}") for derivation in derivations_of_the_gallery()]
+    start = r"\documentclass[a4paper]{article}\usepackage{amsmath}\allowdisplaybreaks\begin{document}"
+    (tmp_path / "equations.tex").write_text("\n\n".join([start, *lines, r"\end{document}"]))
+    run = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "equations.tex"]
+    said = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "Output written" in said and "Overfull" not in said, said[-3000:]
 
 
 def test_single_lines_show_as_mathematics() -> None:
@@ -894,7 +907,7 @@ def test_long_equations_refer_to_adjoints_by_name() -> None:
     for line in derivation.equations:
         value = Reader(line.factors, (2, 2)).read(line.text.split(" = ")[1])
         assert_close(value, line.adjoint, 1e-9)
-    assert "or are long, substituted" in str(derivation)
+    assert "but for adjoints that are long or used again:" in str(derivation)
 
 
 def test_numerals_stand_in_front() -> None:

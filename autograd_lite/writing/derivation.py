@@ -199,8 +199,8 @@ class Derivation(Sequence[Step]):
         known = {step.text for step in self.steps}
         further = [equation for equation in self.equations if equation.text not in known]
         shared = any(sum(isinstance(node, Adjoint) for node in nodes(equation.formula)) > 1 for equation in further)
-        what = "everything but the adjoints that are used several times, or are long," if shared else "everything"
-        sections = [("", self.steps), (f"with {what} substituted:\n", further), ("where:\n", self.definitions)]
+        but = ", but for adjoints that are long or used again" * shared
+        sections = [("", self.steps), (f"with everything substituted{but}:\n", further), ("where:\n", self.definitions)]
         return [(title, lines) for title, lines in sections if lines]
 
     def __str__(self) -> str:
@@ -218,14 +218,14 @@ class Derivation(Sequence[Step]):
         for title, lines in self._sections():
             heading = [rf"&\text{{{title.strip()}}}"] if title else []
             groups.append(heading + [row for line in lines for row in in_rows(line)])
-        text = " \\\\[2ex]\n".join(" \\\\[1ex]\n".join(lines) for lines in groups)
+        text = " \\\\[4ex]\n".join(" \\\\[2ex]\n".join(lines) for lines in groups)
         return f"\\begin{{aligned}}\n{text}\n\\end{{aligned}}"
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
 
 
-WIDTH = 75
+WIDTH = 70
 """Letters of text that fit in a line of a page when they are set as mathematics."""
 
 
@@ -404,7 +404,7 @@ def equations(
         terms = defaultdict(list, {output: [first]})
         for g in found:
             u = total(terms[g.output])
-            wide = WIDTH * (0.55 if common[g.output] > 1 else 0.8)
+            wide = WIDTH * (0.6 if common[g.output] > 1 else 0.85)
             keeps = bool(g.output.name) if named else len(Written(u, symbols).text) > wide
             if g.output is not output and (uses[g.output] > 1 or keeps):
                 u = Adjoint(id(g.output))

@@ -356,11 +356,21 @@ def juxtapose(a: Formula, b: Formula) -> Formula:
     (minus, left), (other_minus, right) = split_sign(a), split_sign(b)
     if ONE in (left, right):
         return signed(minus != other_minus, right if left == ONE else left)
-    if isinstance(right, Product) and not right.sign and is_numeral(right.left) and not is_numeral(first(left)):
-        if left.level >= PRODUCT:  # 3 u x² and not u 3 x²
-            return signed(minus != other_minus, juxtapose(right.left, juxtapose(left, right.right)))
+    number, rest = split_number(right)
+    if number and not is_numeral(first(left)) and left.level >= PRODUCT:  # 3 u x² and not u 3 x²
+        return signed(minus != other_minus, juxtapose(number, juxtapose(left, rest)))
     digits = right.level >= PRODUCT and is_numeral(last(left)) and is_numeral(first(right))
     return product("·" if digits else "", a, b)
+
+
+def split_number(formula: Formula) -> tuple[Formula | None, Formula]:
+    """The number that a product begins with, and the rest of it."""
+    if not isinstance(formula, Product) or formula.sign:
+        return None, formula
+    if is_numeral(formula.left):
+        return formula.left, formula.right
+    number, rest = split_number(formula.left)
+    return number, Product("", rest, formula.right, formula.level) if number else formula
 
 
 def first(formula: Formula) -> Formula:
