@@ -737,7 +737,7 @@ def test_no_name_breaks_or_injects_latex(name: str) -> None:
         assert_valid_latex(line.latex)
         assert line.latex == expected.latex.replace(r"\mathit{qq}", dressed)
         assert "\n" not in line.text and line.text.count(" = ") >= 1
-    block = re.sub(r"&\\text\{(?:with|where)[^}]*\}|\\\\\[[0-9.]+ex\]|\\(begin|end)\{aligned\}|&=", "", hostile.latex())
+    block = re.sub(r"&\\text\{(?:with|where|substituted)[^}]*\}|\\\\\[[0-9.]+ex\]|\\(begin|end)\{aligned\}|&=", "", hostile.latex())
     for line in re.sub(r"\\\\\n", "\n", block).splitlines():
         assert_valid_latex(line.strip().replace(r" \\", ""))
 

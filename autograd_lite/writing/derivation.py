@@ -199,8 +199,8 @@ class Derivation(Sequence[Step]):
         known = {step.text for step in self.steps}
         further = [equation for equation in self.equations if equation.text not in known]
         shared = any(sum(isinstance(node, Adjoint) for node in nodes(equation.formula)) > 1 for equation in further)
-        but = ", but for adjoints that are long or used again" * shared
-        sections = [("", self.steps), (f"with everything substituted{but}:\n", further), ("where:\n", self.definitions)]
+        how = "substituted, but for adjoints that are long or used again" if shared else "with everything substituted"
+        sections = [("", self.steps), (f"{how}:\n", further), ("where:\n", self.definitions)]
         return [(title, lines) for title, lines in sections if lines]
 
     def __str__(self) -> str:
@@ -225,7 +225,7 @@ class Derivation(Sequence[Step]):
         return f"$$\n{self.latex()}\n$$"
 
 
-WIDTH = 70
+WIDTH = 75
 """Letters of text that fit in a line of a page when they are set as mathematics."""
 
 
@@ -404,7 +404,7 @@ def equations(
         terms = defaultdict(list, {output: [first]})
         for g in found:
             u = total(terms[g.output])
-            wide = WIDTH * (0.6 if common[g.output] > 1 else 0.85)
+            wide = 42 if common[g.output] > 1 else 60
             keeps = bool(g.output.name) if named else len(Written(u, symbols).text) > wide
             if g.output is not output and (uses[g.output] > 1 or keeps):
                 u = Adjoint(id(g.output))
