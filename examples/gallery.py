@@ -16,6 +16,7 @@ from textwrap import dedent
 from typing import Any, NamedTuple
 
 import numpy as np
+from common import check_installed
 
 import autograd_lite as ag
 from autograd_lite import Tensor
@@ -228,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--format", choices=["svg", "png"], default="svg", help="of the pictures (default: svg)")
     parser.add_argument("names", nargs="*", help="draw these only, and leave the page alone")
     options = parser.parse_args(arguments)
+    check_installed("graphviz")
     folder = options.output / "images" / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
     for picture in PICTURES:

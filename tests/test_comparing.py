@@ -162,6 +162,19 @@ def test_kinds_of_input() -> None:
     assert compare({1: 2.0, ("a", 1): 3.0}, {("a", 1): 3.0, 1: 2.0}).rows[1].name == "[('a', 1)]"
 
 
+def test_a_result_in_place_of_its_gradient_is_told() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    z = 2 * x
+    z.name = "z"
+    C = (z**2).sum()
+    C.backward()
+    right = compare({"z": 2 * z.data, "x": 8 * x.data}, {"z": ag.gradients(C, [z])[0], "x": x})
+    wrong = compare({"z": 2 * z.data, "x": 8 * x.data}, {"z": z, "x": x})
+    assert right and "result" not in str(right)
+    assert [row.approximate for row in wrong.rows] == [False, True]
+    assert "the values of z" in str(wrong) and "ag.gradients(cost, [t])" in str(wrong)
+
+
 def test_nests_have_paths_for_names() -> None:
     w, b = Tensor([1.0], requires_grad=True, name="w"), Tensor(2.0, requires_grad=True)
     (3 * w.sum() + b).backward()

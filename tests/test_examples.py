@@ -156,6 +156,7 @@ def test_comparing_gradients(tmp_path: Path) -> None:
         ("xor", "matplotlib", "pip install matplotlib"),
         ("moons", "matplotlib", "pip install matplotlib"),
         ("data_parallel", "mpi4py", "pip install mpi4py mpich"),
+        ("gallery", "graphviz", 'pip install graphviz "pygraphviz>=2"'),
     ],
 )
 def test_a_missing_package_is_told_before_the_work(
@@ -165,7 +166,7 @@ def test_a_missing_package_is_told_before_the_work(
     monkeypatch.chdir(tmp_path)
     common, module = import_module("common"), import_module(example)
     monkeypatch.setattr(common, "find_spec", lambda package: package != missing or None)
-    monkeypatch.setattr(module, "train", None)
+    monkeypatch.setattr(module, "train", None, raising=False)
     with pytest.raises(SystemExit, match=re.escape(said)):
         module.main([])
 

@@ -258,7 +258,8 @@ def compare(
     ----------
     manual, automatic : dict, sequence, or a single array_like or Tensor
         The gradients: by the name of the parameter, by its position, or one of them. Dicts and sequences may be
-        nested. A parameter stands for its `grad`, and lends its name to an entry of a sequence.
+        nested. A parameter stands for its `grad`, and lends its name to an entry of a sequence; a result keeps none
+        and stands for its values, which are a gradient if `gradients` gave it.
     rtol : float, optional
         The largest difference allowed, relative to the largest entry of either gradient. By default the precision
         of the coarser of the two dtypes to the power of ⅔, times n^¼ for the n entries of the largest gradient, since
@@ -312,7 +313,21 @@ def compare(
         raise TypeError(f"output is the Tensor that was differentiated, not {type(output).__name__}")
     tensors = {name: x for name, x in sides[1].items() if isinstance(x, Tensor) and x.is_leaf and x.requires_grad}
     arrays = [{name: as_array(kind, name, x) for name, x in side.items()} for kind, side in zip(KINDS, sides)]
-    return compared(arrays[0], arrays[1], rtol, atol, output=output, factors=factors, tensors=tensors)
+    comparison = compared(arrays[0], arrays[1], rtol, atol, output=output, factors=factors, tensors=tensors)
+    results = {name: x for name, x in sides[1].items() if isinstance(x, Tensor) and not x.is_leaf}
+    rows = [
+        replace(row, notes=(*row.notes, of_result(results[row.name]))) if row.name in results and not row.approximate else row
+        for row in comparison.rows
+    ]
+    return Comparison(rows)
+
+
+def of_result(t: Tensor) -> str:
+    """What is said of a result given as a gradient, which it is if it was differentiated for, and else by mistake."""
+    return (
+        f"compared were the values of {t.describe()}: a result keeps no grad; if it is a step of the computation, "
+        "ag.gradients(cost, [t]) gives the gradient with respect to it"
+    )
 
 
 KINDS = ("manual", "automatic")
