@@ -23,7 +23,7 @@ def main() -> int:
         return 0
     results = []
     for path in options.files:
-        result = grading.judged_apart(path, options.task, options.timeout)
+        result = grading.judged_apart(path, options.task, options.timeout, options.quiet or options.json)
         results.append(result)
         if not options.json:
             show(result, options.quiet, len(options.files) > 1)
@@ -86,3 +86,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # as after `| head`
+        sys.stderr.close()

@@ -81,7 +81,10 @@ def test_many_files_and_a_task(example: str, tmp_path: Path) -> None:
     )
     done = check("a.py", "b.py", "--task", "task.py", "--quiet", cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stdout.splitlines() == ["a.py: right: all 4 agree", "b.py: WRONG: 1 of 4 differs"]
+    assert done.stdout.splitlines() == [
+        "a.py: right: all 4 agree", "b.py: WRONG: 1 of 4 differs; w2: it is −1 times the automatic one: a sign is wrong"
+    ]  # fmt: skip
+    assert done.stderr == ""  # what files print is none of the grades
     results = json.loads(check("a.py", "b.py", "c.py", "--task", "task.py", "--json", cwd=tmp_path).stdout)
     assert [result["status"] for result in results] == [0, 1, 2]
     row = results[1]["comparison"]["rows"][2]

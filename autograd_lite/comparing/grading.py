@@ -23,7 +23,7 @@ import numpy as np
 
 import autograd_lite.comparing.steps as steps
 from autograd_lite.comparing.checking import against_numerical
-from autograd_lite.comparing.comparison import as_array
+from autograd_lite.comparing.comparison import Comparison, as_array
 from autograd_lite.comparing.numerical import Point
 from autograd_lite.engine.tensor import Array, Tensor
 
@@ -87,8 +87,8 @@ class CannotJudge(Exception):
 # All files ------------------------------------------------------------------------------------------------
 
 
-def judged_apart(path: str, task: str | None, timeout: float) -> dict[str, Any]:
-    """The judgement of one file, made in a process of its own.
+def judged_apart(path: str, task: str | None, timeout: float, silent: bool = False) -> dict[str, Any]:
+    """The judgement of one file, made in a process of its own; `silent` drops what the file prints itself.
 
     Returns
     -------
@@ -101,7 +101,8 @@ def judged_apart(path: str, task: str | None, timeout: float) -> dict[str, Any]:
         command = [sys.executable, "-m", "autograd_lite", "check", path, "--into", str(result)]
         command += ["--task", task] if task else []
         try:
-            done = subprocess.run(command, timeout=timeout or None, stdin=subprocess.DEVNULL, check=False)
+            printed = subprocess.DEVNULL if silent else None
+            done = subprocess.run(command, timeout=timeout, stdin=subprocess.DEVNULL, stderr=printed, check=False)
         except subprocess.TimeoutExpired:
             return not_judged(path, f"still running after {timeout:g} s: an endless loop? (--timeout gives it longer)")
         if result.exists():
@@ -171,12 +172,18 @@ def judgement(path: str, task: str | None = None) -> dict[str, Any]:
     point = theirs("forward", lambda: Point(cost, list(parameters.values())))
     comparison, output = theirs("forward", lambda: against_numerical(point, list(parameters), manual))
     result = {
-        "file": path, "status": RIGHT if comparison.ok else WRONG, "message": comparison.verdict(), "text": str(comparison),
-        "comparison": comparison.to_dict(),
+        "file": path, "status": RIGHT if comparison.ok else WRONG, "text": str(comparison),
+        "message": comparison.verdict() + first_wrong(comparison), "comparison": comparison.to_dict(),
     }  # fmt: skip
     if output is not None and others:
         result |= on_the_steps(others, output, result)
     return result
+
+
+def first_wrong(comparison: Comparison, what: str = "") -> str:
+    """What is wrong first, to be put after a verdict."""
+    wrong = next((row for row in comparison.rows if not row.approximate), None)
+    return "" if wrong is None else f"; {what}{wrong.name}: {(wrong.hints or wrong.findings())[0]}"
 
 
 def on_the_steps(others: Mapping[str, Any], output: Tensor, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,7 +197,7 @@ def on_the_steps(others: Mapping[str, Any], output: Tensor, result: Mapping[str,
     return {
         "status": WRONG, "steps": found.to_dict(),
         "text": f"{result['text']}\n\nthe steps, in the order of the derivation:\n{found}",
-        "message": f"{result['message']}; the first wrong step is {found.first_wrong}",
+        "message": result["comparison"]["verdict"] + first_wrong(found, "the first wrong step is "),
     }  # fmt: skip
 
 

@@ -151,7 +151,9 @@ def multiple(m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
             yield words
             return
     if np.count_nonzero(a) >= 3 and abs(ratio - 1) > 1e-6 and same(m / ratio, a):
-        yield f"it is {ratio:.6g} times the automatic one, in every entry"
+        n = round(1 / ratio)
+        share = f"1/{n} of" if n > 1 and abs(ratio * n - 1) < 1e-9 else f"{ratio:.6g} times"
+        yield f"it is {share} the automatic one, in every entry"
 
 
 def of_the_recording(name: str, m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:

@@ -164,7 +164,7 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
     """A factor left out, taken twice, or taken of something else; a matrix that is not transposed."""
     g, concerned = arrows[group[0]], frozenset(group)
     everywhere = f", all {len(group)} times" if len(group) > 1 else ""
-    label = g.label
+    label = label_of(g)
     if is_elementwise(g) and isinstance(g.value, np.ndarray):
         yield Mistake(f"the factor {label} is missing{everywhere}", concerned, by(lambda g: np.ones_like(g.value)))
         if g.value.dtype.kind == "f":
@@ -172,7 +172,7 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
                 f"the factor {label} stands there twice{everywhere}", concerned, by(lambda g: g.value**2)
             )
         if len(recorded(g.output).operands) == 1:
-            out, operand = name_of(g.output), name_of(g.parent)
+            out, operand = name_of(g.output), g.parent.name or "…"
             symbol = recorded(g.output).operation.symbol or g.output.op
             yield Mistake(
                 f"{symbol}({operand}) = {out} stands in place of the derivative {label}{everywhere}", concerned,
@@ -194,7 +194,7 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
 
 
 class Chain(NamedTuple):
-    """Elementwise operations without a name between two Tensors that have one, such as 1 / (1 + exp(−z)) spelt out."""
+    """σ spelt out, as in a = 1 / (1 + exp(−z)): operations of which none between z and a has a name."""
 
     first: int  # the place of the arrow into the operand
     operand: Tensor
@@ -202,15 +202,11 @@ class Chain(NamedTuple):
     slope: Array
 
     def label(self) -> str:
-        z, a = self.operand.data, self.result.data
-        with np.errstate(all="ignore"):
-            if np.allclose(a, 1 / (1 + np.exp(-z)), rtol=1e-6, atol=0):
-                return f"σ'({name_of(self.operand)})"
-        return f"∂{name_of(self.result)}/∂{name_of(self.operand)}"
+        return f"σ'({name_of(self.operand)})"
 
 
 def chains(arrows: Sequence[LocalGradient]) -> Iterator[Chain]:
-    """The chains of at least two operations, each with one use only."""
+    """The sigmoids that are spelt out."""
     into: dict[Tensor, list[int]] = {}
     for i, g in enumerate(arrows):
         into.setdefault(g.parent, []).append(i)
@@ -222,7 +218,9 @@ def chains(arrows: Sequence[LocalGradient]) -> Iterator[Chain]:
                 break
             slope, length = slope * with_value(g, np.ones(z.shape), g.value), length + 1
             if g.output.name:
-                if length > 1 and np.all(slope):
+                with np.errstate(all="ignore"):
+                    is_sigmoid = length > 1 and np.allclose(g.output.data, 1 / (1 + np.exp(-z.data)), rtol=1e-6, atol=0)
+                if is_sigmoid and np.all(slope):
                     yield Chain(uses[0], z, g.output, slope)
                 break
             at = into.get(g.output, [])
@@ -230,12 +228,15 @@ def chains(arrows: Sequence[LocalGradient]) -> Iterator[Chain]:
 
 def in_the_chain(chain: Chain) -> Iterator[Mistake]:
     """The mistakes of `in_the_factor`, for a factor that the recording holds in pieces."""
-    label, a, d, concerned = chain.label(), name_of(chain.result), chain.slope, frozenset([chain.first])
+    label, z, a = chain.label(), name_of(chain.operand), name_of(chain.result)
+    d, concerned, s = chain.slope, frozenset([chain.first]), FROM_THE_RESULT["sigmoid"]
     for words, factor in (
         (f"the factor {label} is missing", 1 / d),
         (f"the factor {label} stands there twice", d),
         (f"{a} stands in place of the derivative {label}", chain.result.data / d),
         (f"1 − {a} stands in place of the derivative {label}", (1 - chain.result.data) / d),
+        (f"the formula for {label} in terms of {a} is applied to {z}", s(chain.operand.data) / d),
+        (f"the derivative is taken at {a} instead of {z}: {label.replace(z, a)}", s(1 / (1 + np.exp(-chain.result.data))) / d),
     ):
         yield Mistake(words, concerned, times(factor))
 
@@ -250,7 +251,10 @@ def on_a_path(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator
     uses = Counter(id(other.parent) for other in arrows)
     if any(uses[id(arrows[i].parent)] < 2 for i in group):
         return
-    path = f"the path from {name_of(g.parent)} to the cost through {name_of(g.output)}"
+    through = g.output
+    while not through.name and uses[id(through)] == 1:  # to the next result that has a name
+        through = next(other.output for other in arrows if other.parent is through)
+    path = f"the path from {name_of(g.parent)} to the cost through {name_of(through if through.name else g.output)}"
     if len(group) > 1:
         yield Mistake(f"{path} is missing, all {len(group)} times", concerned, lambda g, u: np.zeros(g.parent.shape))
         return
@@ -263,7 +267,7 @@ def steps_in_time(
 ) -> Iterator[Mistake]:
     """What goes wrong with a parameter that is used several times, as in a recurrent network."""
     uses = [i for i, g in enumerate(arrows) if g.parent is x]
-    if len(uses) < 2:
+    if len(uses) < 2 or x.op is not None:
         return
     for words, kept in (("first", uses[-1]), ("last", uses[0])):
         others = frozenset(uses) - {kept}
@@ -287,9 +291,10 @@ def another_factor(
     """Another quantity of the same shape in place of a factor: the σ' of another layer, another input."""
     if not isinstance(g.value, np.ndarray) or g.value.dtype.kind != "f" or g.value.ndim == 0:
         return
-    label, concerned = g.label, frozenset(group)
+    label, concerned = label_of(g), frozenset(group)
     for name, value in values:
-        if value.shape == g.value.shape and value is not g.value and value is not g.output.data and name != label:
+        another = value.shape == g.value.shape and value is not g.value and value is not g.output.data
+        if another and name != label and np.any(value):
             shown = f"({name})ᵀ" if label.endswith("ᵀ") else name
             yield Mistake(
                 f"{shown} stands in place of {label}", concerned, always(value)
@@ -307,7 +312,7 @@ def quantities(nodes: Sequence[Tensor]) -> list[tuple[str, Array]]:
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
                 g = LocalGradient(out, i)
                 if is_elementwise(g) and len(recorded(out).operands) == 1:
-                    found.setdefault(id(value), (g.label, value))
+                    found.setdefault(id(value), (label_of(g), value))
     return list(found.values())
 
 
@@ -339,6 +344,14 @@ def at_the_result(g: LocalGradient) -> Any:
     operation, _, _, settings = recorded(g.output)
     data = g.output.data
     return operation.rules[0](data, operation.forward(data, **settings), **settings)
+
+
+def label_of(g: LocalGradient) -> str:
+    """The label of a factor; sums that undo a broadcast are none of it, and an operand without a name is not called x."""
+    if len(recorded(g.output).operands) == 1 and not g.parent.name and g.output.name:
+        symbol = recorded(g.output).operation.symbol or g.output.op
+        return f"{symbol}' of {g.output.name} = {symbol}(…)"
+    return g.label.rpartition(" · ⊙ ")[2]
 
 
 def name_of(x: Tensor) -> str:

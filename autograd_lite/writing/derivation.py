@@ -385,7 +385,12 @@ def line(output: Tensor, x: Tensor) -> str:
     """The line for the adjoint of x in terms of the adjoints of Tensors that have a name, and what other names stand for."""
     symbols = chain_rule(output, x)._symbols
     [step] = equations(output, [x], ONE, symbols, named=True)
-    return ", where ".join(map(str, [step, *definitions([step], symbols)]))
+    defined = list(map(str, definitions([step], symbols)))
+    return shorten(str(step)) + (f", where {' and '.join(defined)}" if 0 < len(defined) <= 3 else "")
+
+
+def shorten(text: str) -> str:
+    return text if len(text) <= 160 else f"{text[:160].rpartition(' ')[0]} …"
 
 
 def equations(
