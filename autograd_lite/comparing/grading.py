@@ -31,53 +31,8 @@ RIGHT, WRONG, NOT_JUDGED = 0, 1, 2
 OURS = str(Path(__file__).parents[1])
 COSTS = ("C", "cost", "loss", "J", "L", "E", "error")
 
-EXAMPLE = '''\
-"""A network of two layers of sigmoid units: the forward pass, and its gradients by hand.
-
-    python -m autograd_lite check this_file.py
-"""
-
-import numpy as np
-
-rng = np.random.default_rng(0)
-parameters = {  # what to differentiate with respect to
-    "w1": rng.standard_normal((4, 3)), "b1": rng.standard_normal((4, 1)),
-    "w2": rng.standard_normal((2, 4)), "b2": rng.standard_normal((2, 1)),
-}
-data = {  # what forward takes besides; columns are samples
-    "x": rng.standard_normal((3, 5)), "y": rng.uniform(size=(2, 5)),
-}
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def forward(w1, b1, w2, b2, x, y):
-    """Return the cost, or a dict of it (C) and of what is computed on the way."""
-    z1 = w1 @ x + b1
-    a1 = sigmoid(z1)
-    z2 = w2 @ a1 + b2
-    a2 = sigmoid(z2)
-    C = np.sum((y - a2) ** 2) / 2
-    return {"z1": z1, "a1": a1, "z2": z2, "a2": a2, "C": C}
-
-
-def manual_gradients(w1, b1, w2, b2, x, y, z1, a1, z2, a2):
-    """Return a dict with the gradient of each parameter; steps on the way (dz2, da1, ...) are compared too.
-
-    It may take whatever forward takes or returns.
-    """
-    da2 = a2 - y
-    dz2 = da2 * a2 * (1 - a2)
-    da1 = w2.T @ dz2
-    dz1 = da1 * a1 * (1 - a1)
-    return {
-        "da2": da2, "dz2": dz2, "da1": da1, "dz1": dz1,
-        "w1": dz1 @ x.T, "b1": np.sum(dz1, axis=1, keepdims=True),
-        "w2": dz2 @ a1.T, "b2": np.sum(dz2, axis=1, keepdims=True),
-    }
-'''
+EXAMPLE = Path(__file__).with_name("example.txt").read_text(encoding="utf8")
+"""A file that can be checked."""
 
 
 class CannotJudge(Exception):

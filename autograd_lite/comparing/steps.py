@@ -151,7 +151,8 @@ def compare_steps(
     manual_steps : dict of array_like, nested or not
         The quantities of the derivation by name. ``dz2``, ``∂C/∂z2``, ``dC_dz2``, ``grad_z2``, ``z2_grad`` and ``z2`` are
         compared with the adjoint of the Tensor called z2; ``delta2`` and ``δ2`` with that of a2 or of z2, whichever it
-        is nearer to, since books differ. A Tensor may be a key itself. `named` names Tensors.
+        is nearer to, since books differ. A Tensor may be a key itself. `named` names Tensors. ``locals()`` will do: what
+        is no adjoint is passed over.
     output : Tensor
         What is differentiated: one number.
     rtol, atol : float, optional
