@@ -540,6 +540,28 @@ def exceptions_that_reach_the_caller(wrap: Wrap) -> Any:
     return seen, w
 
 
+@scenario(replayed=True)
+def exceptions_in_the_words_of_the_engine(wrap: Wrap) -> Any:
+    w = parameter(1.0, 2.0, 3.0)
+
+    @wrap
+    def step(i: Any) -> Any:
+        w.zero_grad()
+        cost = (w[i] ** 2).sum()
+        cost.backward()
+        w.data -= 0.1 * w.grad
+        return cost
+
+    seen: list[Any] = []
+    for i in range(40):
+        try:
+            seen.append(step(np.array([0, i % 5])))
+        except IndexError as error:
+            seen.append(str(error))
+        seen += [w.data.copy(), frozen(w.grad)]
+    return seen
+
+
 @dataclass
 class Options:
     rate: float = 0.1

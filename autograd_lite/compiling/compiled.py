@@ -148,8 +148,8 @@ class Compiled(Generic[P, R]):
             if place is not None and place not in self._varying:
                 self._varying.add(place)
                 entry.programs.clear()
-        entry.recorded += 1
         program = recorded(self.step, nest, leaves, self._varying)
+        entry.recorded += 1
         program.names["left"] = iter(range(CHECKS[0]))
         entry.programs.append(program)
         return program

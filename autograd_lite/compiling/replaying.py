@@ -19,7 +19,7 @@ import numpy as np
 from autograd_lite.compiling.grouping import LARGEST, Block, Moved, repeated, side_by_side
 from autograd_lite.compiling.mirroring import World
 from autograd_lite.compiling.tracing import METHODS, Bundle, Call, Choice, Effect, Number, Stand, Traced
-from autograd_lite.compiling.tracing import freeze, replaced, stands_in
+from autograd_lite.compiling.tracing import freeze, may_raise, replaced, stands_in
 from autograd_lite.compiling.tracing import item as item_of
 from autograd_lite.engine import recording
 from autograd_lite.engine.operation import Operation
@@ -435,17 +435,24 @@ class Program:
 
         lines: list[str] = []
         quiet: Any = ()
-        before: dict[int, str] = {}  # attributes that a decision, if it comes out differently, puts back
-        last_choice = max((i for i, step in enumerate(self.steps) if isinstance(step, Choice)), default=-1)
+        before: dict[int, str] = {}  # attributes that a decision, if it comes out differently, or an exception puts back
+        first_write = next(
+            (i for i, s in enumerate(self.steps)
+             if isinstance(s, Call) and s.target is not None and type(s.target.root.source) is str), None,
+        )  # fmt: skip
+        undoing = [i for i, s in enumerate(self.steps[:first_write]) if isinstance(s, Choice) or self._is_raising(s)]
+        last_choice = max(undoing, default=-1)
+
+        def undo() -> str:
+            return "; ".join([*(f"{place} = u{j}" for j, place in before.items()), "return MISS"])
+
         first = None
         for i, step in enumerate(self.steps):
             if grouped and self.block is not None and i in (self.block.start, self.block.stop):
                 lines = [*lines, *grouped] if first is None else [*lines[:first], *(f"    {line}" for line in lines[first:])]
                 first = len(lines)
             if isinstance(step, Choice):
-                undone = [f"{place} = u{j}" for j, place in enumerate(before.values())]
-                undo = "; ".join([*undone, "return MISS"])
-                lines.append(f"if bool({self._stand(step.value)}) is not {step.outcome}: {undo}")
+                lines.append(f"if bool({self._stand(step.value)}) is not {step.outcome}: {undo()}")
                 quiet = ()
                 continue
             if isinstance(step, Effect):
@@ -478,7 +485,10 @@ class Program:
                     lines.append(f"with errstate({settings}):")
                 line = f"    {line}"
             quiet = step.errors
-            lines.append(line)
+            if i <= last_choice and self._is_raising(step):  # which the step itself does in its own words
+                lines += ["try:", f"    {line}", f"except Exception: {undo()}"]
+            else:
+                lines.append(line)
             if x is not None and x.index in self.gradients:
                 if into is None:
                     self.names[f"m{x.index}"] = self.memory[x.index]
@@ -491,6 +501,9 @@ class Program:
 
     def _may_be_buffer(self, x: Stand) -> bool:
         return isinstance(x.value, np.ndarray) and x.parent is None and x.index not in self.escaped and x.value.size > 0
+
+    def _is_raising(self, step: Any) -> bool:
+        return isinstance(step, Call) and not step.errors and may_raise(step.function, step.args)
 
     def _is_product(self, step: Call) -> bool:
         if step.function is METHODS["dot"] or step.function is np.dot:
