@@ -73,11 +73,10 @@ class Unknown:
 for _name in (
     "call", "getitem", "setitem", "iter", "next", "len", "bool", "eq", "ne", "lt", "gt", "le", "ge", "contains", "enter", "exit",
     "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "matmul", "rmatmul", "pow", "rpow", "neg", "hash", "str",
-    "repr", "format", "float", "int", "index", "array", "array_ufunc", "array_function", "setattr", "iadd", "isub", "imul",
+    "repr", "format", "float", "int", "index", "array", "array_ufunc", "array_function", "iadd", "isub", "imul",
     "or", "ror", "and", "rand", "mod", "rmod", "reversed", "await", "aiter", "aenter",
 ):  # fmt: skip
-    if _name != "setattr":
-        setattr(Unknown, f"__{_name}__", lambda self, *_, **__: object.__getattribute__(self, "_refuse")())
+    setattr(Unknown, f"__{_name}__", lambda self, *_, **__: object.__getattribute__(self, "_refuse")())
 
 
 class Meta(type):
@@ -753,7 +752,7 @@ class Builtins(dict[str, Any]):
                 return real(x, attribute, *rest)
 
             return checked
-        if name in SAFE or getattr(real, "__module__", None) == "builtins" and name in SAFE:
+        if name in SAFE:
             return real
         help = "return what is to be shown" if name == "print" else "call it outside of the step"
         return world.unknown("", f"{name}() does what a replay does not see; {help}")

@@ -124,12 +124,7 @@ class Program:
             ndarray=np.ndarray, Tensor=Tensor, busy=[],
         )  # fmt: skip
         self._simplify()
-        self.escaped = {x.root.index for x in stands_in([self._parts(v) for v in values])}
-        for step in self.steps:
-            if isinstance(step, Effect):
-                self.escaped.update(x.root.index for x in stands_in(self._parts(step.value)))
-            elif isinstance(step, Call) and step.function is freeze and step.target is not None:
-                self.escaped.add(step.target.root.index)  # nothing can be computed into it again
+        self.escaped = self._escaping()
         self.own: set[str] = set()  # names of arrays that a replay holds
         self.moved: list[Moved] = []
         self.gradients: set[int] = set()  # what is computed side by side, and copied where it becomes known outside
@@ -143,7 +138,6 @@ class Program:
         else:
             self.names["nested"] = lambda *values: rebuilt(nest, lambda x: values[x.i] if isinstance(x, Place) else x)
             body.append(f"return nested({', '.join(results)})")
-        body, floats = once(body), once(floats)
         if floats:
             body = [*floats, f"        {body[-1]}", *body]
         used = "\n".join(body)
@@ -241,10 +235,7 @@ class Program:
             return isinstance(x, Traced) and isinstance(x.source, np.ndarray) and x.root.index not in written
 
         for step in self.steps:
-            if isinstance(step, Effect):
-                kept.append(step._replace(value=self._current(step.value)))
-                continue
-            if isinstance(step, Choice):
+            if not isinstance(step, Call):
                 kept.append(step._replace(value=self._current(step.value)))
                 continue
             step = step._replace(args=self._current(step.args), keywords=self._current(step.keywords))
@@ -266,20 +257,18 @@ class Program:
                         continue
             kept.append(step)
         self.steps = kept
-        self.values = [self._current_value(v) for v in self.values]
 
     def _escaping(self) -> set[int]:
         found = {x.root.index for x in stands_in([self._parts(v) for v in self.values])}
         for step in self.steps:
             if isinstance(step, Effect):
                 found.update(x.root.index for x in stands_in(self._parts(step.value)))
+            elif isinstance(step, Call) and step.function is freeze:
+                found.add(step.out.root.index)  # nothing can be computed into it again
         return found
 
     def _current(self, x: Any) -> Any:
         return replaced(x, lambda y: self.aliases.get(y.index, y))
-
-    def _current_value(self, v: Any) -> Any:
-        return Result(*[self._current(part) for part in v]) if isinstance(v, Result) else self._current(v)
 
     # Single numbers -----------------------------------------------------------------------------------------
 
@@ -413,7 +402,7 @@ class Program:
                 else:
                     lines.append(self._line(step._replace(args=args, keywords=keywords, target=whole), None))
         lines += [f"{self._thing(thing)}._changed = changed()" for thing in block.things]
-        return [f"if {' and '.join(conditions)}:", *(f"    {line}" for line in once(lines)), "else:"]
+        return [f"if {' and '.join(conditions)}:", *(f"    {line}" for line in lines), "else:"]
 
     # Memory and lines ---------------------------------------------------------------------------------------
 
@@ -533,7 +522,7 @@ class Program:
 
     def _line(self, step: Call, into: Any) -> str:
         function, x = step.function, step.result
-        args = [self._text(a) for a in (numbers_as_arrays(step) if isinstance(function, np.ufunc) else step.args)]
+        args = [self._text(a) for a in step.args]
         named = {key: value for key, value in step.keywords.items()}
         if function is operator.setitem:
             return f"{args[0]}[{self._key(step.args[1])}] = {args[2]}"
@@ -642,14 +631,6 @@ class Program:
         return self._text(value)
 
 
-def once(lines: list[str]) -> list[str]:
-    """Lines that count the changes of data as one event, since nothing is recorded between them."""
-    end = "_changed = changed()"
-    first = next((i for i, line in enumerate(lines) if line.endswith(end)), len(lines))
-    later = [line.replace(end, "_changed = event") for line in lines[first + 1 :]]
-    return [*lines[:first], *(line.replace(" = changed()", " = event = changed()") for line in lines[first : first + 1]), *later]
-
-
 def is_scalar(x: Any) -> bool:
     """Whether it is a number for which Python's operators do the same as NumPy's functions, in a tenth of the time."""
     return type(x) in (int, float) or isinstance(x, Traced) and isinstance(x.value, (np.float64, np.float32))
@@ -657,23 +638,6 @@ def is_scalar(x: Any) -> bool:
 
 def layout(array: Any) -> Any:
     return array.shape, array.dtype, array.strides
-
-
-def numbers_as_arrays(call: Call) -> Sequence[Any]:
-    """The arguments of an elementwise call with its Python numbers in the dtype that NumPy gives them anyway.
-
-    As 0-d arrays they cost 0.15 µs less.
-    """
-    out = call.out
-    function: Any = call.function
-    if not isinstance(out, Traced) or out.dtype.kind != "f" or not isinstance(out.value, np.ndarray):
-        return call.args
-    dtype = out.dtype
-    alike = f"{dtype.char * function.nin}->{dtype.char * function.nout}" in function.types  # not so np.ldexp
-    arrays = [x for x in call.args if isinstance(x, Traced)]
-    if not alike or {x.dtype for x in arrays} != {dtype} or not any(x.ndim for x in arrays):
-        return call.args
-    return [np.array(a, dtype) if type(a) in (int, float) else a for a in call.args]
 
 
 def rebuilt(x: Any, of: Callable[[Any], Any]) -> Any:
