@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,20 +25,44 @@ def made_up(path: Path) -> Path:
     return path
 
 
+def unfit(header: list[str], rows: list[list[str]]) -> str:
+    """What about a table a network cannot be trained with; "" if nothing is."""
+    for i, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            return f"sample {i} has {len(row)} fields, and the header {len(header)}"
+        for name, text in zip(header[:-1], row):
+            try:
+                finite = np.isfinite(float(text))
+            except ValueError:
+                finite = False
+            if not finite:
+                return (
+                    f"sample {i} has {text!r} for {name}, which is no number: leave such samples out, or make a column of "
+                    "0s and 1s for each word (pandas.get_dummies)"
+                )
+    if len(header) < 2:
+        return f"the header is a single field, {header[0]!r}; fields are separated by commas"
+    if len({row[-1] for row in rows}) < 2 or len(rows) < 5:
+        return "five samples are the least, and two classes in the last column"
+    return ""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     made = parser("Train a network on a CSV whose last column is the class.", 60, writes="the trained network")
     made.add_argument("csv", nargs="?", type=Path, help="a header, then a line for each sample")
     options = parse(made, arguments)
     path = options.csv or made_up(options.output / "made_up.csv")
-    if not path.exists():
+    if not path.is_file():
         made.error(f"there is no file {path}")
 
-    # These fifteen lines are all that one needs.
-    table = np.genfromtxt(path, delimiter=",", skip_header=1, dtype=str, comments=None)  # or pandas.read_csv(path).to_numpy()
-    classes, y = np.unique(table[:, -1], return_inverse=True)
+    # These fifteen lines are all that one needs, with numbers in all columns but the last.
+    header, *rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if row] or [[""]]
+    if what := unfit(header, rows):
+        made.error(f"{path}: {what}")
+    classes, y = np.unique([row[-1] for row in rows], return_inverse=True)
     order = np.random.default_rng(options.seed).permutation(len(y))
     unseen, seen = np.split(order, [len(y) // 5])
-    x = table[:, :-1].astype(float)
+    x = np.array([row[:-1] for row in rows], float)  # or pandas.read_csv(path).iloc[:, :-1].to_numpy(float)
     x = (x - x[seen].mean(axis=0)) / (x[seen].std(axis=0) + 1e-9)
     net = MLP([x.shape[1], 16, len(classes)], hidden="tanh", output="linear", samples="rows", seed=options.seed)
     history = train(

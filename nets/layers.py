@@ -174,8 +174,8 @@ class Sequential(Network):
 
     Parameters
     ----------
-    *layers : Layer
-        The first is Linear. A Sequential among them stands for its layers.
+    *layers : Layer or str
+        The first is Linear. A Sequential among them stands for its layers, and "tanh" for Tanh().
     name : str, optional
         For a network that becomes part of another: its parameters are called ``name.w1``, ``name.b1``, ... there.
         Without it, they are counted along with the others.
@@ -210,7 +210,7 @@ class Sequential(Network):
     ['encoder.w1', 'encoder.b1', 'w1', 'b1']
     """
 
-    def __init__(self, *layers: Layer | Sequential, name: str | None = None, samples: str = "columns") -> None:
+    def __init__(self, *layers: Layer | Sequential | str, name: str | None = None, samples: str = "columns") -> None:
         if name is not None and not (isinstance(name, str) and name and "." not in name):
             raise ValueError(f"the name of a network is a word without a dot, not {name!r}")
         flat: list[tuple[Any, str]] = []
@@ -218,6 +218,9 @@ class Sequential(Network):
             if isinstance(layer, Sequential):
                 within = f"{layer.name}." if layer.name else ""
                 flat.extend((inner, within + prefix) for inner, prefix in zip(layer.layers, layer.prefixes))
+            elif isinstance(layer, str):
+                activation = named("activation", layer, ACTIVATIONS)
+                flat.extend([(activation(), "")] if activation else [])
             else:
                 flat.append((layer, ""))
         self._compose(flat, name, samples)

@@ -295,6 +295,11 @@ def as_held_out(net: Any, held_out: Any) -> tuple[Array, Array] | None:
     return as_samples(net, x, y, of="held_out ")
 
 
+def numbered(name: str) -> str:
+    """What to write where targets are words."""
+    return "; write y = np.unique(y, return_inverse=True)[1] for the numbers of classes" if name[-1] == "y" else ""
+
+
 def as_samples(net: Any, x: Any, y: Any, of: str = "") -> tuple[Array, Array]:
     """Samples and targets as arrays of finite numbers; numbers of classes become 0s and a 1."""
     arrays = []
@@ -307,9 +312,10 @@ def as_samples(net: Any, x: Any, y: Any, of: str = "") -> tuple[Array, Array]:
             try:
                 array = array.astype(float)
             except (TypeError, ValueError) as error:
-                raise TypeError(f"{name} holds real numbers, not objects: {error}") from error
+                raise TypeError(f"{name} holds real numbers, not objects: {error}{numbered(name)}") from error
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"{name} holds real numbers, not data of dtype {array.dtype}")
+            help = numbered(name) if array.dtype.kind in "UT" else ""
+            raise TypeError(f"{name} holds real numbers, not data of dtype {array.dtype}{help}")
         wrong = np.argwhere(~np.isfinite(array))
         if len(wrong):
             where = ", ".join(map(str, wrong[0]))

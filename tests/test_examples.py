@@ -171,6 +171,29 @@ def test_a_missing_package_is_told_before_the_work(
         module.main([])
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('"a","b, c","kind"\n' + '"1","2","x, y"\n\n3,4,# z\n' * 3, "written:"),
+        ("a,b,kind\n" + "1,2,x\n3,,y\n" * 3, "sample 2 has '' for b, which is no number"),
+        ("a,b,kind\n" + "red,2,x\n3,1,y\n" * 3, "sample 1 has 'red' for a, which is no number"),
+        ("a,b,kind\n1,2,x\n3,y\n", "sample 2 has 2 fields, and the header 3"),
+        ("a;b;kind\n1;2;x\n", "the header is a single field"),
+        ("a,b,kind\n" + "1,2,x\n" * 6, "two classes in the last column"),
+        ("", "the header is a single field"),
+    ],
+)
+def test_own_csv_takes_or_tells(text: str, said: str, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    (tmp_path / "my.csv").write_text("\ufeff" + text, encoding="utf-8")
+    try:
+        import_module("own_csv").main([str(tmp_path / "my.csv"), "--epochs", "1", "--output", str(tmp_path)])
+    except SystemExit as end:
+        assert end.code == 2
+    output = "".join(capsys.readouterr())
+    assert said in output and "Traceback" not in output
+
+
 def moons_accuracy(seed: int) -> float:
     from moons import max_margin, two_moons
 

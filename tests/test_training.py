@@ -130,8 +130,11 @@ def load_of(net: Any) -> Any:
 def test_names_stand_for_things() -> None:
     named = MLP([3, 4, 2], hidden="relu", output="linear", seed=0, initial="he")
     assert named._signature() == "MLP([3, 4, 2], hidden=ReLU, output=None)"
+    layers = Sequential(Linear(3, 4), "tanh", Linear(4, 2), "linear")
+    assert layers._signature() == "Sequential(Linear(3, 4), Tanh(), Linear(4, 2))"
     for make, words in (
         (lambda: MLP([3, 4], hidden="rely"), "no activation 'rely'; there are 'sigmoid', 'tanh', 'relu'"),
+        (lambda: Sequential(Linear(3, 4), "rely"), "no activation 'rely'; there are 'sigmoid', 'tanh', 'relu'"),
         (lambda: MLP([3, 4], initial="hi"), "no initialisation 'hi'; there are 'nielsen', 'glorot', 'he'"),
         (lambda: quietly(TwoLayerNet(3, 4, 1), X, Y, **once, optimizer="adm"), "no optimizer 'adm'; .*'adam'"),
         (lambda: quietly(TwoLayerNet(3, 4, 1), X, Y, **once, cost="huber"), "no cost 'huber'; there are 'quadratic'"),
@@ -454,6 +457,8 @@ def test_a_mean_is_told_from_a_sum() -> None:
         ({"held_out": X}, TypeError, r"held_out is a tuple \(x, y\)"),
         ({"held_out": (X * np.nan, Y)}, ValueError, "held_out x holds nan"),
         ({"x": X.astype(str)}, TypeError, "x holds real numbers"),
+        ({"y": np.array(list("abba"))}, TypeError, r"y = np.unique\(y, return_inverse=True\)\[1\]"),
+        ({"y": np.array(list("abba"), dtype=object)}, TypeError, r"y = np.unique\(y, return_inverse=True\)\[1\]"),
         ({"optimizer": Adam([Tensor([1.0], requires_grad=True)])}, TypeError, "write optimizer=Adam"),
         ({"cost": None}, TypeError, "cost is one of 'quadratic', .* not None"),
         ({"cost": lambda a, y: 1.0}, TypeError, "this one gave float"),
