@@ -219,7 +219,7 @@ class Sequential(Network):
                 within = f"{layer.name}." if layer.name else ""
                 flat.extend((inner, within + prefix) for inner, prefix in zip(layer.layers, layer.prefixes))
             elif isinstance(layer, str):
-                activation = named("activation", layer, ACTIVATIONS)
+                activation = named("layer or activation", layer, ACTIVATIONS)
                 flat.extend([(activation(), "")] if activation else [])
             else:
                 flat.append((layer, ""))

@@ -616,6 +616,7 @@ for order in (1, 2):
     case("gradient", f"{order} places", lambda f, x, k=keyword: np.gradient(f, x, **k), random((4,), -1, 1, 1), PLACES)
     case("gradient", f"{order} all axes", lambda f, k=keyword: np.gradient(f, **k), random((3, 4), -1, 1, 1))
     case("gradient", f"{order} mixed", lambda f, k=keyword: np.gradient(f, 2.0, PLACES, **k), random((3, 4), -1, 1, 1))
+case("gradient", "whole numbers", lambda x: np.gradient([0, 1, 3, -2], x), PLACES)
 case("gradient", "axis", lambda f: np.gradient(f, 0.5, axis=-1), random((2, 3), -1, 1, 1))
 case("gradient", "axes", lambda f: np.gradient(f, 0.5, 2.0, axis=(2, 0)), random((2, 1, 3), -1, 1, 1))
 case("trapezoid", "", lambda y: np.trapezoid(y), random((4,), -1, 1, 1))

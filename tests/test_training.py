@@ -134,7 +134,7 @@ def test_names_stand_for_things() -> None:
     assert layers._signature() == "Sequential(Linear(3, 4), Tanh(), Linear(4, 2))"
     for make, words in (
         (lambda: MLP([3, 4], hidden="rely"), "no activation 'rely'; there are 'sigmoid', 'tanh', 'relu'"),
-        (lambda: Sequential(Linear(3, 4), "rely"), "no activation 'rely'; there are 'sigmoid', 'tanh', 'relu'"),
+        (lambda: Sequential(Linear(3, 4), "rely"), "no layer or activation 'rely'; there are 'sigmoid', 'tanh', 'relu'"),
         (lambda: MLP([3, 4], initial="hi"), "no initialisation 'hi'; there are 'nielsen', 'glorot', 'he'"),
         (lambda: quietly(TwoLayerNet(3, 4, 1), X, Y, **once, optimizer="adm"), "no optimizer 'adm'; .*'adam'"),
         (lambda: quietly(TwoLayerNet(3, 4, 1), X, Y, **once, cost="huber"), "no cost 'huber'; there are 'quadratic'"),

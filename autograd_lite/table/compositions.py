@@ -218,6 +218,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """The slopes of f along its axes, from neighbours on both sides; `varargs` are distances or places."""
     f = operand(f)
+    f = f if f.dtype.kind in "fc" else f.astype(float)  # whole numbers have slopes too, and distances that are none
     axes = range(f.ndim) if axis is None else np.atleast_1d(axis).tolist()
     spacings = varargs or (1.0,)
     if len(spacings) == 1 and np.ndim(spacings[0]) == 0:
