@@ -401,3 +401,20 @@ def test_sigmoid_and_its_relatives_neither_overflow_nor_warn() -> None:
     assert ag.logsumexp(z[1:5]) == 1e308
     np.testing.assert_array_equal(ag.softmax(np.array([1e308, -1e308, 0.0])), [1, 0, 0])
     np.testing.assert_array_equal(ag.log_softmax(np.array([1e300, 0.0])), [0, -1e300])
+
+
+@pytest.mark.parametrize("narrow", [np.float16, np.float32, np.int8])
+@pytest.mark.parametrize("name", ["divide", "power", "xlogy", "xlog1py", "rel_entr", "kl_div"])
+def test_a_derivative_is_as_precise_as_its_result(name: str, narrow: Any) -> None:
+    """1 / b was computed in the precision of b where a has more; random programs found it."""
+    f = getattr(np, name, None) or getattr(pytest.importorskip("scipy.special"), name)
+    a, b = np.array([0.7, 1.3, 2.9]), np.array([3, 5, 7], narrow)
+    if narrow != np.int8:
+        b /= 9
+    np.testing.assert_array_equal(
+        ag.grad(lambda x: np.sum(f(x, b)))(a), ag.grad(lambda x: np.sum(f(x, b.astype(float))))(a)
+    )
+    if name == "power":
+        np.testing.assert_array_equal(
+            ag.grad(lambda x: np.sum(f(b, x)))(a), ag.grad(lambda x: np.sum(f(b.astype(float), x)))(a)
+        )

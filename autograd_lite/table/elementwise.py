@@ -44,6 +44,11 @@ def quiet(rule: Rule) -> Rule:
     return silent
 
 
+def as_precise_as(out: Any, b: Any) -> Any:
+    """An operand in the precision of the result, to which a rule that uses it alone would otherwise not compute."""
+    return b if getattr(b, "dtype", out.dtype) == out.dtype or out.dtype.kind != "f" else astype(b, out.dtype)
+
+
 # Elementwise: arithmetic --------------------------------------------------------------------------------
 
 
@@ -129,8 +134,8 @@ elementwise_operation(
     written=lambda out, a, b: "{0} · {1}" if 1 in (np.size(a), np.size(b)) else "{0} ⊙ {1}",
 )  # fmt: skip
 elementwise_operation(
-    "divide", np.divide, quiet(lambda a, b: 1 / b), quiet(lambda a, b, q: -q / b), labels=("1/{1}", "−{out}/{1}"),
-    written="{0} / {1}",
+    "divide", np.divide, quiet(lambda a, b, q: 1 / as_precise_as(q, b)), quiet(lambda a, b, q: -q / b),
+    labels=("1/{1}", "−{out}/{1}"), written="{0} / {1}",
 )  # fmt: skip
 elementwise_operation(
     "power", operator.pow, power_slope, power_slope_of_exponent, numpy=[np.power],

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
 from autograd_lite.engine.operation import elementwise_operation
-from autograd_lite.table.elementwise import quiet, sigmoid, undefined
+from autograd_lite.table.elementwise import as_precise_as, quiet, sigmoid, undefined
 
 ROOT = pi**0.5
 
@@ -45,18 +45,21 @@ elementwise_operation(
 )
 elementwise_operation("gammaln", special.gammaln, quiet(lambda x: special.digamma(x)))
 elementwise_operation("psi", special.psi, quiet(lambda x: polygamma(1, x)))
-elementwise_operation("xlogy", special.xlogy, quiet(lambda x, y: np.log(y)), quiet(quotient), labels=("log({1})", "{0}/{1}"))
 elementwise_operation(
-    "xlog1py", special.xlog1py, quiet(lambda x, y: np.log1p(y)), quiet(lambda x, y: quotient(x, 1 + y)),
+    "xlogy", special.xlogy, quiet(lambda x, y, r: np.log(as_precise_as(r, y))), quiet(quotient),
+    labels=("log({1})", "{0}/{1}"),
+)  # fmt: skip
+elementwise_operation(
+    "xlog1py", special.xlog1py, quiet(lambda x, y, r: np.log1p(as_precise_as(r, y))), quiet(lambda x, y: quotient(x, 1 + y)),
     labels=("log(1 + {1})", "{0}/(1 + {1})"),
 )  # fmt: skip
 elementwise_operation("entr", special.entr, quiet(lambda x: -np.log(x) - 1))
 elementwise_operation(
-    "rel_entr", special.rel_entr, quiet(lambda x, y: np.log(x) - np.log(y) + 1), quiet(lambda x, y: -x / y),
+    "rel_entr", special.rel_entr, quiet(lambda x, y, r: np.log(x) - np.log(as_precise_as(r, y)) + 1), quiet(lambda x, y: -x / y),
     labels=("log({0}/{1}) + 1", "−{0}/{1}"),
 )  # fmt: skip
 elementwise_operation(
-    "kl_div", special.kl_div, quiet(lambda x, y: np.log(x) - np.log(y)), quiet(lambda x, y: 1 - x / y),
+    "kl_div", special.kl_div, quiet(lambda x, y, r: np.log(x) - np.log(as_precise_as(r, y))), quiet(lambda x, y: 1 - x / y),
     labels=("log({0}/{1})", "1 − {0}/{1}"),
 )  # fmt: skip
 _polygamma = elementwise_operation(
