@@ -41,7 +41,7 @@ CHOSEN = {
     "special": ["scipy_functions"],
     "methods": ["methods", "tensor"],
     "networks": ["special_points", "conventions", "tensor", "training", "operations"],
-    "reductions": ["special_points", "conventions", "equations", "exits", "operations"],
+    "reductions": ["special_points", "conventions", "equations", "exits", "operations", "explaining"],
     "": ["special_points", "conventions", "exits", "shapes", "operations"],
 }
 """The tests of a module, the quickest first; those of the last line for the other modules of the table."""
@@ -58,9 +58,13 @@ EQUIVALENT: dict[str, str] = {
     "autograd_lite/table/factorisations.py matmul(matmul(half, half), a): arguments swapped": "powers of a matrix commute",
     "autograd_lite/table/networks.py 0 → 1": "a default in a signature for the type checker",
     "autograd_lite/table/special.py False → True": "the table lists one name more, which nothing looks up",
+    "autograd_lite/table/shapes.py USub → UAdd": "all arrays that are joined have as many axes as the last",
+    "autograd_lite/engine/derivatives.py without if not is_nest(self.returned):": "one array is packed and unpacked to itself",
+    "autograd_lite/engine/operation.py without if ones is not None and type(u) is np.nd": "the same sum, in more time",
+    "autograd_lite/engine/operation.py True → False": "tracebacks strip the lines that they show",
     "autograd_lite/table/shapes.py 64 → 65": "a limit on nesting that nobody reaches, one later",
 }
-"""By file and change: why no test can tell it from the engine."""
+"""By file and change, of those that survived: why no test can tell it from the engine."""
 
 
 class Mutant(NamedTuple):

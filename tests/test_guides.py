@@ -87,3 +87,11 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     chapter = (tmp_path / "site" / "chapter_5.html").read_text(encoding="utf-8")
     assert "<math" in chapter
     assert "$" not in re.sub("<(pre|svg|script).*?</\\1>", "", chapter, flags=re.DOTALL)
+
+
+def test_the_tests_that_promises_name_exist() -> None:
+    named = re.findall(r"`tests/(\w+\.py)(?:::(\w+))?`", (DOCS / "promises.md").read_text(encoding="utf-8"))
+    assert len(named) > 25
+    for file, test in named:
+        source = (DOCS.parent / "tests" / file).read_text(encoding="utf-8")
+        assert not test or f"\ndef {test}(" in source, f"{file} has no {test}"

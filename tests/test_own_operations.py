@@ -289,6 +289,17 @@ def test_what_is_no_rule_is_refused_at_once() -> None:
         two(Tensor(X))
 
 
+def test_a_rule_that_is_a_number_is_its_label() -> None:
+    thrice = ag.elementwise("thrice", lambda x: 3 * x, 3)
+    assert thrice(Tensor(X, requires_grad=True)).local_gradients[0].label == "3"
+
+
+def test_a_forward_function_of_two_operands_that_gives_integers_is_refused() -> None:
+    whole = ag.operation("whole", lambda a, b: np.floor(a + b).astype(int), lambda u, a, b: u, lambda u, a, b: u)
+    with pytest.raises(TypeError, match="the forward function of 'whole' returned dtype int64"):
+        whole(Tensor(X, requires_grad=True), X)
+
+
 def test_the_engines_own_rules_are_not_replaced() -> None:
     for make in (
         lambda: ag.elementwise("mine", np.exp, lambda x: np.exp(x)),
