@@ -139,7 +139,7 @@ def attention() -> Tensor:
 def inverse_and_solution() -> Tensor:
     A = Tensor([[2.0, 1.0], [0.5, 3.0]], requires_grad=True, name="A")
     B = Tensor([[4.0, 1.0], [1.0, 2.0]], requires_grad=True, name="B")
-    c = Tensor([[1.0], [2.0]], requires_grad=True, name="c")
+    c = Tensor([[1.0], [3.0]], requires_grad=True, name="c")
     inverse = np.linalg.inv(B)
     s = np.linalg.solve(A, inverse @ c)
     inverse.name, s.name = "R", "s"

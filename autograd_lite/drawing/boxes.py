@@ -208,9 +208,12 @@ def place_beside(arrows: Sequence[Arrow]) -> None:
     uses, operands = by(arrows, "source"), by(arrows, "target")
     depth, height = lengths(arrows), heights(arrows)
     planned: list[tuple[Box, list[Arrow]]] = []
+    passed = set()  # by arrows from leaves that are used further on
     for target, found in operands.items():
         alone = [arrow for arrow in found if not arrow.source.formula and len(uses[arrow.source]) == 1]
         through = [arrow for arrow in found if arrow not in alone]
+        if through and not any(arrow.source.formula for arrow in through):
+            passed.add(target)
         through = through or [arrow for arrow in alone if arrow.source.kind == "input"]
         if any(arrow.source.kind == "number" for arrow in alone):
             through = through or [arrow for arrow in alone if arrow.source.kind == "parameter"]
@@ -227,7 +230,7 @@ def place_beside(arrows: Sequence[Arrow]) -> None:
     at: Counter[tuple[Any, ...]] = Counter(("from below", height[target]) for target in wide)
     at.update(("from above", target.scope, depth[target]) for target in wide)
     for target, beside in planned:
-        crowded = max(at["from below", height[target]], at["from above", target.scope, depth[target]]) > 1
+        crowded = target in passed or max(at["from below", height[target]], at["from above", target.scope, depth[target]]) > 1
         for arrow in beside:
             if crowded and arrow.source.kind not in small:
                 arrow.side = ""
