@@ -872,7 +872,7 @@ def test_the_same_graph_gives_the_same_source_in_two_runs() -> None:
     program = "from tests.test_drawing import network; import autograd_lite as ag; print(ag.draw(network()).source)"
     root = Path(__file__).parents[1]
     for seed in ("1", "2"):
-        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "utf-8"}
         run = [sys.executable, "-c", program]
         said = subprocess.run(run, cwd=root, env=environment, capture_output=True, check=True).stdout.decode()
         assert said == f"{ag.draw(network()).source}\n"
