@@ -628,6 +628,123 @@ def adversarial_players_in_turn(wrap: Wrap) -> Any:
     return [[step(x, y) for step in steps] for x, y in batches()], mine, yours
 
 
+@script
+def a_variational_autoencoder(wrap: Wrap) -> Any:
+    mean, spread, decoder = weights = parameters((2, 3), (2, 3), (3, 2))
+    optimizer = nets.Adam(dict(zip("msd", weights)), 0.01)
+
+    @wrap
+    def step(x: Any, noise: Any, share: float) -> Any:
+        optimizer.zero_grad()
+        m, s = mean @ x, spread @ x
+        lost = ((decoder @ (m + np.exp(s * 0.5) * noise) - x) ** 2).sum()
+        divergence = -0.5 * (1 + s - m**2 - np.exp(s)).sum()
+        cost = lost + share * divergence
+        cost.backward()
+        optimizer.step()
+        return lost.item(), divergence.item(), cost.item()
+
+    rng = np.random.default_rng(3)
+    return [step(x, rng.standard_normal((2, 8)), min(1.0, i / 20)) for i, (x, _) in enumerate(batches())], weights
+
+
+@script
+def a_teacher_that_is_replaced(wrap: Wrap) -> Any:
+    teacher, student = nets.MLP([3, 4, 2], seed=1), nets.MLP([3, 4, 2], seed=2)
+    optimizer = nets.Adam(student.parameters(), 0.01)
+
+    @wrap
+    def step(x: Any, temperature: float) -> Any:
+        with ag.no_grad():
+            soft = ag.softmax(teacher(x) / temperature, axis=0)
+        cost = -(soft * ag.log_softmax(student(x) / temperature, axis=0)).sum()
+        updated(cost, optimizer)
+        return cost.item()
+
+    seen = []
+    for i, (x, _) in enumerate(batches()):
+        if i == 20:
+            next(iter(teacher.parameters().values())).data *= 0.5
+        if i == 30:
+            teacher = nets.MLP([3, 4, 2], seed=5)
+        seen.append(step(x, 2.0 if i < 25 else 1.0))
+    return seen, state_of(student)
+
+
+@script
+def attention_over_sequences_of_several_lengths(wrap: Wrap) -> Any:
+    q, k, v = parameters((4, 4), (4, 4), (4, 4))
+    masks = {n: np.triu(np.full((n, n), -1e9), 1) for n in (3, 4, 5)}
+
+    @wrap
+    def step(x: Any) -> Any:
+        for p in (q, k, v):
+            p.zero_grad()
+        weights = ag.softmax((x @ q) @ (x @ k).T / 2 + masks[len(x)], axis=-1)
+        cost = ((weights @ (x @ v) - x) ** 2).mean()
+        cost.backward()
+        for p in (q, k, v):
+            p.data -= 0.1 * p.grad
+        return cost.item()
+
+    rng = np.random.default_rng(5)
+    return [step(rng.standard_normal((3 + i % 3, 4))) for i in range(STEPS)], q, k, v
+
+
+@script
+def running_averages_in_a_layer(wrap: Wrap) -> Any:
+    w, gain = parameters((4, 3), (4, 1))
+    mean, variance = np.zeros((4, 1)), np.ones((4, 1))
+    training = True
+
+    def normalized(z: Any) -> Any:
+        m, v = mean, variance
+        if training:
+            m = z.mean(axis=1, keepdims=True)
+            v = ((z - m) ** 2).mean(axis=1, keepdims=True)
+            mean[...] = 0.9 * mean + 0.1 * m.data
+            variance[...] = 0.9 * variance + 0.1 * v.data
+        return (z - m) / np.sqrt(v + 1e-5) * gain
+
+    @wrap
+    def step(x: Any) -> Any:
+        w.zero_grad()
+        gain.zero_grad()
+        cost = ((normalized(w @ x) - 1) ** 2).sum()
+        cost.backward()
+        w.data -= 0.01 * w.grad
+        gain.data -= 0.01 * gain.grad
+        return cost.item()
+
+    predicted = wrap(lambda x: normalized(w @ x).detach())
+    seen: list[Any] = []
+    for x, _ in batches():
+        training = True
+        seen.append(step(x))
+        training = False
+        seen += [predicted(x), mean.copy(), variance.copy()]
+    return seen, w, gain
+
+
+@script
+def a_derivative_through_an_update(wrap: Wrap) -> Any:
+    (w,) = parameters((3,))
+
+    def cost(p: Any, x: Any) -> Any:
+        return ((p * x - 1) ** 2).sum()
+
+    def after(p: Any, x: Any) -> Any:
+        return cost(p - 0.1 * ag.grad(cost)(p, x), x)
+
+    @wrap
+    def step(x: Any) -> Any:
+        w.data -= 0.1 * ag.grad(after)(w.data, x)
+        return after(w.data, x)
+
+    product = wrap(lambda x: ag.hvp(lambda p: after(p, x), (w.data,), (x,)))
+    return [(step(x[:, 0]), product(x[:, 0])) for x, _ in batches()], w
+
+
 # The test -------------------------------------------------------------------------------------------------
 
 
