@@ -188,6 +188,8 @@ def train(
         history.held_out_accuracy.append(unknown.accuracy)
         return unknown.cost
 
+    if before_update is not None and not callable(before_update):
+        raise TypeError(f"before_update is a function of the parameters, not {before_update!r}")
     rows = lies_in_rows(net)
     lowest, best = take_stock(), copies(parameters)  # which also refuses shapes that do not fit
     reached, best_epoch = (best, 1), 0  # parameters, and how long the history is with them

@@ -166,6 +166,14 @@ def test_what_is_no_number_stands_aside() -> None:
     assert (value, tangent) == (3.0, 2.0)
 
 
+def test_numbers_beside_what_is_no_number_are_a_nest() -> None:
+    assert ag.grad(lambda p: 3 * p[0])((1.0, "relu")) == (3.0, None)
+    assert ag.grad(lambda p: p[1] ** 2)([None, 2.0]) == [None, 4.0]
+    vector, unflatten = ag.flatten((1.0, "a", 2.0))
+    assert vector.tolist() == [1.0, 2.0]
+    assert unflatten(10 * vector) == (10.0, "a", 20.0)
+
+
 def test_numbers_that_cannot_be_differentiated_are_named_by_their_path() -> None:
     def cost(params: Any) -> Any:
         return np.sum(params["w"] ** 2)

@@ -92,6 +92,16 @@ def test_as_tensor_shares() -> None:
     assert ag.as_tensor(t) is t
 
 
+def test_as_tensor_converts_a_tensor_with_its_history() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    assert ag.as_tensor(w, dtype=np.float64) is w
+    single = ag.as_tensor(w, dtype=np.float32)
+    assert single.dtype == np.float32
+    (single * 3).sum().backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [3.0, 3.0]
+
+
 # backward ---------------------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,7 @@ for fn in ("grad","value_and_grad","jacobian","hessian"):
 for fn in ("grad","value_and_grad","hessian"):
     add(fn,"returned result",["abc",None,object(),np.ones(2),1j,["a"],f],lambda v,fn=fn: getattr(ag,fn)(lambda t: v)(np.ones(2)))
 add("vjp","f",nofun,lambda v: ag.vjp(v,np.ones(2)))
+add("vjp","adjoints form",[1.0,[1.0]],lambda v: ag.vjp(lambda t:{"a":t*t},np.ones(2))[1](v))
 add("vjp","gradient",["a",None,1j,object(),np.ones(3)],lambda v: ag.vjp(lambda t:t*t,np.ones(2))[1](v))
 add("jvp","f",nofun,lambda v: ag.jvp(v,(np.ones(2),),(np.ones(2),)))
 add("hvp","f",nofun,lambda v: ag.hvp(v,(np.ones(2),),(np.ones(2),)))
@@ -75,6 +76,7 @@ add("name_scope","name",[3,None,object(),["a"],f],lambda v: ag.name_scope(v))
 add("no_grad","function",[f, 3,"a",None],lambda v: ag.no_grad(v))
 add("enable_grad","function",[f, 3,"a"],lambda v: ag.enable_grad(v))
 add("compile","step function",[3,"a",[1]],lambda v: ag.compile(v))
+add("compile","strict",[3,None,"no"],lambda v: ag.compile(strict=v))
 add("check_gradients","f",nofun,lambda v: ag.check_gradients(v,np.ones(2)))
 add("check_gradients","rtol",[-1,"a",np.nan],lambda v: ag.check_gradients(f,np.ones(2),rtol=v))
 add("check_gradients","atol",[-1,"a",np.nan],lambda v: ag.check_gradients(f,np.ones(2),atol=v))
@@ -101,7 +103,7 @@ for fn in ("softmax","log_softmax","logsumexp"):
     add(fn,"axis",[5,"a",0.5,[0]],lambda v,fn=fn: getattr(ag,fn)(x,axis=v))
 add("linear","w",["a",None,np.ones((2,4))],lambda v: ag.linear(v,np.ones((3,2)),np.ones((2,1))))
 add("linear","a",["a",None,np.ones((4,2))],lambda v: ag.linear(np.ones((2,3)),v,np.ones((2,1))))
-add("linear","b",["a",np.ones(7),np.ones((3,1)),np.ones(4)],lambda v: ag.linear(Tensor(np.ones((2,3))),np.ones((3,4)),v))
+add("linear","b",["a",np.ones(7),np.ones((3,1)),np.ones(4),np.ones((1,4)),[[1.0]*4]],lambda v: ag.linear(Tensor(np.ones((2,3))),np.ones((3,4)),v))
 add("half_squared_distance","y",["a",None,np.ones(3),object()],lambda v: ag.half_squared_distance(x,v))
 add("half_squared_distance","a",["a",None,np.ones(3),object()],lambda v: ag.half_squared_distance(v,x))
 for op,sym in (("+",lambda a,b:a+b),("-",lambda a,b:a-b),("*",lambda a,b:a*b),("/",lambda a,b:a/b),("**",lambda a,b:a**b),("@",lambda a,b:a@b),("%",lambda a,b:a%b)):
@@ -117,6 +119,7 @@ add("Tensor.requires_grad","requires_grad",["False",2,None,object()],lambda v: s
 add("Tensor.astype","dtype",["abc",object(),"U3"],lambda v: x.astype(v))
 
 add("array","operand nested entries",["a",None,object(),[["a"]],[[1.0],[1.0,x]],[x,None]],lambda v: ag.array(v))
+add("array","dtype",[int,bool],lambda v: ag.array([x[0],x[1]],dtype=v))
 add("check_grad","f function",nofun,lambda v: ag.check_grad(v,lambda t:2*t,np.ones(2)))
 add("check_grad","my_gradient",[None,3,"a"],lambda v: ag.check_grad(f,v,np.ones(2)))
 add("check_my_gradient","my_gradient",[None,3,"a"],lambda v: ag.check_my_gradient(f,v,np.ones(2)))
@@ -161,7 +164,7 @@ for k in ("quadratic_cost","cross_entropy_cost","log_likelihood_cost","sigmoid_c
     add(f"nets.{k}","y targets",["a",None,np.ones(3),np.full((2,4),2.0) if k=="cross_entropy_cost" else object()],lambda v,k=k: getattr(nets,k)(Tensor(np.full((2,4),0.5)),v))
     add(f"nets.{k}","reduction",["abc",3,None],lambda v,k=k: getattr(nets,k)(Tensor(np.full((2,4),0.5)),np.eye(2)[:,[0,1,0,1]],reduction=v))
 for k,values in {"x":["a",None,np.ones((4,3)),np.full((3,4),np.nan)],"y":["a",None,np.ones((4,2)),np.full((2,4),np.inf)],"epochs":[-1,"1",1.5,None],"batch_size":[0,"4",1.5],
-                 "learning_rate":["0.1",-1,np.inf],"progress":["no",2],"compile":["no",2],"held_out":[X,(X,),3],"cost":[None,"abc",3,lambda a,y:1.0],"optimizer":["abc",3,nets.Adam(parameters)],
+                 "learning_rate":["0.1",-1,np.inf],"progress":["no",2],"compile":["no",2],"held_out":[X,(X,),3],"before_update":[3,"a"],"cost":[None,"abc",3,lambda a,y:1.0],"optimizer":["abc",3,nets.Adam(parameters)],
                  "l2":[-1,"a"],"patience":[-1,"a",1.5],"callbacks":[3,"a"],"net":[3,None,nets.MLP],"seed":["abc",-1]}.items():
     add("nets.train",k+(" callback" if k=="callbacks" else ""),values,lambda v,k=k: train(**{k:v}))
 add("nets.evaluate","x",["a",None,np.ones((4,3))],lambda v: nets.evaluate(net,v,Y))

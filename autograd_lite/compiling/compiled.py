@@ -240,6 +240,8 @@ def compile(step: Callable[..., Any] | None = None, *, strict: bool = False) -> 
     >>> [round(step(np.ones(2)).item(), 4) for _ in range(4)]
     [5.0, 3.2, 2.048, 1.3107]
     """
+    if strict is not True and strict is not False:
+        raise TypeError(f"strict is True or False, not {strict!r}")
     return Compiled(step, strict) if step is not None else lambda step: Compiled(step, strict)
 
 

@@ -1,7 +1,8 @@
 """Nests: arrays in dicts, lists, tuples and named tuples, in one another to any depth.
 
 Parameters come like this, and derivatives have the form of what they are taken with respect to. A list of numbers,
-however deep, is an array as everywhere in NumPy; a list that holds an array, a Tensor or a nest is a nest.
+however deep, is an array as everywhere in NumPy; a list that holds an array, a Tensor or a nest, or a number beside what
+is none, is a nest.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ def is_nest(x: Any, depth: int = 0) -> bool:
         return True
     if depth == DEPTH:
         raise ValueError(f"a list is nested more than {DEPTH} deep, or contains itself")
-    return isinstance(x, (list, tuple)) and any(
-        isinstance(item, (Tensor, np.ndarray)) or is_nest(item, depth + 1) for item in x
-    )
+    if not isinstance(x, (list, tuple)):
+        return False
+    if any(isinstance(item, (Tensor, np.ndarray)) or is_nest(item, depth + 1) for item in x):
+        return True
+    stand_aside = [item is None or isinstance(item, str) or callable(item) for item in x]
+    return any(stand_aside) and not all(stand_aside)
 
 
 def leaves(x: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

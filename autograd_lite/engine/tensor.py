@@ -642,10 +642,11 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     Parameters
     ----------
     data : array_like or Tensor
-        A Tensor is returned as it is.
+        A Tensor is returned as it is; of another dtype, what its `astype` gives.
     dtype : dtype, optional
         A conversion copies.
     name : str, optional
+        Of what is made here; a Tensor that is returned as it is keeps its own.
 
     Notes
     -----
@@ -661,7 +662,11 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
     True
     """
     if isinstance(data, Tensor):
-        return data
+        if dtype is None or data.dtype == dtype_of_numbers(dtype):
+            return data
+        data = data.astype(dtype)  # with its history where a gradient passes, as an array for integers
+        if isinstance(data, Tensor):
+            return data
     t = make_tensor(numbers(data, dtype, what=name if isinstance(name, str) else "a Tensor"))
     if name is not None:
         check_name(name)
@@ -721,7 +726,7 @@ def refuse_tensors_in(items: Any, depth: int = 64) -> None:
         if isinstance(item, Tensor) and item._requires_grad:
             raise TypeError(
                 f"a list that holds {item.describe()}, which requires a gradient, would lose it as an array; "
-                f" write {JOIN}, or t.detach() for the values alone"
+                f"write {JOIN}, or t.detach() for the values alone"
             )
         if isinstance(item, (list, tuple)):
             refuse_tensors_in(item, depth - 1)

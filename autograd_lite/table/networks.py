@@ -25,8 +25,9 @@ def linear_forward(w: Any, a: Any, b: Any) -> Any:
         z = w.dot(a)
     except ValueError:
         raise ValueError(f"w of shape {w.shape} has a column, and a of shape {a.shape} a row, for each input") from None
-    if type(b) is np.ndarray and b.ndim == 1 and b.size > 1:
-        raise ValueError(f"b of shape {b.shape} would be added along the batch; of shape ({b.size}, 1), b[:, None], it is a bias")
+    if type(b) is np.ndarray and b.size > 1 and (b.ndim == 1 or b.ndim == 2 and b.shape[0] == 1 < len(w)):
+        column = "b.T" if b.ndim == 2 else "b[:, None]"
+        raise ValueError(f"b of shape {b.shape} would be added along the batch; of shape ({b.size}, 1), {column}, it is a bias")
     if type(b) is np.ndarray and b.dtype is z.dtype:
         try:
             return np.add(z, b, z)

@@ -287,8 +287,10 @@ def pad_numbers(x: Any, pad_width: Any, mode: str, **keywords: Any) -> Any:
     return np.pad(x, pad_width, mode, **keywords)  # type: ignore[call-overload]
 
 
-def sort(x: Any, axis: int | None = -1, **keywords: Any) -> Any:
-    """x in ascending order along `axis`; equal keys stay in their order."""
+def sort(x: Any, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None) -> Any:
+    """x in ascending order along `axis`; equal keys stay in their order, whatever `kind` is."""
+    if order is not None:
+        raise ValueError(f"order={order!r} names fields, which a Tensor does not have")
     if axis is None:
         x, axis = x.ravel(), 0
     return _take_along_axis(x, np.argsort(data_of(x), axis=axis, kind="stable"), axis)
@@ -366,7 +368,8 @@ def array(nested: Any, dtype: npt.DTypeLike | None = None) -> Any:
     ValueError
         If entries of one list have different shapes.
     TypeError
-        If something in it is neither a number nor an array of numbers nor a Tensor.
+        If something in it is neither a number nor an array of numbers nor a Tensor; if it would lose its gradient for
+        integers or truth values.
 
     Examples
     --------
@@ -386,6 +389,9 @@ def array(nested: Any, dtype: npt.DTypeLike | None = None) -> Any:
         flat = [ravel(x) for x in run]
         parts += flat if recorded else [np.concatenate(flat)]
     joined = reshape(concatenate(parts), shape)
+    if dtype is not None and np.dtype(dtype).kind not in "fc" and joined.requires_grad:
+        kind = np.dtype(dtype)
+        raise TypeError(f"ag.array: no gradient passes dtype {kind}; for the values write ag.array(...).astype('{kind}')")
     return joined if dtype is None else joined.astype(dtype)
 
 
