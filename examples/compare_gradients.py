@@ -72,9 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         gradients = {name: steps["d" + name] for name in parameters}
         print(f"\nThe gradients alone: {ag.compare(gradients, parameters).verdict()}.")
     print(
-        "\n\nHow to read it: the first wrong step is where the mistake is, and the line of\n"
-        "the chain rule given there is what it should be. What follows from a wrong step\n"
-        "is right again once that is mended; what is wrong in itself is another mistake."
+        "\n\nHow to read it: exact is equal to the last bit, as two right ways of computing\n"
+        "seldom are; approximate is equal but for rounding, and is what counts. The first\n"
+        "wrong step is where the mistake is, and the line of the chain rule there is what\n"
+        "it should be. What follows from a wrong step is right again once that is mended;\n"
+        "what is wrong in itself is another mistake."
     )
 
 

@@ -37,7 +37,7 @@ CASES = {
     "name": ('"b2": np', '"B2": np', 1, "there is no manual gradient of b2"),
     "function": ("def manual_gradients", "def my_gradients", 2, "has no function manual_gradients(...)"),
     "syntax": ("def forward(", "def forward((", 2, "syntax.py, line 22: "),
-    "exception": (RIGHT, "    dz2 = da2 @ a2\n", 2, "manual_gradients raises ValueError"),
+    "exception": (RIGHT, "    dz2 = da2 @ a2\n", 2, "manual_gradients, line 38, raises ValueError"),
     "argument": ("z2, a2):", "z2, a3):", 2, "manual_gradients asks for a3"),
     "cost": ("    C = np.sum", "    C = ", 2, "forward returned an array of shape (2, 5)"),
     "nothing": ("    return {\n", "    return None\n    return {\n", 2, "manual_gradients returned NoneType"),

@@ -98,7 +98,7 @@ def test_plain_data() -> None:
     w, b, old, c, new = found["rows"]
     assert (w["name"], w["shape"], w["index"], w["manual"], w["automatic"]) == ("w", [2, 2], [1, 1], 0.0, 4.0)
     assert (w["differing"], w["where"], w["max_abs"], w["max_rel"], w["exact"]) == (1, "at index [1, 1]", 4.0, 1.0, False)
-    assert w["hints"] == ["the entries that differ are 0 in it: they were not computed"]
+    assert w["hints"] == ["the entries that differ are 0 in it: they were not computed, or masked"]
     assert (b["shape"], b["automatic_shape"], b["approximate"]) == ([2], [2, 1], False)
     assert (old["automatic_shape"], new["shape"]) == (None, None)
     assert (c["approximate"], c["manual"]) == (True, "(1+1j)")

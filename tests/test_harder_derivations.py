@@ -96,7 +96,48 @@ def attention(rng: np.random.Generator) -> Any:
     return C, plain(**p, X=X, Q=Q, K=K, V=V, A=A, O=O), lines, p
 
 
+def residual(rng: np.random.Generator) -> Any:
+    """A residual block of gated, leaky units with dropout, on a vector of unit length."""
+    p = parameters(rng, v=(5, 1), wa=(5, 5), wg=(5, 5))
+    x, y = Tensor(rng.standard_normal((5, 7))), Tensor(rng.uniform(0.5, 1.5, size=(5, 7)))
+    mask = Tensor((rng.uniform(size=(5, 7)) > 0.3) / 0.7)
+    n = np.sqrt(np.sum(p["v"] * p["v"]))
+    u = p["v"] / n
+    a = p["wa"] @ x
+    g = p["wg"] @ x
+    s = ag.sigmoid(g)
+    h = a * s
+    d = h * mask
+    o = u * d + h
+    C = np.sum(np.exp(o) - y * o)
+    named(x=x, y=y, mask=mask, n=n, u=u, a=a, g=g, s=s, h=h, d=d, o=o)
+    lines: Lines = {
+        "do": lambda k: np.exp(k["o"]) - k["y"],
+        "du": lambda k: (k["do"] * k["d"]).sum(1, keepdims=True),
+        "dv": lambda k: (k["du"] - k["u"] * (k["du"] * k["u"]).sum()) / k["n"],
+        "dd": lambda k: k["do"] * k["u"],
+        "dh": lambda k: k["dd"] * k["mask"] + k["do"],
+        "da": lambda k: k["dh"] * k["s"],
+        "ds": lambda k: k["dh"] * k["a"],
+        "dg": lambda k: k["ds"] * k["s"] * (1 - k["s"]),
+        "dwa": lambda k: k["da"] @ k["x"].T,
+        "dwg": lambda k: k["dg"] @ k["x"].T,
+    }
+    return C, plain(**p, x=x, y=y, mask=mask, n=n, u=u, a=a, g=g, s=s, h=h, d=d, o=o), lines, p
+
+
 WRONG: dict[str, tuple[Callable[..., Any], str, Callable[[Any], Any], str]] = {
+    "exp forgotten in a sum": (residual, "do", lambda k: -k["y"], "the path from o to the cost through the result of 'exp'"),
+    "residual path forgotten": (residual, "dh", lambda k: k["dd"] * k["mask"], "from h to the cost through o is missing"),
+    "dropout forgotten": (residual, "dh", lambda k: k["dd"] + k["do"], "the factor mask is missing"),
+    "length taken for a constant": (residual, "dv", lambda k: k["du"] / k["n"], "from v to the cost through n is missing"),
+    "length with the wrong sign": (
+        residual, "dv", lambda k: (k["du"] + k["u"] * (k["du"] * k["u"]).sum()) / k["n"], "through n has the wrong sign"
+    ),  # fmt: skip
+    "gates swapped": (residual, "da", lambda k: k["dh"] * k["a"], "a stands in place of s"),
+    "1 - s alone": (residual, "dg", lambda k: k["ds"] * (1 - k["s"]), "1 − s stands in place of the derivative σ'(g)"),
+    "masked by relu": (residual, "da", lambda k: k["dh"] * k["s"] * (k["a"] > 0), "not computed, or masked"),
+    "wg for wa": (residual, "dwa", lambda k: k["dg"] @ k["x"].T, "it is the gradient of wg"),
     "gamma without xhat": (batch_norm, "dgamma", lambda k: k["dout"].sum(0, keepdims=True), "the factor xhat is missing"),
     "hpre for xhat": (batch_norm, "dgamma", lambda k: (k["dout"] * k["hpre"]).sum(0, keepdims=True), "in place of xhat"),
     "gamma forgotten": (batch_norm, "dxhat", lambda k: k["dout"], "the factor gamma is missing"),
@@ -110,7 +151,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str, Callable[[Any], Any], str]] = {
     "y - p": (classifier, "dlogits", lambda k: (k["Y"] - k["prob"]) / 7, "a sign is wrong"),
     "p alone": (classifier, "dlogits", lambda k: k["prob"] / 7, ""),
     "no slope of tanh": (classifier, "dhpre", lambda k: k["dh"], "the factor tanh'(hpre) is missing"),
-    "1 - h": (classifier, "dhpre", lambda k: k["dh"] * (1 - k["h"]), ""),
+    "1 - h": (classifier, "dhpre", lambda k: k["dh"] * (1 - k["h"]), "1 − h stands in place of the derivative"),
     "slope of sigma": (classifier, "dhpre", lambda k: k["dh"] * k["h"] * (1 - k["h"]), ""),
     "bias averaged": (classifier, "db2", lambda k: k["dlogits"].mean(0), "a mean for the sum"),
     "bias as a row": (classifier, "db2", lambda k: k["dlogits"].sum(0, keepdims=True), "right values in another shape"),
@@ -119,7 +160,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str, Callable[[Any], Any], str]] = {
     "scale forgotten": (attention, "dQ", lambda k: k["dS"] @ k["K"], "2 times the automatic one"),
     "dS not transposed": (attention, "dK", lambda k: k["dS"] @ k["Q"] / 2, ""),
     "A not transposed": (attention, "dV", lambda k: k["A"] @ k["dO"], "A stands in place of (A)ᵀ"),
-    "dQ for dK": (attention, "dWk", lambda k: k["X"].T @ k["dQ"], ""),
+    "dQ for dK": (attention, "dWk", lambda k: k["X"].T @ k["dQ"], "it is the gradient of Wq"),
 }
 
 
@@ -146,7 +187,7 @@ def test_a_wrong_derivation_is_caught_at_its_step(name: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("model", [batch_norm, classifier, attention])
+@pytest.mark.parametrize("model", [batch_norm, classifier, attention, residual])
 def test_a_right_derivation_is_not_accused(model: Callable[..., Any], seed: int) -> None:
     C, known, lines, p = model(np.random.default_rng(seed + 100))
     steps = derived(lines, known)

@@ -187,7 +187,8 @@ def theirs(what: str, run: Callable[[], Any]) -> Any:
             part.stack = traceback.StackSummary.from_list(kept)
             part = part.__cause__ or (None if part.__suppress_context__ else part.__context__)
         lines = "".join(trace.format()).rstrip()
-        raise CannotJudge(f"{what} raises {type(problem).__name__}: {problem}") from CannotJudge(lines)
+        at = [f", line {frame.lineno}," for frame in trace.stack if "site-packages" not in frame.filename][-1:]
+        raise CannotJudge(f"{what}{''.join(at)} raises {type(problem).__name__}: {problem}") from CannotJudge(lines)
 
 
 def function_of(name: str, module: ModuleType, given: ModuleType | None, path: str) -> Callable[..., Any]:

@@ -80,6 +80,11 @@ def hints(name: str, manual: Array, automatic: Array, known: Known, same: Same, 
             found = list(dict.fromkeys(finders(name, manual, automatic, known, same)))
         if found:
             return found[:1] if finders is of_the_numbers else [" or: ".join(found[:2])] if len(found) <= 3 else []
+    for other, gradient in known.automatic.items():
+        if other != name and gradient is not None and np.any(gradient) and same(manual, gradient):
+            return [f"it is the gradient of {other}"]
+    if manual.shape == automatic.shape and np.all(manual[differing(manual, automatic)] == 0):
+        return ["the entries that differ are 0 in it: they were not computed, or masked"]
     return []
 
 
@@ -95,14 +100,9 @@ def of_the_numbers(name: str, m: Array, a: Array, known: Known, same: Same) -> I
         if same(m.T, a):
             yield "it is the automatic one transposed"
         yield from (f"transposed, {words}" for words in multiple(m.T, a, known, same))
-    for other, gradient in known.automatic.items():
-        if other != name and gradient is not None and gradient.shape == m.shape and np.any(gradient) and same(m, gradient):
-            yield f"it is the gradient of {other}"
-    if np.all(m[differing(m, a, same)] == 0):
-        yield "the entries that differ are 0 in it: they were not computed"
 
 
-def differing(m: Array, a: Array, same: Same) -> Array:
+def differing(m: Array, a: Array) -> Array:
     """A mask of the entries that differ, as the whole would if they alone did."""
     gap = np.abs(m.astype(float) - a.astype(float))
     return np.asarray(gap > 1e-6 * np.max(gap))

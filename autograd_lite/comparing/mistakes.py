@@ -185,6 +185,9 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
             formula = FROM_THE_RESULT.get(g.output.op or "")
             if formula is not None:
                 yield Mistake(
+                    f"1 − {out} stands in place of the derivative {label}{everywhere}", concerned, by(lambda g: 1 - g.output.data)
+                )
+                yield Mistake(
                     f"the formula for {label} in terms of {out} is applied to {operand}{everywhere}", concerned,
                     at_the_operand(formula),
                 )  # fmt: skip
@@ -247,14 +250,16 @@ def times(factor: Array) -> Change:
 
 def on_a_path(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator[Mistake]:
     """One of several paths forgotten, or with the wrong sign."""
-    g, concerned = arrows[group[0]], frozenset(group)
-    uses = Counter(id(other.parent) for other in arrows)
+    g, ends = arrows[group[0]], {(id(arrows[i].parent), id(arrows[i].output)) for i in group}
+    concerned = frozenset(i for i, other in enumerate(arrows) if (id(other.parent), id(other.output)) in ends)  # both of x * x
+    uses = Counter(parent for parent, _ in {(id(other.parent), id(other.output)) for other in arrows})
     if any(uses[id(arrows[i].parent)] < 2 for i in group):
         return
     through = g.output
     while not through.name and uses[id(through)] == 1:  # to the next result that has a name
         through = next(other.output for other in arrows if other.parent is through)
-    path = f"the path from {name_of(g.parent)} to the cost through {name_of(through if through.name else g.output)}"
+    through = through if through.name and through is not arrows[0].output else g.output
+    path = f"the path from {name_of(g.parent)} to the cost through {name_of(through)}"
     if len(group) > 1:
         yield Mistake(f"{path} is missing, all {len(group)} times", concerned, lambda g, u: np.zeros(g.parent.shape))
         return

@@ -202,7 +202,8 @@ def compare_steps(
     automatic, manual, tensors, unknown = matched(manual_steps, output, nodes)
     whole = max(map(largest_entry, automatic.values()), default=0.0)
     entries = max((x.size for x in automatic.values()), default=0)
-    known = Known({}, {}, output, tensors)
+    leaves = {x.name or name: automatic[name] for name, x in tensors.items() if x.is_leaf}
+    known = Known(leaves, {}, output, tensors)
 
     def row_of(name: str, expected: Array) -> Row:
         return compare_arrays(name, manual[name], expected, rtol, atol, whole, entries)
