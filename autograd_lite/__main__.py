@@ -23,7 +23,7 @@ def main() -> int:
         return 0
     results = []
     for path in options.files:
-        result = grading.judged_apart(path, options.task, options.timeout, options.quiet or options.json)
+        result = grading.judge_apart(path, options.task, options.timeout, options.quiet or options.json)
         results.append(result)
         if not options.json:
             show(result, options.quiet, len(options.files) > 1)

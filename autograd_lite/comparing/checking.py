@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.comparing.comparison import (
-    Comparison, GradientMismatch, as_array, by_path, coarser, compare_arrays, compared, default_rtol, largest_entry,
+    Comparison, GradientMismatch, as_array, by_path, coarser, compare_arrays, compare_sets, default_rtol, largest_entry,
     refuse_tolerances,
 )  # fmt: skip
-from autograd_lite.comparing.numerical import Point, along_by, chosen, differentiated, name_of
+from autograd_lite.comparing.numerical import Point, along_by, choose, differentiate, name_of
 from autograd_lite.engine.derivatives import grad, jacobian, jvp, vjp
 from autograd_lite.engine.nests import is_nest
 from autograd_lite.engine.recording import enable_grad
@@ -82,7 +82,7 @@ def check_gradients(
     given = Point(f, args)
 
     def of_arrays(*arrays: Any) -> Any:
-        return f(*given.nested(arrays))
+        return f(*given.nest(arrays))
 
     what, point, rng = name_of(f), Point(of_arrays, given.arrays), np.random.default_rng(seed)
     if directions is None:
@@ -105,7 +105,7 @@ def check_entries(
 ) -> None:
     """Every derivative by itself."""
     point = Point(f, arrays)
-    _, numerical, error = differentiated(point)
+    _, numerical, error = differentiate(point)
     automatic = jacobian(f, range(len(arrays)))(*arrays)
     precision = coarser(point.value, *arrays)
     rtol_ = precision**0.4 if rtol is None else rtol
@@ -140,15 +140,15 @@ def allowance(point: Point, precision: float, error: float) -> float:
 
 def kink(point: Point, i: int, of_value: tuple[int, ...], of_argument: tuple[int, ...]) -> tuple[float, float] | None:
     """The slopes below and above, if they are not the same however close one looks."""
-    wide = point.widened()
-    middle = point.evaluated(wide)[of_value]
+    wide = point.widen()
+    middle = point.evaluate(wide)[of_value]
 
     def slopes(h: float) -> tuple[float, float]:
         ends = []
         for s in (-1, 1):
             moved = [x.copy() for x in wide]
             moved[i][of_argument] += s * h
-            ends.append(s * (point.evaluated(moved)[of_value] - middle) / h + 0.0)  # without −0
+            ends.append(s * (point.evaluate(moved)[of_value] - middle) / h + 0.0)  # without −0
         return float(ends[0]), float(ends[1])
 
     scale = max(1.0, abs(float(wide[i][of_argument])))
@@ -184,8 +184,8 @@ def check_along(
     point = Point(f, arrays)
     v = random_directions(arrays, rng)
     weights = rng.standard_normal(point.value.shape)
-    taken = chosen(point, "auto")
-    along, error = along_by[taken](point, point.widened(), {i: x.astype(np.result_type(x, float)) for i, x in enumerate(v)})
+    taken = choose(point, "auto")
+    along, error = along_by[taken](point, point.widen(), {i: x.astype(np.result_type(x, float)) for i, x in enumerate(v)})
     numerical = np.asarray(np.sum(weights * along))
 
     def number(*xs: Any) -> Any:
@@ -301,14 +301,14 @@ def check_my_gradient(
             f"{name_of(f)} returned shape {point.value.shape}; the gradient is that of a single number, so return its sum"
         )
     names = argument_names(f, point)
-    manual = manual_by_name(my_gradient(*point.nested([x.copy() for x in point.arrays])), names, point)
-    return against_numerical(point, names, manual, method=method, rtol=rtol, atol=atol, factors=factors)[0]
+    manual = manual_by_name(my_gradient(*point.nest([x.copy() for x in point.arrays])), names, point)
+    return compare_with_numerical(point, names, manual, method=method, rtol=rtol, atol=atol, factors=factors)[0]
 
 
 check_grad = check_my_gradient
 
 
-def against_numerical(
+def compare_with_numerical(
     point: Point,
     names: Sequence[str],
     manual: Mapping[str, Array | None],
@@ -322,11 +322,11 @@ def against_numerical(
     Where f can be recorded, and its automatic gradients are confirmed by the numerical ones, these stand in for them: they
     are without the error of differences, and mistakes are looked for in the recording.
     """
-    taken, numerical, error = differentiated(point, method)
+    taken, numerical, error = differentiate(point, method)
     automatic = {name: g.reshape(x.shape) for name, g, x in zip(names, numerical, point.arrays)}
     whole = max(map(largest_entry, numerical), default=0.0)
     precision = coarser(point.value, *point.arrays)
-    output, tensors = recorded(point, names, automatic, error)
+    output, tensors = record(point, names, automatic, error)
     how = f"{'complex step' if taken == 'complex' else 'central differences'}, expected error {error:.0e}"
     if output is not None:
         title = f"manual against automatic gradients, which numerical ones confirm ({how})"
@@ -338,7 +338,7 @@ def against_numerical(
         if atol is None:
             value = abs(float(point.value.reshape(())))
             atol = 10 * error + 10 * precision * max(whole, value if taken == "central" else 0.0)
-    return compared(manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors, title=title), output
+    return compare_sets(manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors, title=title), output
 
 
 def argument_names(f: Callable[..., Any], point: Point) -> list[str]:
@@ -368,14 +368,14 @@ def manual_by_name(mine: Any, names: Sequence[str], point: Point) -> dict[str, A
     return {name: as_array("manual", name, x) for name, x in zip(names, items)}
 
 
-def recorded(
+def record(
     point: Point, names: Sequence[str], numerical: Mapping[str, Array], error: float
 ) -> tuple[Tensor | None, dict[str, Tensor]]:
     """f applied to Tensors, if it takes them and its automatic gradients are the numerical ones."""
     tensors = {name: Tensor(x, requires_grad=True, name=name) for name, x in zip(names, point.arrays)}
     try:
         with enable_grad():
-            output = point.f(*point.nested(list(tensors.values())))
+            output = point.f(*point.nest(list(tensors.values())))
         if not isinstance(output, Tensor) or not output.requires_grad:
             return None, {}
         output.backward()

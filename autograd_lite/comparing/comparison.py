@@ -222,7 +222,7 @@ class Comparison:
         ImportError
             If matplotlib is not installed.
         """
-        return report.plotted(self.rows)
+        return report.plot_rows(self.rows)
 
     def __str__(self) -> str:
         return report.text(self.rows, self.verdict(), self.title)
@@ -306,14 +306,14 @@ def compare(
     the gradients differ
     """
     refuse_tolerances(rtol, atol)
-    sides = sided(manual, automatic)
+    sides = split_sides(manual, automatic)
     if not any(sides):
         raise ValueError("there is nothing to compare: neither manual nor automatic holds a gradient")
     if output is not None and not isinstance(output, Tensor):
         raise TypeError(f"output is the Tensor that was differentiated, not {type(output).__name__}")
     tensors = {name: x for name, x in sides[1].items() if isinstance(x, Tensor) and x.is_leaf and x.requires_grad}
     arrays = [{name: as_array(kind, name, x) for name, x in side.items()} for kind, side in zip(KINDS, sides)]
-    comparison = compared(arrays[0], arrays[1], rtol, atol, output=output, factors=factors, tensors=tensors)
+    comparison = compare_sets(arrays[0], arrays[1], rtol, atol, output=output, factors=factors, tensors=tensors)
     results = {name: x for name, x in sides[1].items() if isinstance(x, Tensor) and not x.is_leaf}
     rows = [
         replace(row, notes=(*row.notes, of_result(results[row.name]))) if row.name in results and not row.approximate else row
@@ -339,7 +339,7 @@ def refuse_tolerances(rtol: Any, atol: Any) -> None:
             raise ValueError(f"{name} is a number from 0 up, not {tolerance!r}")
 
 
-def compared(
+def compare_sets(
     manual: Mapping[str, Array | None],
     automatic: Mapping[str, Array | None],
     rtol: float | None = None,
@@ -387,7 +387,7 @@ def missing(name: str, m: Any, a: Any, manual: Mapping[str, Any], automatic: Map
     return Row(name, shape, automatic_shape, notes=(note,), gradients=(m, a))
 
 
-def sided(manual: Any, automatic: Any) -> list[dict[str, Any]]:
+def split_sides(manual: Any, automatic: Any) -> list[dict[str, Any]]:
     """Both sides by the same names."""
     sides = [manual, automatic]
     kinds = [kind_of(side) for side in sides]

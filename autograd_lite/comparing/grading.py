@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 import autograd_lite.comparing.steps as steps
-from autograd_lite.comparing.checking import against_numerical
+from autograd_lite.comparing.checking import compare_with_numerical
 from autograd_lite.comparing.comparison import Comparison, as_array
 from autograd_lite.comparing.numerical import Point
 from autograd_lite.engine.tensor import Array, Tensor
@@ -42,7 +42,7 @@ class CannotJudge(Exception):
 # All files ------------------------------------------------------------------------------------------------
 
 
-def judged_apart(path: str, task: str | None, timeout: float, silent: bool = False) -> dict[str, Any]:
+def judge_apart(path: str, task: str | None, timeout: float, silent: bool = False) -> dict[str, Any]:
     """The judgement of one file, made in a process of its own; `silent` drops what the file prints itself.
 
     Returns
@@ -59,13 +59,13 @@ def judged_apart(path: str, task: str | None, timeout: float, silent: bool = Fal
             printed = subprocess.DEVNULL if silent else None
             done = subprocess.run(command, timeout=timeout, stdin=subprocess.DEVNULL, stderr=printed, check=False)
         except subprocess.TimeoutExpired:
-            return not_judged(path, f"still running after {timeout:g} s: an endless loop? (--timeout gives it longer)")
+            return leave_unjudged(path, f"still running after {timeout:g} s: an endless loop? (--timeout gives it longer)")
         if result.exists():
             return dict(json.loads(result.read_text(encoding="utf8")))
-        return not_judged(path, f"the process ended with code {done.returncode} before anything was compared")
+        return leave_unjudged(path, f"the process ended with code {done.returncode} before anything was compared")
 
 
-def not_judged(path: str, message: str, text: str = "") -> dict[str, Any]:
+def leave_unjudged(path: str, message: str, text: str = "") -> dict[str, Any]:
     return {"file": path, "status": NOT_JUDGED, "message": message, "text": text}
 
 
@@ -73,9 +73,9 @@ def write_judgement(path: str, task: str | None, into: str) -> None:
     """Judge one file here and now, and write the judgement to the file `into`."""
     with redirect_stdout(sys.stderr):  # what the student prints is not the result
         try:
-            result = judgement(path, task)
+            result = judge(path, task)
         except CannotJudge as problem:
-            result = not_judged(path, str(problem), str(problem.__cause__ or ""))
+            result = leave_unjudged(path, str(problem), str(problem.__cause__ or ""))
     Path(into).write_text(json.dumps(jsonable(result)), encoding="utf8")
 
 
@@ -93,15 +93,15 @@ def jsonable(x: Any) -> Any:
 # One file -------------------------------------------------------------------------------------------------
 
 
-def judgement(path: str, task: str | None = None) -> dict[str, Any]:
+def judge(path: str, task: str | None = None) -> dict[str, Any]:
     """Run a file and compare its gradients.
 
     Raises
     ------
     CannotJudge
     """
-    module = loaded(path)
-    given = loaded(task) if task else None
+    module = load(path)
+    given = load(task) if task else None
     forward = function_of("forward", module, given, path)
     manual_gradients = function_of("manual_gradients", module, None, path)
     parameters = dict_of("parameters", given, module, path)
@@ -110,22 +110,22 @@ def judgement(path: str, task: str | None = None) -> dict[str, Any]:
         if np.asarray(value).dtype.kind != "f":
             raise CannotJudge(f"the parameter {name} holds {np.asarray(value).dtype}, not floating-point numbers: write 1.0 for 1")
     parameters = {name: np.asarray(value) for name, value in parameters.items()}
-    computed = theirs("forward", lambda: call(forward, copied(parameters), copied(data)))
+    computed = theirs("forward", lambda: call(forward, copy_all(parameters), copy_all(data)))
     value = cost_of(computed)
     if not np.all(np.isfinite(np.asarray(value, float))):
         raise CannotJudge(f"forward returned a cost of {value}")
-    known = copied({**(computed if isinstance(computed, Mapping) else {}), **data})
-    returned = theirs("manual_gradients", lambda: call(manual_gradients, copied(parameters), known))
-    manual, others = sorted_out(returned, list(parameters))
+    known = copy_all({**(computed if isinstance(computed, Mapping) else {}), **data})
+    returned = theirs("manual_gradients", lambda: call(manual_gradients, copy_all(parameters), known))
+    manual, others = sort_out(returned, list(parameters))
 
     def cost(*arrays: Any) -> Any:
-        result = call(forward, dict(zip(parameters, arrays)), copied(data))
+        result = call(forward, dict(zip(parameters, arrays)), copy_all(data))
         if isinstance(result, Mapping):
             steps.named({name: x for name, x in result.items() if name not in COSTS})
         return cost_of(result)
 
     point = theirs("forward", lambda: Point(cost, list(parameters.values())))
-    comparison, output = theirs("forward", lambda: against_numerical(point, list(parameters), manual))
+    comparison, output = theirs("forward", lambda: compare_with_numerical(point, list(parameters), manual))
     result = {
         "file": path, "status": RIGHT if comparison.ok else WRONG, "text": str(comparison),
         "message": comparison.verdict() + first_wrong(comparison), "comparison": comparison.to_dict(),
@@ -156,7 +156,7 @@ def on_the_steps(others: Mapping[str, Any], output: Tensor, result: Mapping[str,
     }  # fmt: skip
 
 
-def loaded(path: str) -> ModuleType:
+def load(path: str) -> ModuleType:
     """The file as a module."""
     try:
         source = Path(path).read_bytes()
@@ -209,7 +209,7 @@ def dict_of(name: str, given: ModuleType | None, module: ModuleType, path: str, 
     return dict(found)
 
 
-def copied(values: Mapping[str, Any]) -> dict[str, Any]:
+def copy_all(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: x.copy() if isinstance(x, np.ndarray) else x for name, x in values.items()}
 
 
@@ -245,7 +245,7 @@ def cost_of(result: Any) -> Any:
     return result
 
 
-def sorted_out(returned: Any, parameters: Sequence[str]) -> tuple[dict[str, Array | None], dict[str, Any]]:
+def sort_out(returned: Any, parameters: Sequence[str]) -> tuple[dict[str, Array | None], dict[str, Any]]:
     """The gradients of the parameters, as far as they are there, and what else was returned."""
     if isinstance(returned, (list, tuple)):
         if len(returned) != len(parameters):

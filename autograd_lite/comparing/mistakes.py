@@ -67,18 +67,18 @@ class Recording:
             return
         region = between(self.output, [x])
         arrows = arrows_between(self.nodes, region)
-        yield from regularised(x, m, a, same)
+        yield from find_regularisation(x, m, a, same)
         tried = 0
         for mistake in possible(arrows, x, self.nodes, updated):
             tried += len(arrows)
             if tried > MOST_STEPS:
                 return
-            g = swept(self.output, x, arrows, mistake)
+            g = sweep(self.output, x, arrows, mistake)
             if g is not None and same(m, g) and not same(a, g):
                 yield mistake.words
 
 
-def regularised(x: Tensor, m: Array, a: Array, same: Callable[[Array, Array], bool]) -> Iterator[str]:
+def find_regularisation(x: Tensor, m: Array, a: Array, same: Callable[[Array, Array], bool]) -> Iterator[str]:
     """A term in proportion to the parameter itself, that only one of the two has."""
     p = x.data
     if np.count_nonzero(p) < 3:
@@ -100,7 +100,7 @@ def arrows_between(nodes: Sequence[Tensor], region: set[Tensor]) -> list[LocalGr
     ]
 
 
-def swept(
+def sweep(
     output: Tensor,
     x: Tensor,
     arrows: Sequence[LocalGradient],
@@ -133,7 +133,7 @@ def possible(
     arrows: Sequence[LocalGradient], x: Tensor, nodes: Sequence[Tensor], updated: Mapping[str, Array]
 ) -> Iterator[Mistake]:
     """All mistakes that are tried, the likeliest first."""
-    groups = grouped(arrows)
+    groups = group_alike(arrows)
     for group in groups:
         yield from in_the_factor(arrows, group)
     for chain in chains(arrows):
@@ -147,7 +147,7 @@ def possible(
             yield from another_factor(arrows[group[0]], group, values)
 
 
-def grouped(arrows: Sequence[LocalGradient]) -> list[list[int]]:
+def group_alike(arrows: Sequence[LocalGradient]) -> list[list[int]]:
     """Each local gradient by itself, then those together that stem from one line of a loop: same operation, same operand."""
     alike: dict[Any, list[int]] = {}
     for i, g in enumerate(arrows):

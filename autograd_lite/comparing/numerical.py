@@ -86,8 +86,8 @@ def numerical_gradient(
     'central'
     """
     point = Point(f, args)
-    taken, gradients, error = differentiated(point, method)
-    by_argument = point.nested(gradients)
+    taken, gradients, error = differentiate(point, method)
+    by_argument = point.nest(gradients)
     result = by_argument[0] if len(by_argument) == 1 else tuple(by_argument)
     return NumericalGradient(result, taken, error) if full_output else result
 
@@ -109,34 +109,34 @@ class Point:
                 self.names.append(f"{path} ({leaf.name})" if isinstance(leaf, Tensor) and leaf.name else path)
                 self.arrays.append(floating_array(path, leaf))
         self.takes_tensors = False
-        self.value = self.evaluated(self.widened())
+        self.value = self.evaluate(self.widen())
 
-    def widened(self) -> list[Array]:
+    def widen(self) -> list[Array]:
         """Copies of the arrays in float64 at least: rounding is the enemy of differences."""
         return [x.astype(np.result_type(x.dtype, float)) for x in self.arrays]
 
-    def nested(self, arrays: Sequence[Any]) -> list[Any]:
+    def nest(self, arrays: Sequence[Any]) -> list[Any]:
         """Something for each array, in the form of the arguments."""
         following = iter(arrays)
         return [map_leaves(lambda _: next(following), argument) for argument in self.args]
 
-    def called(self, arrays: Sequence[Any]) -> Any:
+    def call(self, arrays: Sequence[Any]) -> Any:
         with no_grad():
             if self.takes_tensors:
-                return self.f(*self.nested([as_tensor(x) for x in arrays]))
+                return self.f(*self.nest([as_tensor(x) for x in arrays]))
             try:
-                return self.f(*self.nested([x.copy() for x in arrays]))
+                return self.f(*self.nest([x.copy() for x in arrays]))
             except (AttributeError, TypeError) as error:
                 try:
-                    result = self.f(*self.nested([as_tensor(x) for x in arrays]))
+                    result = self.f(*self.nest([as_tensor(x) for x in arrays]))
                 except Exception:
                     raise error from None
                 self.takes_tensors = True
                 return result
 
-    def evaluated(self, arrays: Sequence[Array]) -> Array:
+    def evaluate(self, arrays: Sequence[Array]) -> Array:
         """f as an array of real floating-point numbers."""
-        array = self.result(self.called(arrays))
+        array = self.result(self.call(arrays))
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{name_of(self.f)} returned dtype {array.dtype}; only real functions can be compared")
         return array if array.dtype.kind == "f" else array.astype(float)
@@ -172,11 +172,11 @@ def name_of(f: Callable[..., Any]) -> str:
 # Both methods, along a direction --------------------------------------------------------------------------
 
 
-def differentiated(point: Point, method: str = "auto") -> tuple[str, list[Array], float]:
+def differentiate(point: Point, method: str = "auto") -> tuple[str, list[Array], float]:
     """The method taken, the derivative with respect to each array, and the error to expect."""
-    taken = chosen(point, method)
+    taken = choose(point, method)
     along = along_by[taken]
-    wide = point.widened()
+    wide = point.widen()
     results, worst = [], 0.0
     for i, x in enumerate(wide):
         jacobian = np.empty((*point.value.shape, x.size), x.dtype)
@@ -190,13 +190,13 @@ def differentiated(point: Point, method: str = "auto") -> tuple[str, list[Array]
     return taken, results, worst
 
 
-def chosen(point: Point, method: str) -> str:
+def choose(point: Point, method: str) -> str:
     """The best method that the function allows."""
     if method not in METHODS:
         raise ValueError(f"method is one of {', '.join(map(repr, METHODS))}, not {method!r}")
     if method != "auto":
         return method
-    wide = point.widened()
+    wide = point.widen()
     rng = np.random.default_rng(0)
     for _ in range(2):
         direction = {i: rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1, x.shape) for i, x in enumerate(wide)}
@@ -217,7 +217,7 @@ def along_complex(point: Point, wide: Sequence[Array], direction: dict[int, Arra
     with warnings.catch_warnings():
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
         try:
-            result = point.result(point.called(moved))
+            result = point.result(point.call(moved))
         except (TypeError, ValueError, np.exceptions.ComplexWarning) as error:
             raise TypeError(
                 f"{name_of(point.f)} does not take complex numbers ({error}); write method='central'"
@@ -237,7 +237,7 @@ def along_central(point: Point, wide: Sequence[Array], direction: dict[int, Arra
         h = FIRST_STEP * scale / 4**level
         ends = [[x + s * h * direction[i] if i in direction else x for i, x in enumerate(wide)] for s in (1, -1)]
         with np.errstate(all="ignore"):
-            above, below = (point.evaluated(end) for end in ends)
+            above, below = (point.evaluate(end) for end in ends)
             width = step_made(ends, direction)
             slope = (above - below) / width
         size = max(largest_entry(above), largest_entry(below))

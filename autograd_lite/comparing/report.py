@@ -25,23 +25,23 @@ def text(rows: Sequence[Row], verdict: str, title: str = "") -> str:
     wide = [max(len(line[i]) for line in lines) for i in range(len(HEADINGS))]
     wide[1] = min(wide[1], 22)
     wide[0] = min(wide[0], WIDTH - sum(wide[1:]) - 2 * (len(wide) - 1))
-    shown = wrapped(title, "") if title else []
+    shown = wrap(title, "") if title else []
     for line in lines:
-        cells = [shortened(cell, n) for cell, n in zip(line, wide)]
+        cells = [shorten(cell, n) for cell, n in zip(line, wide)]
         words = [cell.ljust(n) for cell, n in zip(cells[:WORDS], wide[:WORDS])]
         numbers = [cell.rjust(n) for cell, n in zip(cells[WORDS:], wide[WORDS:])]
         shown.append("  ".join(words + numbers))
     for row in rows:
         found = row.findings()
-        name = shortened(printable(row.name), 30)
+        name = shorten(printable(row.name), 30)
         if found:
-            shown += wrapped(f"{name}: {found[0]}", " " * min(len(name) + 2, 6))
+            shown += wrap(f"{name}: {found[0]}", " " * min(len(name) + 2, 6))
             for finding in found[1:]:
-                shown += wrapped(f"   → {finding}", "     ")
-    return "\n".join([*shown, *wrapped(verdict, "")])
+                shown += wrap(f"   → {finding}", "     ")
+    return "\n".join([*shown, *wrap(verdict, "")])
 
 
-def wrapped(line: str, indent: str) -> list[str]:
+def wrap(line: str, indent: str) -> list[str]:
     return TextWrapper(WIDTH, subsequent_indent=indent, break_on_hyphens=False).wrap(line)
 
 
@@ -68,7 +68,7 @@ def table(rows: Sequence[Row]) -> list[Sequence[str]]:
             shape, answers, differences = f"{row.shape} ≠ {row.automatic_shape}", ["no", "no"], ["-"] * 3
         else:
             shape, answers = str(row.shape), ["yes" if answer else "no" for answer in (row.exact, row.approximate)]
-            differences = [short(row.max_abs), short(row.max_rel), counted(row.max_ulp)]
+            differences = [short(row.max_abs), short(row.max_rel), write_count(row.max_ulp)]
         lines.append([printable(row.name), shape, *answers, *differences])
     return lines
 
@@ -77,7 +77,7 @@ def short(x: float) -> str:
     return "0" if x == 0 else f"{x:.2e}"
 
 
-def counted(x: float) -> str:
+def write_count(x: float) -> str:
     return "-" if isnan(x) else f"{x:.2e}" if x >= 10_000 else f"{x:.3g}" if x < 10 and x % 1 else f"{x:.0f}"
 
 
@@ -95,11 +95,11 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 
 
-def shortened(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def plotted(rows: Sequence[Row]) -> Any:
+def plot_rows(rows: Sequence[Row]) -> Any:
     """The figure of `Comparison.plot`."""
     try:
         from matplotlib.figure import Figure

@@ -19,7 +19,7 @@ from autograd_lite.comparing.comparison import (
     Comparison, Row, as_array, by_path, compare_arrays, largest_entry, refuse_tolerances, same_as,
 )  # fmt: skip
 from autograd_lite.comparing.hints import Known, hints
-from autograd_lite.comparing.mistakes import arrows_between, chains, swept
+from autograd_lite.comparing.mistakes import arrows_between, chains, sweep
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import age, between, history, recorded
 from autograd_lite.engine.tensor import Array, Tensor
@@ -199,7 +199,7 @@ def compare_steps(
         raise TypeError(f"manual_steps is a dict of arrays by name, not {type(manual_steps).__name__}")
     refuse_tolerances(rtol, atol)
     nodes = history(output, constants=False)
-    automatic, manual, tensors, unknown = matched(manual_steps, output, nodes)
+    automatic, manual, tensors, unknown = match_steps(manual_steps, output, nodes)
     whole = max(map(largest_entry, automatic.values()), default=0.0)
     entries = max((x.size for x in automatic.values()), default=0)
     leaves = {x.name or name: automatic[name] for name, x in tensors.items() if x.is_leaf}
@@ -218,7 +218,7 @@ def compare_steps(
             before = [other for other in wrong if tensors[other] in region and tensors[other] is not x]
             misshapen = [other for other in before if manual[other].shape != tensors[other].shape]
             given = {tensors[other]: manual[other] for other in before if other not in misshapen}
-            expected = swept(output, x, arrows_between(nodes, region), given=given) if given else automatic[name]
+            expected = sweep(output, x, arrows_between(nodes, region), given=given) if given else automatic[name]
             if misshapen:
                 row = replace(row, notes=(*row.notes, f"comes after {misshapen[0]}, which has another shape"))
             elif before and expected is not None and row_of(name, expected).approximate:
@@ -236,7 +236,7 @@ def compare_steps(
     return StepComparison(rows, lines, unknown)
 
 
-def matched(
+def match_steps(
     manual_steps: Mapping[Any, Any], output: Tensor, nodes: Sequence[Tensor]
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Tensor], list[str]]:
     """The adjoints, the quantities and the Tensors by the name of the quantity; the names that are nobody's."""
@@ -257,7 +257,7 @@ def matched(
             if key not in set(nodes):
                 raise ValueError(f"{key.describe()} is not in the history of the output")
             choices[key.name or f"the adjoint of '{key.op}'"] = [(key.name or "", key)]
-            manual[key.name or f"the adjoint of '{key.op}'"] = required(key.describe(), value)
+            manual[key.name or f"the adjoint of '{key.op}'"] = require(key.describe(), value)
             continue
         for path, leaf in by_path({key: value}).items():
             found = meant(path, unique)
@@ -269,7 +269,7 @@ def matched(
                     f"{len(bearers[found[0][0]])} Tensors are called {found[0][0]}, so it is not clear which {path} belongs "
                     "to; keep them in a list h, and name them with named(h=h): h[0], h[1], ..."
                 )
-            manual[path] = required(path, leaf)
+            manual[path] = require(path, leaf)
             choices[path] = found
     if not manual:
         known = ", ".join(unique) or "none: name them with named(locals())"
@@ -284,7 +284,7 @@ def matched(
     return automatic, manual, tensors, unknown
 
 
-def required(name: str, x: Any) -> Array:
+def require(name: str, x: Any) -> Array:
     array = as_array("manual", name, x)
     if array is None:
         raise ValueError(f"the step {report.printable(name)} is None")
