@@ -47,13 +47,13 @@ class Symbols:
         self.taken: set[str] = set()
         for key, name in readable_names(output).items():
             x = self.items[key]
-            self.names[key] = exact(x) if is_number(x) else self.unused(quote(name))
+            self.names[key] = exact(x) if is_number(x) else self.find_unused(quote(name))
         self.of = self.names[id(output)]
         if seed is not None:
-            self.of = self.unused("C")
-            self.items[id(seed)], self.names[id(seed)] = seed, self.unused("u")
+            self.of = self.find_unused("C")
+            self.items[id(seed)], self.names[id(seed)] = seed, self.find_unused("u")
 
-    def unused(self, name: str) -> str:
+    def find_unused(self, name: str) -> str:
         name = next(new for new in chain([name], (f"{name}_({n})" for n in count(2))) if new not in self.taken)
         self.taken.add(name)
         return name

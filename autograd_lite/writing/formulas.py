@@ -220,7 +220,7 @@ class Applied(Formula):
         operands = []
         for operand in self.operands:
             operands.append((yield operand))
-        return style.applied(self.function, function, style.symbol(", ").join(operands))
+        return style.apply(self.function, function, style.symbol(", ").join(operands))
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ class Transposed(Formula):
             of = style.group((yield self.of))
         else:
             of = yield from self.of.within(ATOM, style)
-        return style.transposed(of, self.inverse)
+        return style.transpose(of, self.inverse)
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ class Raised(Formula):
     def write(self, style: Style) -> Writing:
         base = yield from (self.base if not isinstance(self.base, Raised) else Group(self.base)).within(ATOM, style)
         exponent = yield self.exponent
-        return style.raised(base, exponent, self.exponent, self.entrywise)
+        return style.raise_to(base, exponent, self.exponent, self.entrywise)
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ class Enclosed(Formula):
     def write(self, style: Style) -> Writing:
         of = yield self.of
         told = "" if self.told is None else (yield self.told)
-        return style.enclosed(self.opening, of, self.closing) + told
+        return style.enclose(self.opening, of, self.closing) + told
 
 
 @dataclass(frozen=True)
@@ -315,7 +315,7 @@ class Partial(Formula):
     def write(self, style: Style) -> Writing:
         of = yield self.of
         if isinstance(self.by, int):
-            return style.symbol("∂") + style.lowered(str(self.by)) + of
+            return style.symbol("∂") + style.lower(str(self.by)) + of
         by = yield self.by
         return style.quotient(style.symbol("∂") + of, style.symbol("∂") + by, False)
 
@@ -503,14 +503,14 @@ class Reader:
             elif self.take("⁻ᵀ"):
                 formula = Transposed(formula, inverse=True)
             elif self.peek() in POWERS:
-                formula = self.raised(formula, POWERS[self.peek()])
+                formula = self.raise_to(formula, POWERS[self.peek()])
                 self.place += 1
             elif self.take("^"):
-                formula = self.raised(formula, self.primary())
+                formula = self.raise_to(formula, self.primary())
             else:
                 return formula
 
-    def raised(self, base: Formula, exponent: Formula) -> Formula:
+    def raise_to(self, base: Formula, exponent: Formula) -> Formula:
         return Raised(base, exponent, self.of_matrices and not isinstance(base, Enclosed))
 
     def skip(self, formula: Formula) -> Formula:

@@ -60,8 +60,8 @@ class Style:
     def function(self, name: str) -> str:
         return self.symbol(name)
 
-    def applied(self, name: str, function: str, operands: str) -> str:
-        return function + self.enclosed("(", operands, ")")
+    def apply(self, name: str, function: str, operands: str) -> str:
+        return function + self.enclose("(", operands, ")")
 
     def operator(self, sign: str) -> str:
         return self.symbol(f" {sign} " if sign else " ")
@@ -70,18 +70,18 @@ class Style:
         return self.symbol(sign if " " in sign else f" {sign} ")
 
     def group(self, inside: str) -> str:
-        return self.enclosed("(", inside, ")")
+        return self.enclose("(", inside, ")")
 
-    def enclosed(self, opening: str, inside: str, closing: str) -> str:
+    def enclose(self, opening: str, inside: str, closing: str) -> str:
         return self.symbol(opening) + inside + self.symbol(closing)
 
     def quotient(self, of: str, by: str, spaced: bool) -> str:
         return of + self.symbol(" / " if spaced else "/") + by
 
-    def transposed(self, of: str, inverse: bool) -> str:
+    def transpose(self, of: str, inverse: bool) -> str:
         return of + self.symbol("⁻ᵀ" if inverse else "ᵀ")
 
-    def lowered(self, digits: str) -> str:
+    def lower(self, digits: str) -> str:
         return self.symbol(digits.translate(SUBSCRIPTS))
 
     def run_together(self, left: Formula, right: Formula) -> bool:
@@ -90,7 +90,7 @@ class Style:
         letters = [split_index(self.names(x.key))[0] for x in names if isinstance(x, Name)]
         return len(letters) == 2 and max(map(len, letters)) > 1
 
-    def raised(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
+    def raise_to(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
         if not entrywise and (is_numeral(formula) and exponent.isdigit() or re.fullmatch("−[0-9]+", exponent)):
             return base + self.symbol(exponent.translate(SUPERSCRIPTS))
         simple = formula.level == ATOM and "×" not in exponent or re.fullmatch("−[0-9.]+", exponent)
@@ -148,8 +148,8 @@ class Markup(Dressed):
     def symbol(self, text: str) -> str:
         return self.quote(text)
 
-    def raised(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
-        return base + self.high.format(f"⊙{exponent}") if entrywise else super().raised(base, exponent, formula, entrywise)
+    def raise_to(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
+        return base + self.high.format(f"⊙{exponent}") if entrywise else super().raise_to(base, exponent, formula, entrywise)
 
     def over(self, sign: str, axes: str) -> str:
         return super().over(sign, "") + (self.low.format(self.quote(axes)) if axes else "")
@@ -215,8 +215,8 @@ class Latex(Style):
     def function(self, name: str) -> str:
         return self.symbol(name).rstrip()
 
-    def applied(self, name: str, function: str, operands: str) -> str:
-        return rf"\sqrt{{{operands}}}" if name == "√" else super().applied(name, function, operands)
+    def apply(self, name: str, function: str, operands: str) -> str:
+        return rf"\sqrt{{{operands}}}" if name == "√" else super().apply(name, function, operands)
 
     def operator(self, sign: str) -> str:
         return f" {self.symbol(sign).strip()} " if sign else r"\,"
@@ -230,13 +230,13 @@ class Latex(Style):
     def quotient(self, of: str, by: str, spaced: bool) -> str:
         return rf"\frac{{{of}}}{{{by}}}"
 
-    def transposed(self, of: str, inverse: bool) -> str:
+    def transpose(self, of: str, inverse: bool) -> str:
         return of + (r"^{-\mathsf{T}}" if inverse else r"^{\mathsf{T}}")
 
-    def lowered(self, digits: str) -> str:
+    def lower(self, digits: str) -> str:
         return f"_{{{digits}}}"
 
-    def raised(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
+    def raise_to(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
         return rf"{base}^{{\odot {exponent}}}" if entrywise else f"{base}^{{{exponent}}}"
 
     def over(self, sign: str, axes: str) -> str:

@@ -116,7 +116,7 @@ def formula(t: Tensor, operand: Operand) -> Formula:
 
 
 def reduced_axes(t: Tensor) -> list[int]:
-    """The axes that a reduction has sum_over over, or the like."""
+    """The axes that a reduction has summed over, or the like."""
     _, (x, *_), _, settings = recorded(t)
     return [i for i, n in enumerate(kept_shape((0,) * np.ndim(x), settings["axis"])) if n == 1]
 
@@ -214,7 +214,7 @@ def outer(a: Formula, b: Formula) -> Formula:
 
 
 def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
-    """u ⊙ d, sum_over over what broadcasting repeated; a single number stands in front as a factor."""
+    """u ⊙ d, summed over what broadcasting repeated; a single number stands in front as a factor."""
     out, x = g.output, g.parent
     d_shape = np.shape(g.value)
     shape = np.broadcast_shapes(out.shape, d_shape)
@@ -313,14 +313,14 @@ def names_of_one_step(out: Tensor) -> dict[int, str]:
     operands = list({id(x): x for x in recorded(out).operands}.values())
     given = {str(x.name) for x in (*operands, out) if getattr(x, "name", None)}
 
-    def unused(letter: str) -> Iterator[str]:
+    def find_unused(letter: str) -> Iterator[str]:
         candidates = (f"{letter}{i}" for i in range(1, 10**9))
         return (name for name in candidates if name not in given)
 
     nameless = [x for x in operands if not getattr(x, "name", None) and not is_number(x)]
-    new = unused("x") if len(nameless) > 1 or "x" in given else iter("x")
+    new = find_unused("x") if len(nameless) > 1 or "x" in given else iter("x")
     names = {id(x): plain_name(x) or next(new) for x in operands}
-    names.setdefault(id(out), plain_name(out) or ("y" if "y" not in given else next(unused("y"))))
+    names.setdefault(id(out), plain_name(out) or ("y" if "y" not in given else next(find_unused("y"))))
     return Names(names)
 
 
