@@ -807,6 +807,7 @@ import_module("autograd_lite.table.special")
 SPECIAL: dict[str, list[tuple[float, float]]] = {
     "expit": [(-2, 2)], "logit": [(0.2, 0.8)], "log_expit": [(-2, 2)], "erf": [(-2, 2)], "erfc": [(-2, 2)],
     "erfinv": [(-0.6, 0.6)], "ndtr": [(-2, 2)], "ndtri": [(0.3, 0.7)], "log_ndtr": [(-2, 2)], "gammaln": [(1, 3)],
+    "gamma": [(1, 3)], "loggamma": [(1, 3)], "beta": [(1, 3), (1, 3)], "betaln": [(1, 3), (1, 3)],
     "psi": [(1, 3)], "entr": [(0.5, 2)], "xlogy": [(-2, 2), (0.5, 2)], "xlog1py": [(-2, 2), (0.5, 2)],
     "rel_entr": [(0.5, 2), (0.5, 2)], "kl_div": [(0.5, 2), (0.5, 2)],
 }  # fmt: skip
@@ -814,6 +815,8 @@ for name, ranges in SPECIAL.items():
     for shape in SHAPES[:3]:
         xs = (random(shape, *r, seed_of(name, shape, i)) for i, r in enumerate(ranges))
         case(name, shape_label(shape), getattr(special, name), *xs)
+for name in ("zeta", "gammainc", "gammaincc"):  # whose first argument is a constant
+    case(name, "", lambda x, f=getattr(special, name): f([1.5, 3.0, 2.0], x), random((3,), 0.5, 2, 1))
 
 # What only the derivatives of others use --------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autograd_lite as ag
 from nets import MLP, evaluate, train
 
 ROOT = Path(__file__).parent.parent
@@ -120,6 +121,8 @@ def test_wrong_options(tmp_path: Path) -> None:
         ("moons", ["matplotlib"], ["moons_boundary.png"], "steps of 100 samples"),
         ("own_csv", [], ["made_up.csv", "own_csv.npz"], "held out"),
         ("rnn", [], [], "all 5 agree"),
+        ("gaussian_process", ["scipy", "matplotlib"], ["gaussian_process.png"], "in 3 steps"),
+        ("neural_ode", ["matplotlib"], ["neural_ode.png"], "the true path is at [-0.22  0.58]"),
     ],
 )
 def test_other_examples(example: str, packages: list[str], written: list[str], said: str, tmp_path: Path) -> None:
@@ -130,6 +133,28 @@ def test_other_examples(example: str, packages: list[str], written: list[str], s
     assert said in done.stdout
     assert files(tmp_path) == {f"out/{name}" for name in written}
     assert ("--output DIR" in run("--help", cwd=tmp_path, example=example).stdout) == bool(written)
+
+
+def test_the_likelihood_of_the_gaussian_process_is_scipys() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    from gaussian_process import kernel, minus_log_likelihood
+
+    params = {"length": 0.3, "height": -0.2, "noise": -1.0}
+    x, y = np.array([-1.0, 0.2, 0.5, 2.0]), np.array([0.3, -0.4, 0.1, 1.0])
+    covariance = kernel(params, x, x) + np.exp(-2.0) * np.eye(4)
+    right = -stats.multivariate_normal.logpdf(y, np.zeros(4), covariance)
+    assert minus_log_likelihood(params, x, y) == pytest.approx(right, rel=1e-12)
+    ag.check_gradients(lambda params: minus_log_likelihood(params, x, y), params)
+
+
+def test_steps_of_runge_and_kutta_are_of_fourth_order() -> None:
+    """The path of x' = a x is exp(a t), and its derivative with respect to a is t exp(a t)."""
+    from neural_ode import STEP, runge_kutta
+
+    t = 20 * STEP
+    value, slope = ag.value_and_grad(lambda a: runge_kutta(lambda x: a * x, 1.0, 20)[-1])(-0.7)
+    assert value == pytest.approx(np.exp(-0.7 * t), rel=1e-7)
+    assert slope == pytest.approx(t * np.exp(-0.7 * t), rel=1e-6)
 
 
 def test_comparing_gradients(tmp_path: Path) -> None:

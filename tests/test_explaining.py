@@ -58,7 +58,7 @@ NAMED: dict[str, Callable[..., Any]] = {
     "index": lambda x, key: x[key], "gather": lambda x, where: np.append(0, x)[where],
     "reshape_in_order": lambda x, shape, order: x.reshape(shape, order=order),
     "take_along_axis": lambda x, indices, axis: np.take_along_axis(x, np.array(indices), axis),
-    **{name: getattr(special, name) for name in SPECIAL},
+    **{name: getattr(special, name) for name in (*SPECIAL, "gammainc", "gammaincc")}, "zeta": special.zeta,
     "cholesky": np.linalg.cholesky, "pinv": np.linalg.pinv, "eigenvalues": np.linalg.eigvalsh,
     "eigenvectors": lambda a, *_: np.linalg.eigh(a)[1], "singular_values": lambda a, *_: np.linalg.svdvals(a),
     "left_singular_vectors": lambda a, *_: np.linalg.svd(a, full_matrices=False)[0],
@@ -132,14 +132,14 @@ class Reader:
     def key(self) -> Any:
         return eval(f"s_[{self.settings()}]", {}, Words(self.values, s_=np.s_))
 
-    def function(self, name: str) -> Callable[[Array], Any]:
+    def function(self, name: str) -> Callable[..., Any]:
         """The function that a name and its settings stand for."""
         if name == "index":
             key = self.key()
             return lambda x: x[key]
         forward = NAMED.get(name) or FUNCTIONS.get(name) or getattr(np, name)
         args, keywords = eval(f"told({self.settings()})", {}, Words(self.values, told=lambda *a, **k: (a, k)))
-        return lambda x: forward(x, *args, **keywords)
+        return lambda *xs: forward(*xs, *args, **keywords)
 
     def partial(self, name: str, number: str) -> Map:
         """The derivative of the Tensor `name` with respect to its operand of that number, if it is said."""
@@ -275,7 +275,7 @@ class Reader:
             self.take()
             return Map(function, self.arguments()[0])
         if self.tokens[0] == "(":
-            return function(self.arguments()[0])
+            return function(*self.arguments())
         assert self.tokens[0] in ("ᵀ", ")"), f"{token} is no factor"  # a linear map, as in flipᵀ
         return Map(function, np.zeros(self.shape))
 

@@ -24,7 +24,7 @@ if not DOCS.exists():
     pytest.skip("the documentation is not beside the tests", allow_module_level=True)
 
 
-@pytest.mark.parametrize("name", ["about", "tutorial", "how_do_i", "coming_from"])
+@pytest.mark.parametrize("name", ["about", "tutorial", "how_do_i", "coming_from", "statistics"])
 def test_blocks_run_and_print_what_they_say(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"{name}.md").read_text(encoding="utf-8"), re.DOTALL)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
+from collections.abc import Callable
 
 import mpmath
 import numpy as np
 import pytest
-from scipy import special
+from scipy import fft, integrate, linalg, optimize, special, stats
 
 import autograd_lite as ag
 from autograd_lite.engine.tensor import Tensor
@@ -19,9 +21,48 @@ def test_the_engine_does_not_import_scipy() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_errors_name_scipys_module() -> None:
-    with pytest.raises(TypeError, match="^scipy.special.iv has no rule"):
-        special.iv(1.0, Tensor([2.0, 3.0], requires_grad=True))
+INSTEAD: list[tuple[str, Callable[[Tensor], object], str]] = [
+    ("scipy.special.iv has no rule", lambda t: special.iv(1.0, t), "Add a rule with autograd_lite.elementwise"),
+    ("scipy.special.logsumexp computes with", special.logsumexp, "use ag.logsumexp(t, axis)"),
+    ("scipy.special.softmax computes with", special.softmax, "use ag.softmax(t, axis)"),
+    ("scipy.special.log_softmax computes with", special.log_softmax, "use ag.log_softmax(t, axis)"),
+    ("scipy.special.polygamma computes with", lambda t: special.polygamma(1, t), "scipy.special.zeta(n + 1, t)"),
+    ("scipy.stats.logpdf computes with", lambda t: stats.norm.logpdf(1.0, t), "docs/statistics.md"),
+    ("scipy.integrate.odeint computes with", lambda t: integrate.odeint(lambda y, s: -y, t, [0, 1]), "examples/neural_ode.py"),
+    ("scipy.integrate.solve_ivp computes with",
+     lambda t: integrate.solve_ivp(lambda s, y: -y, (0, 1), t), "examples/neural_ode.py"),
+    ("scipy.optimize.minimize computes with", lambda t: optimize.minimize(np.sum, t), "ag.value_and_grad(f), x, jac=True"),
+    ("scipy.linalg.expm computes with", lambda t: linalg.expm(np.outer(t, t)), "np.linalg"),
+    ("scipy.fft.fft computes with", fft.fft, "np.fft.fft(np.eye(n)) @ t"),
+    ("np.fft.fft has no rule", np.fft.fft, "np.fft.fft(np.eye(n)) @ t"),
+    ("np.linalg.eigvals has no rule", lambda t: np.linalg.eigvals(np.outer(t, t)), "np.linalg.eigh"),
+    ("np.unique has no rule", np.unique, "t[indices]"),
+    ("no derivative of scipy.special.zeta", lambda t: special.zeta(t, 2.0), "with respect to its exponent"),
+    ("scipy.special.psi, gamma and", lambda t: ag.grad(lambda x: ag.grad(special.psi)(x + 1j).real)(t[0]), "complex"),
+]
+
+
+@pytest.mark.parametrize(("start", "call", "instead"), INSTEAD, ids=[start.split(" ")[0] for start, *_ in INSTEAD])
+def test_errors_name_the_function_with_its_module_and_say_what_to_do(
+    start: str, call: Callable[[Tensor], object], instead: str
+) -> None:
+    with pytest.raises(TypeError) as error:
+        call(Tensor([2.0, 3.0], requires_grad=True))
+    assert str(error.value).startswith(start) and instead in str(error.value), error.value
+
+
+def test_what_stands_instead_gives_the_same() -> None:
+    t = Tensor([2.0, 3.0], requires_grad=True)
+    n, d = 2, 2
+    transform = np.fft.fft(np.eye(2)) @ t
+    polygamma = (-1) ** (n + 1) * math.factorial(n) * special.zeta(n + 1, t)
+    multigammaln = np.sum(special.gammaln(t[0] - np.arange(d) / 2)) + d * (d - 1) / 4 * np.log(np.pi)
+    for mine, right in (
+        (transform, np.fft.fft(t.data)), (polygamma, special.polygamma(n, t.data)),
+        (multigammaln, special.multigammaln(2.0, d)),
+        (np.equal.outer([0, 1], [1, 1]) @ t, np.bincount([1, 1], t.data)),
+    ):  # fmt: skip
+        np.testing.assert_allclose(mine.data, right, 1e-12)
 
 
 @pytest.mark.parametrize("point", [-30.0, -5.0, -0.5, 0.0, 1e-9, 2.0, 6.0])

@@ -519,6 +519,12 @@ AT += [  # SciPy's
     ("ndtri", special.ndtri, lambda a: m.sqrt(2) * m.erfinv(2 * a - 1), [[0.5]]),
     ("gammaln", special.gammaln, lambda a: m.log(abs(m.gamma(a))), [[1], [2], [-0.5]]),
     ("psi", special.psi, m.digamma, [[1], [0.5]]),
+    ("loggamma", special.loggamma, m.loggamma, [[1], [2]]), ("gamma", special.gamma, m.gamma, [[1], [2], [-0.5]]),
+    ("betaln", special.betaln, lambda a, b: m.log(m.beta(a, b)), [[1, 1], [1, 2]]),
+    ("beta", special.beta, m.beta, [[1, 1], [1, 2]]),
+    ("zeta", lambda x: special.zeta(2.0, x), lambda a: m.zeta(2, a), [[1], [0.5]]),
+    ("gammainc", lambda x: special.gammainc(1.0, x), lambda a: 1 - m.exp(-a), [[0], [1]]),
+    ("gammaincc", lambda x: special.gammaincc(2.0, x), lambda a: (1 + a) * m.exp(-a), [[1]]),
     ("xlogy", special.xlogy, lambda a, b: a * m.log(b), [[0, 2], [1, 1]]),
     ("xlog1py", special.xlog1py, lambda a, b: a * m.log(1 + b), [[0, 1], [1, 0]]),
     ("entr", special.entr, lambda a: -a * m.log(a), [[1], [1e-100]]),
@@ -543,7 +549,8 @@ REAL = set(  # what is not of complex numbers, or not holomorphic in a way that 
     """arctan2 clip eigh eigvalsh fabs floor ceil rint trunc round sign floor_divide fmax fmin fmod half_squared_distance heaviside
     hypot linear log_abs_det log_det logaddexp logaddexp2 lstsq max maximum median min minimum nan_to_num pinv ptp qr relu remainder
     sigmoid_cross_entropy softmax_cross_entropy sort svd svdvals cholesky deg2rad rad2deg where logsumexp softmax log_softmax
-    expit logit log_expit erf erfc erfinv ndtr log_ndtr ndtri gammaln psi xlogy xlog1py entr rel_entr kl_div
+    expit logit log_expit erf erfc erfinv ndtr log_ndtr ndtri gammaln loggamma gamma betaln beta zeta gammainc gammaincc psi
+    xlogy xlog1py entr rel_entr kl_div
     interp nanmax nanmin nanmean nanvar quantile i0 piecewise copysign""".split()
 )
 

@@ -12,6 +12,8 @@ from dis import opname
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from autograd_lite.engine.refusals import function_of_library, lost_in_library
+
 if TYPE_CHECKING:
     from autograd_lite.engine.tensor import Tensor
 
@@ -22,6 +24,9 @@ def lost_as_array(t: Tensor) -> TypeError:
     """The error of `__array__`, which is called by the function two frames up."""
     if assigns(sys._getframe(2)):
         return lost_in_assignment(t)
+    library = function_of_library(sys._getframe(2))
+    if library is not None:
+        return lost_in_library(library, t.describe())
     return TypeError(
         f"an array of the values of {t.describe()} would lose its gradient, which array.dot(t), np.array([t, ...]), "
         "np.asarray(t) and functions of other libraries would do without a word. Write X @ t or np.dot(X, t) in place of "
@@ -35,6 +40,9 @@ def lost_as_number(t: Tensor, conversion: str) -> TypeError:
     caller = sys._getframe(2)
     if assigns(caller):
         return shown(lost_in_assignment(t), caller)
+    library = function_of_library(caller)
+    if library is not None:
+        return shown(lost_in_library(library, t.describe()), caller)
     error = TypeError(
         f"{conversion} of {t.describe()} would lose its gradient, as would functions that take numbers, such as "
         f"math.exp(t). Write np.exp(t) in place of math.exp(t), {JOIN}, and t.item() for the value alone"

@@ -16,6 +16,7 @@ import numpy as np
 
 from autograd_lite.engine import recording
 from autograd_lite.engine.operation import register
+from autograd_lite.engine.refusals import instead_of
 from autograd_lite.table.reductions import logsumexp, max_, min_, sum_
 from autograd_lite.table.shapes import as_constants, data_of
 from autograd_lite.engine.tensor import DISPATCH, TABLE, Tensor
@@ -74,9 +75,10 @@ OF_SCIPY: set[Any] = set()
 
 def look_for_in_scipy(ufunc: np.ufunc) -> None:
     """Import the rows of SciPy's ufuncs when the first of them arrives."""
-    if getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is ufunc:
-        OF_SCIPY.add(ufunc)
-        import_module("autograd_lite.table.special")
+    for module in ("scipy.special", "scipy.special._ufuncs"):  # zeta is a function, which calls the ufunc _zeta
+        if getattr(sys.modules.get(module), ufunc.__name__, None) is ufunc:
+            OF_SCIPY.add(ufunc)
+            import_module("autograd_lite.table.special")
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -84,7 +86,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
         look_for_in_scipy(ufunc)
         if ufunc.__name__ == "clip":  # that of array.clip(0, t), which has no public name
             TABLE[ufunc] = TABLE["clip"]
-    name = f"{'scipy.special' if ufunc in OF_SCIPY else 'np'}.{ufunc.__name__}"
+    name = f"{'scipy.special' if ufunc in OF_SCIPY else 'np'}.{ufunc.__name__.lstrip('_')}"
     out = keywords.get("out")
     plain = ufunc in PLAIN_FUNCTIONS and out is None
     without_rule = ufunc not in TABLE or method not in ("__call__", "reduce") or out is not None
@@ -174,9 +176,11 @@ def call_operation(function: Any, name: str, args: tuple[Any, ...], keywords: di
 
 
 def no_rule(name: str) -> TypeError:
+    advice = instead_of(name)
     return TypeError(
-        f"{name} has no rule on Tensors, and applying it to their data would lose the gradient. Add a rule with "
-        "autograd_lite.elementwise or autograd_lite.operation, or write t.data for the values alone"
+        f"{name} has no rule on Tensors, and applying it to their data would lose the gradient. "
+        f"{f'Instead {advice}; or add' if advice else 'Add'} a rule with autograd_lite.elementwise or autograd_lite.operation, "
+        "or write t.data for the values alone"
     )
 
 

@@ -5,11 +5,12 @@ They are ufuncs, so that NumPy hands their calls to Tensors; the engine does not
 
 from __future__ import annotations
 
-from math import factorial, pi
+from math import pi
 from typing import Any
 
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
+from scipy.special._ufuncs import _zeta  # type: ignore[import-untyped]
 
 from autograd_lite.engine.operation import elementwise_operation
 from autograd_lite.table.elementwise import as_precise_as, quiet, sigmoid, undefined
@@ -43,8 +44,60 @@ elementwise_operation("ndtri", special.ndtri, quiet(lambda p, x: 1 / normal(x)))
 elementwise_operation(
     "log_ndtr", special.log_ndtr, quiet(lambda x, y: np.exp(-x * x / 2 - y) * (2 * pi) ** -0.5)
 )
-elementwise_operation("gammaln", special.gammaln, quiet(lambda x: special.digamma(x)))
-elementwise_operation("psi", special.psi, quiet(lambda x: polygamma(1, x)))
+for gammaln in (special.gammaln, special.loggamma):
+    elementwise_operation(gammaln.__name__, gammaln, quiet(lambda x: digamma(x)))
+elementwise_operation("gamma", special.gamma, quiet(lambda x, g: g * digamma(x)))
+elementwise_operation("psi", special.psi, quiet(lambda x: zeta(2.0, real(x))))
+elementwise_operation(
+    "betaln", special.betaln, quiet(lambda a, b, r: digamma(as_precise_as(r, a)) - digamma(a + b)),
+    quiet(lambda a, b, r: digamma(as_precise_as(r, b)) - digamma(a + b)),
+    labels=("psi({0}) − psi({0} + {1})", "psi({1}) − psi({0} + {1})"),
+)  # fmt: skip
+elementwise_operation(
+    "beta", special.beta, quiet(lambda a, b, r: r * (digamma(as_precise_as(r, a)) - digamma(a + b))),
+    quiet(lambda a, b, r: r * (digamma(as_precise_as(r, b)) - digamma(a + b))),
+    labels=("{out} ⊙ (psi({0}) − psi({0} + {1}))", "{out} ⊙ (psi({1}) − psi({0} + {1}))"),
+)  # fmt: skip
+
+
+def real(x: Any) -> Any:
+    if np.iscomplexobj(x):
+        raise TypeError("scipy.special.psi, gamma and loggamma have rules for real numbers, not for complex ones")
+    return x
+
+
+def digamma(x: Any) -> Any:
+    return special.digamma(real(x))
+
+
+def untaken(name: str, argument: str) -> Any:
+    """The rule of an argument that no derivative is taken of."""
+
+    def rule(*_: Any) -> Any:
+        raise TypeError(f"no derivative of scipy.special.{name} is taken with respect to {argument}; pass t.data for it")
+
+    return rule
+
+
+zeta: Any = elementwise_operation(
+    "zeta", _zeta, untaken("zeta", "its exponent"), quiet(lambda s, q: -s * zeta(s + 1, q)),
+    labels=("0", "−{0} ⊙ zeta({0} + 1, {1})"),
+)  # fmt: skip
+
+
+def gamma_density(a: Any, x: Any, r: Any) -> Any:
+    """x^(a − 1) e^(−x) / Γ(a), the derivative of gammainc."""
+    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(as_precise_as(r, a)))
+
+
+elementwise_operation(
+    "gammainc", special.gammainc, untaken("gammainc", "its first argument"), quiet(gamma_density),
+    labels=("0", "exp(({0} − 1) ⊙ log({1}) − {1} − gammaln({0}))"),
+)  # fmt: skip
+elementwise_operation(
+    "gammaincc", special.gammaincc, untaken("gammaincc", "its first argument"), quiet(lambda a, x, r: -gamma_density(a, x, r)),
+    labels=("0", "−exp(({0} − 1) ⊙ log({1}) − {1} − gammaln({0}))"),
+)  # fmt: skip
 elementwise_operation(
     "xlogy", special.xlogy, quiet(lambda x, y, r: np.log(as_precise_as(r, y))), quiet(quotient),
     labels=("log({1})", "{0}/{1}"),
@@ -62,14 +115,3 @@ elementwise_operation(
     "kl_div", special.kl_div, quiet(lambda x, y, r: np.log(x) - np.log(as_precise_as(r, y))), quiet(lambda x, y: 1 - x / y),
     labels=("log({0}/{1})", "1 − {0}/{1}"),
 )  # fmt: skip
-_polygamma = elementwise_operation(
-    "polygamma", lambda x, n: (-1.0) ** (n + 1) * factorial(n) * special.zeta(n + 1, x),
-    quiet(lambda x, p, n: polygamma(n + 1, x)), keywords=True, listed=False,
-)  # fmt: skip
-
-
-def polygamma(n: int, x: Any) -> Any:
-    """The derivative of order n of the digamma function."""
-    if np.iscomplexobj(x):
-        raise TypeError("scipy.special.psi has a rule for real numbers, not for complex ones")
-    return _polygamma(x, n=n)
