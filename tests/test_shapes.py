@@ -515,3 +515,12 @@ def test_einsum_errors_say_what_does_not_fit() -> None:
 def test_borders_that_are_computed_have_no_rule(keywords: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f"no rule for mode='{keywords['mode']}'"):
         np.pad(Tensor(np.ones(3), requires_grad=True), 1, **keywords)
+
+
+def test_einsum_that_sums_an_operand_over_no_entries() -> None:
+    """Its adjoint has no entries, which was an error; random programs found it."""
+    u = Tensor(np.ones((0, 3)), requires_grad=True)
+    x = Tensor(np.ones(3), requires_grad=True)
+    for y in (np.einsum("ab,b->b", u, x), np.einsum("ab,c->c", u, x)):
+        for g, operand in zip(ag.gradients(np.sum(y), [u, x]), (u, x)):
+            np.testing.assert_array_equal(g, np.zeros(operand.shape))

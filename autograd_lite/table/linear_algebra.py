@@ -83,7 +83,7 @@ def einsum_pull(u: Any, value: Any, x: Any, out: Any) -> Any:
     # an index of this operand alone was summed out: each entry along it has the same share
     sizes, held = dict(zip(mine, x.shape)), dict(zip(kept, g.shape))
     g = g.reshape(tuple(held.get(c, 1) for c in letters))
-    g = np.broadcast_to(g, tuple(max(held.get(c, 1), sizes[c]) for c in letters))
+    g = np.broadcast_to(g, tuple(sizes[c] if held.get(c, 1) == 1 else held[c] for c in letters))
     g = sum_to(g, tuple(sizes[c] for c in letters))
     if len(letters) == len(mine):
         return g
