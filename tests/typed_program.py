@@ -63,6 +63,9 @@ def functions() -> None:
     assert_type(ag.linear(x, a), Tensor)
     assert_type(ag.half_squared_distance(x, a), Tensor)
     assert_type(ag.softmax_cross_entropy(x, a), Tensor)
+    cube = ag.elementwise("cube", lambda x: x**3, lambda x: 3 * x**2)
+    assert_type(cube(x), Tensor)
+    assert_type(ag.as_tensor(a) @ x, Tensor)
     assert_type(ag.array([[x[0, 0], x[0, 1]], [x[1, 0], x[1, 1]]]), Tensor)
 
 

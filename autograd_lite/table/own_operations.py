@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from autograd_lite.engine.operation import (
     LINEAR, PLAIN, Edge, Operation, elementwise_operation, make_function, register, with_result,
 )  # fmt: skip
-from autograd_lite.engine.tensor import TABLE, Tensor, as_array
+from autograd_lite.engine.tensor import TABLE, Operand, Tensor, as_array
+
+
+class OwnOperation(Protocol):
+    """What `elementwise` and `operation` make: of a Tensor among the operands comes a Tensor."""
+
+    @overload
+    def __call__(self, x: Tensor, /, *operands: Operand, **keywords: Any) -> Tensor: ...
+    @overload
+    def __call__(self, x: npt.ArrayLike, /, *operands: Operand, **keywords: Any) -> Any: ...
 
 
 def elementwise(
@@ -22,7 +32,7 @@ def elementwise(
     labels: Sequence[str] | None = None,
     symbol: str | None = None,
     written: str | None = None,
-) -> Callable[..., Any]:
+) -> OwnOperation:
     """Make an operation that acts on each entry by itself, operands broadcasting.
 
     Parameters
@@ -117,7 +127,7 @@ def operation(
     labels: Sequence[str] | None = None,
     symbol: str | None = None,
     written: str | None = None,
-) -> Callable[..., Any]:
+) -> OwnOperation:
     """Make an operation of any kind, from the transpose of its local gradients.
 
     Parameters
