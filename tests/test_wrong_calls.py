@@ -119,6 +119,7 @@ add("Tensor.requires_grad","requires_grad",["False",2,None,object()],lambda v: s
 add("Tensor.astype","dtype",["abc",object(),"U3"],lambda v: x.astype(v))
 
 add("array","operand nested entries",["a",None,object(),[["a"]],[[1.0],[1.0,x]],[x,None]],lambda v: ag.array(v))
+add("Tensor.max","initial",[0.0,np.ones(1)],lambda v: x.max(initial=v))
 add("array","dtype",[int,bool],lambda v: ag.array([x[0],x[1]],dtype=v))
 add("check_grad","f function",nofun,lambda v: ag.check_grad(v,lambda t:2*t,np.ones(2)))
 add("check_grad","my_gradient",[None,3,"a"],lambda v: ag.check_grad(f,v,np.ones(2)))

@@ -13,7 +13,8 @@ Second derivatives follow from what a kink is. Where an operation selects (relu,
 derivatives of every order are those of what it selects, in a tie of both in equal parts. At the tip of a cone (abs,
 hypot, arctan2, norm and std at 0) and at 0⁰ the gradient is a choice that has no derivative: the second derivative is
 NaN. It stays NaN in what is smooth, such as ‖x‖² at 0, since it depends on more than the value and slope that the
-operation sees there; written as Σ x² it is right.
+operation sees there; written as Σ x² it is right. In sweeps it also reaches entries that do not meet the kink: 0 · NaN
+is NaN, and whether that 0 is a direction or a slope (|x|² has one at 0) cannot be told.
 """
 
 from __future__ import annotations

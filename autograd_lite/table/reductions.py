@@ -60,8 +60,10 @@ def share(x: Any, r: Any, ddof: Any = 0) -> float:
 
 
 @quiet
-def among_ties(x: Any, r: Any, axis: Any) -> Any:
+def among_ties(x: Any, r: Any, axis: Any, initial: Any = None) -> Any:
     """1 for the entry that is the extremum, shared equally where there are several."""
+    if initial is not None:
+        raise TypeError("max and min of a Tensor take no initial=; write np.maximum(t.max(), initial), or np.minimum and min")
     ties = np.equal(x, r)
     return (ties / ties.sum(axis=axis, keepdims=True)).astype(x.dtype)
 
