@@ -816,7 +816,7 @@ for name, ranges in SPECIAL.items():
         xs = (random(shape, *r, seed_of(name, shape, i)) for i, r in enumerate(ranges))
         case(name, shape_label(shape), getattr(special, name), *xs)
 for name in ("zeta", "gammainc", "gammaincc"):  # whose first argument is a constant
-    case(name, "", lambda x, f=getattr(special, name): f([1.5, 3.0, 2.0], x), random((3,), 0.5, 2, 1))
+    case(name, "of a constant", lambda x, f=getattr(special, name): f([1.5, 3.0, 2.0], x), random((3,), 0.5, 2, 1))
 
 # What only the derivatives of others use --------------------------------------------------------------------
 

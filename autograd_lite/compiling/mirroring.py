@@ -814,7 +814,7 @@ def converting(function: Any, always: bool) -> Any:
             return tape.call(np.array if always or copy else function, (x,), {} if dtype is None else {"dtype": dtype})
         if isinstance(x, Number):
             return tape.call(function, (x,), {} if dtype is None else {"dtype": dtype})
-        if hasattr(type(x), "__array__"):
+        if hasattr(type(x), "__array__") and not isinstance(x, (np.ndarray, np.generic)):
             return convert(tape, x.__array__(), dtype, *args, **keywords)
         if next(stands_in(x), None) is not None:
             tape.refuse(f"np.{function.__name__} of a list with results in it; join them with np.stack")

@@ -316,10 +316,8 @@ def _match(what: str, form: Any, given: Any) -> list[Any]:
     numbers = [(path, x) for path, x in leaves(given) if is_number(x) or not path]
     found = [(path, np.shape(x)) for path, x in numbers]
     if expected != found:
-        shapes = [
-            ", ".join(f"{path}: {shape}" if path else f"one array of shape {shape}" for path, shape in side)
-            for side in (expected, found)
-        ]
+        one = "one array of shape " if [path for path, _ in expected] != [path for path, _ in found] else ""
+        shapes = [", ".join(f"{path}: {n}" if path else f"{one}{n}" for path, n in side) for side in (expected, found)]
         raise ValueError(f"{what}, {shapes[0]}, not {shapes[1]}")
     for path, x in numbers:
         kind = x.dtype if isinstance(x, Tensor) else np.asarray(x).dtype
