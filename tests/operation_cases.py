@@ -781,7 +781,7 @@ case("copysign", "of a constant", lambda x: np.copysign(x, [-1.0, 1.0]), [0.7, -
 CUMULATED = [((4,), {}), ((2, 3), {"axis": 1}), ((2, 3), {"axis": 0, "include_initial": True}), ((3,), {"dtype": float})]
 for name, plain in (("cumulative_sum", np.cumsum), ("cumulative_prod", np.cumprod)):
     for shape, keywords in CUMULATED if hasattr(np, name) else CUMULATED[:2]:
-        case(name, f"{shape_label(shape)} {keywords}", lambda x, name=name, k=keywords: TABLE[name](x, **k) if isinstance(x, Tensor)
+        case(name, f"{shape_label(shape)} {keywords}", lambda x, name=name, plain=plain, k=keywords: TABLE[name](x, **k) if isinstance(x, Tensor)
              else getattr(np, name, plain)(x, **k), scattered(shape, 1))  # fmt: skip
 join("unstack", "axis", lambda x: list(x) if isinstance(x, np.ndarray) else list(TABLE["unstack"](x)), (2, 3))
 if hasattr(np, "unstack"):

@@ -817,7 +817,9 @@ NAMES = st.text(
 def test_any_names(names: list[str]) -> None:
     picture = ag.draw(np.sum(np.stack([Tensor(1.5, requires_grad=True, name=name) for name in names])))
     svg = svg_groups(picture.pipe("svg"))
-    found = Counter("\n".join(["", *texts(g)]).split("\nparameter")[0][1:] for (kind, _), g in svg.items() if kind == "node")
+    found = Counter(
+        "\n".join(["", *filter(None, texts(g))]).split("\nparameter")[0][1:] for (kind, _), g in svg.items() if kind == "node"
+    )
     for name in names:
         name = name if len(name) <= 36 else f"{name[:18]}…{name[-17:]}"
         lines = re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffe\uffff]", "\ufffd", re.sub("\r\n?", "\n", name).replace("\t", " " * 4))

@@ -289,7 +289,10 @@ def complex_cases() -> list[Case]:
 @pytest.mark.parametrize("case", complex_cases(), ids=str)
 @pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
 def test_complex_numbers_on_the_way_are_differentiated_or_refused_by_name(case: Case) -> None:
-    function, reference = through_complex(case.function), through_complex(case.reference)
+    plain = case.reference
+    if case.name == "linalg.cond":  # NumPy 2.0 returns it as a complex number, without an imaginary part
+        plain = lambda *xs: np.real(case.reference(*xs))  # noqa: E731
+    function, reference = through_complex(case.function), through_complex(plain)
     xs = [Tensor(a, requires_grad=True) for a in case.arrays]
     try:
         values = function(*xs)
