@@ -781,8 +781,10 @@ case("copysign", "of a constant", lambda x: np.copysign(x, [-1.0, 1.0]), [0.7, -
 CUMULATED = [((4,), {}), ((2, 3), {"axis": 1}), ((2, 3), {"axis": 0, "include_initial": True}), ((3,), {"dtype": float})]
 for name, plain in (("cumulative_sum", np.cumsum), ("cumulative_prod", np.cumprod)):
     for shape, keywords in CUMULATED if hasattr(np, name) else CUMULATED[:2]:
-        case(name, f"{shape_label(shape)} {keywords}", lambda x, name=name, plain=plain, k=keywords: TABLE[name](x, **k) if isinstance(x, Tensor)
-             else getattr(np, name, plain)(x, **k), scattered(shape, 1))  # fmt: skip
+        def cumulated(x, name=name, plain=plain, keywords=keywords):
+            return TABLE[name](x, **keywords) if isinstance(x, Tensor) else getattr(np, name, plain)(x, **keywords)
+
+        case(name, f"{shape_label(shape)} {keywords}", cumulated, scattered(shape, 1))
 join("unstack", "axis", lambda x: list(x) if isinstance(x, np.ndarray) else list(TABLE["unstack"](x)), (2, 3))
 if hasattr(np, "unstack"):
     join("unstack", "NumPy's", lambda x: list(np.unstack(x, axis=-1)), (2, 3))
