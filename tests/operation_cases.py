@@ -635,7 +635,7 @@ if hasattr(np, "matvec"):
     pairs("vecmat", lambda v, a: np.vecmat(v, a), ((2,), (2, 3)), ((4, 2), (4, 2, 3)))
 else:
     pairs("matvec", lambda a, v: TABLE["matvec"](a, v) if isinstance(a, Tensor) else a @ v, ((2, 3), (3,)))
-    pairs("vecmat", lambda v, a: TABLE["vecmat"](v, a) if isinstance(a, Tensor) else v @ a, ((2,), (2, 3)))
+    pairs("vecmat", lambda v, a: TABLE["vecmat"](v, a) if isinstance(a, Tensor) else np.conj(v) @ a, ((2,), (2, 3)))
 pairs("outer", np.linalg.outer, ((3,), (2,)))
 pairs("outer", np.multiply.outer, ((2, 2), (3,)))
 pairs("matmul", np.linalg.matmul, ((2, 3), (3, 2)))
