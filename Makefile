@@ -1,10 +1,13 @@
 # The commands that people need. PYTHON=python3.12 make test takes another Python.
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 
-.PHONY: test long lint bench docs sizes
+.PHONY: test all long lint bench docs sizes
 
 test:
 	$(PYTHON) -m pytest
+
+all:
+	$(PYTHON) -m pytest -n auto -m "not long"
 
 long:
 	$(PYTHON) -m pytest -m long

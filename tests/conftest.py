@@ -1,7 +1,9 @@
 """How much the tests search.
 
-By default hypothesis tries the same examples in every run. `pytest -m long` runs the tests that are marked `long` and
-those that use hypothesis, each of these on many new examples; what it finds becomes a test with a name.
+By default hypothesis tries the same examples in every run, and what is marked `slow` waits: programs that take seconds, and
+of the many cases of an operation all but one, where another test tries them all. `pytest -m "not long"` runs these too, as CI
+does. `pytest -m long` runs the tests that are marked `long` and those that use hypothesis, each of these on many new
+examples; what it finds becomes a test with a name.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-settings.register_profile("default", max_examples=100, derandomize=True, database=None, deadline=None)
+settings.register_profile("default", max_examples=50, derandomize=True, database=None, deadline=None)
 settings.register_profile("long", max_examples=3000, database=None, deadline=None)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
+import pytest
 from oracles import Array, random, scattered
 from scipy import special
 
@@ -37,6 +38,19 @@ def case(
     name: str, label: str, function: Callable[..., Any], *arrays: Any, reference: Callable[..., Any] | None = None
 ) -> None:
     CASES.append(Case(name, label, function, tuple(np.asarray(a, float) for a in arrays), reference or function))
+
+
+def one_of_each(cases: list[Case]) -> list[Any]:
+    """The cases as parameters of a test that tries the largest of each operation, and the others where slow tests run."""
+    largest: dict[str, Case] = {}
+    for each in cases:
+        if each.name not in largest or size_of(each) > size_of(largest[each.name]):
+            largest[each.name] = each
+    return [pytest.param(c, id=str(c), marks=() if c is largest[c.name] else pytest.mark.slow) for c in cases]
+
+
+def size_of(case: Case) -> int:
+    return sum(a.size for a in case.arrays)
 
 
 def seed_of(*words: Any) -> int:

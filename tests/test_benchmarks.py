@@ -98,6 +98,7 @@ def run(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
 
 
+@pytest.mark.slow
 def test_the_program_measures_and_reports(tmp_path):
     options = ["--quick", "--only", "steps", "--shapes", "3-4-1x4", "--contenders", "eager", "compiled"]
     done = run(*options, "--json", str(tmp_path / "times.json"), "--plot", str(tmp_path / "times.png"))

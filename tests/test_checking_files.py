@@ -48,7 +48,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ("right", "wrong", "exit", "died") else pytest.mark.slow) for name in CASES]
+)
 def test_a_file(name: str, example: str, tmp_path: Path) -> None:
     old, new, code, words = CASES[name]
     assert old in example
@@ -70,6 +72,7 @@ def test_an_endless_loop(example: str, tmp_path: Path) -> None:
     assert "still running after 3 s" in done.stdout
 
 
+@pytest.mark.slow
 def test_many_files_and_a_task(example: str, tmp_path: Path) -> None:
     head, _, by_hand = example.partition("def manual_gradients")
     (tmp_path / "task.py").write_text(head, encoding="utf8")

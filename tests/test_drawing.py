@@ -860,12 +860,14 @@ def test_an_output_of_several_entries() -> None:
     assert found[-3:] == ["∂C/∂x", " 30 ", " 100 "]
 
 
+@pytest.mark.slow
 def test_five_thousand_nodes() -> None:
     picture = ag.draw(chain(5000), max_nodes=5001)
     svg = picture.pipe("svg")
     assert svg.count(b'class="node"') == 5001 and svg.count(b'class="edge"') == 5000
 
 
+@pytest.mark.slow
 def test_twenty_thousand_nodes_without_recursion() -> None:
     assert ag.draw(chain(20_000), max_nodes=10**6, values=False, adjoints=False).source.count("->") == 20_000
 
@@ -933,6 +935,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
         ag.render(network(), tmp_path / "missing" / "graph.dot")
 
 
+@pytest.mark.slow
 def test_the_example_draws_them_all(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
@@ -1176,6 +1179,7 @@ PROBE = """
 </body>"""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("size", ["1280,720", "820,1180", "500,844"])

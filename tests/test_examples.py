@@ -61,7 +61,10 @@ def files(folder: Path) -> set[str]:
 @pytest.mark.skipif(not can_render(), reason="there is no Graphviz to draw with")
 @pytest.mark.parametrize(
     ("data", "packages", "tables"),
-    [("digits", ["sklearn", "matplotlib"], ["w1", "b1", "w2", "b2"]), ("chapter", ["matplotlib"], ["w1", "w2"])],
+    [
+        pytest.param("digits", ["sklearn", "matplotlib"], ["w1", "b1", "w2", "b2"], marks=pytest.mark.slow),
+        ("chapter", ["matplotlib"], ["w1", "w2"]),
+    ],
 )
 def test_two_layer_network(data: str, packages: list[str], tables: list[str], tmp_path: Path) -> None:
     for package in packages:
@@ -118,11 +121,16 @@ def test_wrong_options(tmp_path: Path) -> None:
     ("example", "packages", "written", "said"),
     [
         ("xor", ["matplotlib"], ["xor_surface.png"], "[0 0 1]         0"),
-        ("moons", ["matplotlib"], ["moons_boundary.png"], "steps of 100 samples"),
         ("own_csv", [], ["made_up.csv", "own_csv.npz"], "held out"),
         ("rnn", [], [], "all 5 agree"),
-        ("gaussian_process", ["scipy", "matplotlib"], ["gaussian_process.png"], "in 3 steps"),
-        ("neural_ode", ["matplotlib"], ["neural_ode.png"], "the true path is at [-0.22  0.58]"),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (
+                ("moons", ["matplotlib"], ["moons_boundary.png"], "steps of 100 samples"),
+                ("gaussian_process", ["scipy", "matplotlib"], ["gaussian_process.png"], "in 3 steps"),
+                ("neural_ode", ["matplotlib"], ["neural_ode.png"], "the true path is at [-0.22  0.58]"),
+            )
+        ),
     ],
 )
 def test_other_examples(example: str, packages: list[str], written: list[str], said: str, tmp_path: Path) -> None:
@@ -240,7 +248,7 @@ def digits_accuracy(seed: int) -> float:
     return evaluate(problem.net, *problem.held_out).accuracy
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
 @pytest.mark.parametrize(("accuracy", "least"), [(moons_accuracy, 0.99), (digits_accuracy, 0.93)])
 def test_accuracy_for_five_seeds(accuracy: Callable[[int], float], least: float, seed: int, monkeypatch: Any) -> None:
     if accuracy is digits_accuracy:

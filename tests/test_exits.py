@@ -102,7 +102,7 @@ ASSIGNMENTS: dict[str, Callable[[Tensor], Any]] = {
 }
 
 
-@pytest.mark.parametrize("inside", [False, True], ids=["outside", "inside of grad"])
+@pytest.mark.parametrize("inside", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["outside", "inside of grad"])
 @pytest.mark.parametrize("name", [*CONVERSIONS, *NUMBERS, *ASSIGNMENTS])
 def test_conversions_are_refused_with_the_remedy(name: str, inside: bool, w: Tensor) -> None:
     def check(t: Tensor) -> Any:
@@ -550,8 +550,10 @@ def functions_of(module: ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]
             yield name, thing
 
 
-@pytest.mark.parametrize("inside", [False, True], ids=["outside", "inside of grad"])
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("inside", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["outside", "inside of grad"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name.startswith("scipy") else ()) for name in MODULES]
+)
 def test_nothing_loses_the_gradient_of_a_tensor(name: str, inside: bool, tmp_path: Any, monkeypatch: Any) -> None:
     try:
         module = importlib.import_module(name)

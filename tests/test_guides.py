@@ -78,6 +78,7 @@ def methods_of(kind: Any, name: str, section: str) -> Iterator[tuple[Any, str]]:
                 yield member, section.split(f"\n{title}\n")[1]
 
 
+@pytest.mark.slow
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     for package in ("material", "latex2mathml"):
         pytest.importorskip(package)

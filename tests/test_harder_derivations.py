@@ -267,6 +267,7 @@ IN_TIME = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "mistake", "parameter"), IN_TIME)
 def test_mistakes_in_time(model: Callable[..., Any], mistake: str, parameter: str) -> None:
     C, back, p = model(np.random.default_rng(3))

@@ -37,6 +37,7 @@ def test_it_is_stored_with_its_outputs() -> None:
     assert not any(machine in text for machine in (" at 0x", "/home/", "/tmp/", str(ROOT)))
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(tmp_path: Path) -> None:
     for package in ("nbmake", "ipykernel", "matplotlib", "graphviz"):
         pytest.importorskip(package)

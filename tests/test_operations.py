@@ -10,7 +10,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from operation_cases import BINARY, CASES, COMPARING, Case, apart, outputs, seed_of
+from operation_cases import BINARY, CASES, COMPARING, Case, apart, one_of_each, outputs, seed_of
 from oracles import Array, along, assert_close, gradient, mixed_along, precise, random
 
 import autograd_lite as ag
@@ -80,7 +80,7 @@ def test_derivatives_are_those_of_numerical_differentiation(case: Case) -> None:
         assert_close(tangent, numerical, FIRST, f"directional derivative of result {k}")
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if len(c.arrays) > 1], ids=str)
+@pytest.mark.parametrize("case", one_of_each([c for c in CASES if len(c.arrays) > 1]))
 def test_an_operand_alone_has_the_gradient_that_it_has_beside_others(case: Case) -> None:
     """With the other operands as arrays, as constant Tensors and (numbers) as Python numbers."""
     cost = cost_of(case.function, weights(case))

@@ -12,7 +12,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from operation_cases import CASES, Case, outputs
+from operation_cases import CASES, Case, one_of_each, outputs
 from oracles import assert_close, gradient, mixed_along, random
 from scipy import special
 from test_operations import PRECISE, cost_of, directions
@@ -286,7 +286,7 @@ def complex_cases() -> list[Case]:
     return chosen
 
 
-@pytest.mark.parametrize("case", complex_cases(), ids=str)
+@pytest.mark.parametrize("case", one_of_each(complex_cases()))
 @pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
 def test_complex_numbers_on_the_way_are_differentiated_or_refused_by_name(case: Case) -> None:
     plain = case.reference

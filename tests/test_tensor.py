@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from operation_cases import CASES, Case, outputs, seed_of
+from operation_cases import CASES, Case, one_of_each, outputs, seed_of
 from oracles import random
 
 import autograd_lite as ag
@@ -289,7 +289,7 @@ def test_leaves_that_receive_the_same_adjoint_do_not_share_it() -> None:
     np.testing.assert_array_equal(b.grad, [2, 2])
 
 
-@pytest.mark.parametrize("case", CASES[::3], ids=str)
+@pytest.mark.parametrize("case", one_of_each(CASES[::3]))
 def test_local_gradients_can_be_looked_at_for_every_operation(case: Case) -> None:
     """The dense Jacobian times the adjoint is what is propagated, and the label is complete."""
     xs = [Tensor(a, requires_grad=True) for a in case.arrays]
@@ -673,6 +673,7 @@ def test_a_graph_100_000_operations_deep() -> None:
 
 
 @pytest.mark.usefixtures("no_collector")
+@pytest.mark.slow
 def test_a_graph_a_million_operations_deep_and_shared() -> None:
     x = Tensor(1.0, requires_grad=True)
     y = x

@@ -174,7 +174,7 @@ def by_hand_slope(z: Array, a: Array, size: float) -> Array:
     return np.asarray(a * (1 - a) if size < 4 else e / (1 + e) ** 2)
 
 
-@pytest.mark.parametrize("seed", range(1000))
+@pytest.mark.parametrize("seed", [*range(200), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(200, 1000))])
 def test_a_right_derivation_is_not_accused(seed: int) -> None:
     rng = np.random.default_rng(seed)
     dtype = np.float32 if seed % 3 == 0 else np.float64
