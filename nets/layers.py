@@ -31,7 +31,7 @@ class Layer:
         return {}
 
     def __call__(self, a: npt.ArrayLike | Tensor) -> Tensor:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} is no layer yet: define __call__(self, a)")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -81,7 +81,7 @@ class Optimizer:
         RuntimeError
             If none has.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} is no optimizer yet: take GradientDescent or Adam, or define step")
 
     def zero_grad(self) -> None:
         """Forget the gradients, which `backward` would add to."""

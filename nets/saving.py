@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from io import BytesIO
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
@@ -102,7 +102,9 @@ def load(path: str | PathLike[str]) -> TwoLayerNet | Sequential:
     >>> net.sizes
     (3, 4, 1)
     """
-    with open(fspath(path), "rb") as stream:  # the only line that raises OSError; a number would be an open stream
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"path is where the file stands, a string or a pathlib.Path, not {path!r}")
+    with open(path, "rb") as stream:  # the only line that raises OSError
         content = BytesIO(stream.read())
     try:
         return read(content)

@@ -174,7 +174,7 @@ def survives(mutant: Mutant, tree: Path) -> bool:
 
 def pass_in(tree: Path, tests: list[str], *options: str) -> bool:
     files = [f"tests/test_{name}.py" for name in tests]
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files, *options]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not long", *files, *options]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree)}
     try:
         done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=600)

@@ -419,7 +419,7 @@ def test_sparse_matrices_are_refused(w: Tensor) -> None:
         ):  # fmt: skip
             with pytest.raises(TypeError):
                 call()
-    refused(lambda: sparse.csr_matrix(X) @ w, "X @ t or np.dot(X, t)", "other libraries")
+    refused(lambda: sparse.csr_matrix(X) @ w, "X.toarray() @ t", "other libraries")
 
 
 # Everything there is ----------------------------------------------------------------------------------------

@@ -318,3 +318,22 @@ def test_ones_own_operation_may_be_made_again() -> None:
     for factor in (2.0, 3.0):
         scale = ag.elementwise("scale", lambda x, k=factor: k * x, factor)
         assert ag.grad(scale)(1.0) == factor
+
+
+def test_what_has_a_default_in_a_rule_is_not_given_the_result() -> None:
+    for n in (2, 3):
+        power = ag.elementwise("power of its own", lambda x, n=n: x**n, lambda x, n=n: n * x ** (n - 1))
+        assert ag.grad(power)(2.0) == n * 2.0 ** (n - 1)
+        pulled = ag.operation("power of its own", lambda x, n=n: x**n, lambda u, x, n=n: u * n * x ** (n - 1))
+        assert ag.grad(pulled)(2.0) == n * 2.0 ** (n - 1)
+
+
+class Slope:
+    def rule(self, x: Any) -> Any:
+        return np.cos(x)
+
+
+def test_a_rule_may_be_a_method_or_take_any_number_of_arguments() -> None:
+    for rule in (Slope().rule, lambda *arguments: np.cos(arguments[0]), np.cos):
+        sine = ag.elementwise("sine", lambda x: np.sin(x), rule)
+        assert ag.grad(sine)(0.5) == np.cos(0.5)

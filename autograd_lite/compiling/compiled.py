@@ -134,7 +134,7 @@ class Compiled(Generic[P, R]):
             depth, frame = 2, sys._getframe(1)
             while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
                 depth, frame = depth + 1, frame.f_back
-            warnings.warn(f"{text}. It runs as it is", stacklevel=depth - 1)
+            warnings.warn(f"{text}. It runs as it is", stacklevel=depth)
 
     def _record(self, entry: Entry, args: Any, keywords: Any, leaves: Sequence[Any], nest: Any) -> Program:
         if entry.programs and entry.recorded >= VALUES:

@@ -599,6 +599,7 @@ class World:
 
     def finish(self) -> None:
         """Refuse what the step has changed otherwise."""
+        self.tape.is_over = True
         for final in self.finals:
             final()
         for names in self.globals.values():

@@ -84,7 +84,7 @@ WITHOUT_HISTORY.arrows = left_behind
 def restored(data: Any, grad: Any, requires_grad: bool, has_history: bool, name: Any, scope: Any) -> Tensor:
     """A Tensor that the step returns, as it would have been but for its history."""
     t = make_tensor(data, WITHOUT_HISTORY if has_history else None, {}, scope)
-    t._grad, t._requires_grad, t.name = grad, requires_grad, name
+    t._grad, t._requires_grad, t._name = grad, requires_grad, name
     return t
 
 

@@ -40,7 +40,7 @@ def write_file(path: str | PathLike[str], content: bytes) -> Path:
     """
     if not isinstance(content, bytes):
         raise TypeError(f"content is bytes, as in text.encode(), not {type(content).__name__}")
-    path = Path(path)
+    path = as_path(path)
     if path.exists() and not path.is_file() and not path.is_dir():
         path.write_bytes(content)
         return path
@@ -60,3 +60,9 @@ def write_file(path: str | PathLike[str], content: bytes) -> Path:
     except OSError as error:
         raise type(error)(error.errno, f"cannot be written: {error.strerror}; what was there is as it was", str(path)) from error
     return path
+
+
+def as_path(path: str | PathLike[str]) -> Path:
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"path is where the file stands, a string or a pathlib.Path, not {path!r}")
+    return Path(path)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 
 from autograd_lite.drawing.boxes import Arrow, Box, collect, fold_scopes, least_steps, spine, wind
-from autograd_lite.drawing.files import write_file
+from autograd_lite.drawing.files import as_path, write_file
 from autograd_lite.drawing.markup import (
     ALL_COLUMNS, NBSP, SUBSCRIPT, SUPERSCRIPT, brief, font, in_lines, numbers, quote, row, table, text,
 )  # fmt: skip
@@ -512,7 +512,7 @@ def render(
         check_is_tensor(output, "a picture")
     if isinstance(resolution, bool) or not isinstance(resolution, (int, float, np.number)) or not 0 < resolution < np.inf:
         raise ValueError(f"resolution is a positive number of pixels per inch, not {resolution!r}")
-    path = Path(path)
+    path = as_path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(f"cannot tell from {path.name!r} what to draw: end the name with one of {', '.join(SUFFIXES)}")

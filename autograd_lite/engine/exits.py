@@ -27,9 +27,12 @@ def lost_as_array(t: Tensor) -> TypeError:
     library = function_of_library(sys._getframe(2))
     if library is not None:
         return lost_in_library(library, t.describe())
+    module = str(sys._getframe(2).f_globals.get("__name__"))
+    array = "X.to_numpy()" if module.startswith("pandas") else "X.toarray()" if module.startswith("scipy.sparse") else ""
+    product = f"{array} @ t" if array else "X @ t or np.dot(X, t)"
     return TypeError(
         f"an array of the values of {t.describe()} would lose its gradient, which array.dot(t), np.array([t, ...]), "
-        "np.asarray(t) and functions of other libraries would do without a word. Write X @ t or np.dot(X, t) in place of "
+        f"np.asarray(t) and functions of other libraries would do without a word. Write {product} in place of "
         f"X.dot(t), {JOIN}, np.broadcast_to(t, shape) in place of np.full(shape, t), and t.data, t.numpy() or t.detach() for "
         "the values alone"
     )

@@ -260,7 +260,7 @@ def explained(error: Exception, operation: Operation, operands: Sequence[Any], t
         for x in operands[:8]
     )
     described += "".join(f", {key}={x!r}" for key, x in told.items() if x is not None and x is not False)
-    text = f"{operation.name} of {described}: {error}"
+    text = f"{operation.name} of {described}: {error}".replace(": reduce() ", f": {operation.name}() ")  # of NumPy's own
     try:
         return type(error)(text)  # LinAlgError and AxisError stay what they are
     except TypeError:  # some of NumPy's own are not made from a text

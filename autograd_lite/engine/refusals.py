@@ -10,7 +10,10 @@ from types import FrameType
 
 INSTEAD: dict[str, str] = {}
 for names, advice in (
-    ("np.fft scipy.fft scipy.fftpack", "multiply by a matrix of its values, np.fft.fft(np.eye(n)) @ t, and take np.real or np.abs"),
+    ("np.fft scipy.fft scipy.fftpack", "multiply by the matrix of the transform, np.fft.fft(np.eye(n), axis=0) @ t or the same of "
+     "another one, for two axes on both sides, and take np.real or np.abs"),
+    ("np.fft.fftshift np.fft.ifftshift scipy.fft.fftshift scipy.fft.ifftshift",
+     "use np.roll(t, n // 2) for an even number of entries"),
     ("np.linalg.eig np.linalg.eigvals scipy.linalg.eig scipy.linalg.eigvals",
      "use np.linalg.eigh for symmetric matrices; eigenvalues of others are complex in general"),
     ("np.linalg.tensorinv np.linalg.tensorsolve", "use np.linalg.inv and np.linalg.solve of reshaped Tensors"),
@@ -40,6 +43,7 @@ for names, advice in (
     ("scipy.stats", "write the density in two lines, see docs/statistics.md"),
     ("scipy.linalg", "use the function of np.linalg, where there is one"),
     ("scipy.interpolate", "use np.interp"),
+    ("scipy.sparse", "multiply by an array, X.toarray() @ t"),
     ("scipy.signal", "use np.convolve or np.correlate"),
 ):
     INSTEAD.update(dict.fromkeys(names.split(), advice))

@@ -88,7 +88,7 @@ class Tensor:
     """
 
     __slots__ = (
-        "name",
+        "_name",
         "_array",  # not `_data`, which numpy.ma takes of any object without asking
         "_grad",
         "_requires_grad",
@@ -129,7 +129,6 @@ class Tensor:
                 )
             data = data._array
         self._array: Array = numbers(data, dtype, copy=True)
-        check_name(name)
         self.name = name
         self._grad: Array | None = None
         self._requires_grad = False
@@ -142,6 +141,17 @@ class Tensor:
             self.requires_grad = requires_grad
 
     # Data ---------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str | None:
+        """What it is called in pictures, equations and errors."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name is a string, what the Tensor is called in pictures and equations; not {name!r}")
+        self._name = name
 
     @property
     def data(self) -> Array:
@@ -623,7 +633,7 @@ def make_tensor(data: Any, operation: Any = None, static: Any = None, scope: tup
     """A Tensor of `data` as it stands; with an operation, a node that is still to be given its operands. The hot path."""
     t = new_tensor(Tensor)
     t._array = data if type(data) is np.ndarray else np.asarray(data)
-    t._grad = t.name = None
+    t._grad = t._name = None
     t._requires_grad = operation is not None
     t._operation = operation
     t._static = static
@@ -669,7 +679,6 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
             return data
     t = make_tensor(numbers(data, dtype, what=name if isinstance(name, str) else "a Tensor"))
     if name is not None:
-        check_name(name)
         t.name = name
     return t
 
@@ -706,11 +715,6 @@ def dtype_of_numbers(dtype: Any) -> np.dtype[Any]:
 
 def refuse_mask() -> NoReturn:
     raise TypeError("a Tensor has no mask, and data that is masked would be seen; fill it first, as in data.filled(0.0)")
-
-
-def check_name(name: Any) -> None:
-    if name is not None and not isinstance(name, str):
-        raise TypeError(f"name is a string, what the Tensor is called in pictures and equations; not {name!r}")
 
 
 def is_masked(data: Any) -> bool:

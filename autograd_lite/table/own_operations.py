@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Protocol, overload
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.operation import (
-    LINEAR, PLAIN, Edge, Operation, elementwise_operation, make_function, register, with_result,
+    LINEAR, PLAIN, Edge, Operation, elementwise_operation, make_function, register,
 )  # fmt: skip
 from autograd_lite.engine.tensor import TABLE, Operand, Tensor, as_array
 
@@ -83,7 +84,7 @@ def elementwise(
     def check_values(rule: Any, i: int) -> Any:
         if not callable(rule):
             return rule
-        rule = with_result(rule, len(local_gradients))
+        rule = with_result(f"the local gradient {i} of '{name}'", rule, len(local_gradients), f"{len(local_gradients)} operand(s)")
 
         @wraps(rule)
         def local_gradient(*arguments: Any) -> Any:
@@ -180,7 +181,8 @@ def operation(
         label = labels[i] if labels else None
         if pullback is None:
             return Edge(lambda *_, **__: None, lambda *_: None, "0")
-        with_out = with_result(pullback, len(pullbacks) + 1)
+        given = f"the adjoint and {len(pullbacks)} operand(s)"
+        with_out = with_result(f"the pullback {i} of '{name}'", pullback, len(pullbacks) + 1, given)
 
         def pull(u: Any, value: Any, x: Any, out: Any) -> Any:
             g = with_out(u, *value, **out._static)
@@ -227,6 +229,21 @@ def check_row(name: Any, forward: Any, labels: Any, operands: int) -> None:
         raise TypeError(f"labels of '{name}' is a list of strings, one for each operand, not {labels!r}")
     if len(labels) != operands:
         raise ValueError(f"labels of '{name}' are {len(labels)}, but it has {operands} operands; give one for each")
+
+
+def with_result(what: str, rule: Callable[..., Any], arguments: int, given: str) -> Callable[..., Any]:
+    """`rule` in the form ``rule(*arguments, out)``, of which it may leave out the result. What has a default is not given."""
+    try:
+        parameters = inspect.signature(rule).parameters.values()
+    except ValueError:  # of some functions that are written in C
+        return lambda *values, **keywords: rule(*values[:-1], **keywords)
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = sum(p.default is p.empty for p in positional)
+    if needed == arguments + 1 or needed <= arguments and any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return rule
+    if not needed <= arguments <= len(positional):
+        raise TypeError(f"{what} takes {needed} argument(s), but is called with {given}, and with the result if it takes that too")
+    return lambda *values, **keywords: rule(*values[:-1], **keywords)
 
 
 def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
