@@ -432,8 +432,8 @@ MODULES = [
     "scipy.special", "scipy.linalg", "scipy.stats", "scipy.signal", "scipy.fft", "scipy.sparse", "scipy.sparse.linalg",
     "scipy.integrate", "scipy.optimize",
 ]  # fmt: skip
-# They change the state of the process, read and write files, print, run for long, give what the memory holds or how long
-# they took, or are a way to look at any object.
+# They change the state of the process, or end it (ARPACK, where k is no whole number), read and write files, print, run for
+# long, give what the memory holds or how long they took, or are a way to look at any object.
 SIDE_EFFECTS = set(
     """
     add_docstring add_newdoc add_newdoc_ufunc asmatrix bench breakpoint exit fromfile fromregex genfromtxt get_include info load
@@ -441,7 +441,7 @@ SIDE_EFFECTS = set(
     set_state setbufsize seterr seterrcall show_config show_runtime source test who errstate printoptions
     set_workers set_backend set_global_backend register_backend skip_backend unregister_backend use_solver save_npz load_npz
     get_state get_bit_generator itemgetter attrgetter methodcaller call is_ is_not array2string
-    empty empty_like choose_conv_method
+    empty empty_like choose_conv_method eigs eigsh svds
     """.split()
 )
 ARGUMENTS: list[tuple[str, ...]] = [  # v, m, s are Tensors of 1, 2, 0 axes where capitals are arrays

@@ -11,6 +11,7 @@ import pytest
 from operation_cases import CASES, Case
 from oracles import Array
 
+import autograd_lite as ag
 from autograd_lite import Tensor, check_gradients, numerical_gradient
 
 nan = np.nan
@@ -274,3 +275,39 @@ def test_no_operation_is_left_out() -> None:
     assert {case.name for case in CASES} == (
         FIRST.keys() | FLAT | BY_LAPACK | COMPOSED | of_complex_numbers_alone | of_few_entries
     )
+
+
+W = np.array([0.7, -1.3, 2.2, 0.4])
+COARSE: dict[str, tuple[Any, Array]] = {
+    "cast of the argument": (lambda a: float(np.sum(np.sin(a.astype(np.float32)))), np.cos(W)),
+    "cast of the result": (lambda a: float(np.float32(np.sum(a**2))), 2 * W),
+}
+
+
+@pytest.mark.parametrize(("f", "right"), COARSE.values(), ids=COARSE)
+def test_what_computes_more_coarsely_than_its_arguments_is_seen(f: Any, right: Array) -> None:
+    found = numerical_gradient(f, W, full_output=True)
+    assert found.method == "central"
+    assert np.max(np.abs(found.gradient - right)) < found.error < 0.5
+    assert ag.check_my_gradient(f, lambda a: right, W)
+    assert not ag.check_my_gradient(f, lambda a: 0 * a, W)
+    assert not ag.check_my_gradient(f, lambda a: right * [1, 1, 1, 4], W)
+
+
+def test_steps_of_a_function_of_whole_numbers_are_no_rounding() -> None:
+    found = numerical_gradient(lambda a: float(np.sum(np.floor(a))), W, full_output=True)
+    assert np.all(found.gradient == 0)
+
+
+def test_a_function_that_draws_random_numbers_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    wrong = ag.elementwise("wrong sine", lambda x: np.sin(x), lambda x: -np.cos(x))
+    for f in (lambda w: np.sum(w**2) + rng.normal(), lambda w: np.sum(wrong(w) * rng.uniform(0.5, 2, 4))):
+        for call in (
+            lambda f=f: numerical_gradient(f, W),
+            lambda f=f: ag.check_gradients(f, W),
+            lambda f=f: ag.check_my_gradient(f, lambda w: 2 * w, W),
+        ):
+            with pytest.raises(ValueError, match="gave two different results for the same arguments"):
+                call()
+    numerical_gradient(lambda w: np.sum(w * np.random.default_rng(0).normal(size=4)), W)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,7 +70,8 @@ def numerical_gradient(
         If an argument is not of a real floating dtype, or f returns something else than real numbers, or
         ``method="complex"`` is asked of a function that does not take complex numbers.
     ValueError
-        If an argument has entries that are not finite, or there is no such method.
+        If an argument has entries that are not finite, f gives another result when it is called again, or there is no such
+        method.
 
     Notes
     -----
@@ -110,6 +112,25 @@ class Point:
                 self.arrays.append(floating_array(path, leaf))
         self.takes_tensors = False
         self.value = self.evaluate(self.widen())
+        again = self.evaluate(self.widen())
+        if again.shape != self.value.shape or not np.allclose(again, self.value, 1e-6, 0.0, equal_nan=True):
+            raise ValueError(
+                f"{name_of(f)} gave two different results for the same arguments, so it has no derivative there: draw random "
+                "numbers once, outside of it, or from a generator that it makes itself, np.random.default_rng(0)"
+            )
+
+    @cached_property
+    def jump(self) -> float:
+        """How f jumps where it computes more coarsely than its arguments are given, in float32 say; 0 where it does not."""
+        wide, rng = self.widen(), np.random.default_rng(1)
+        way = [np.maximum(1, np.abs(x)) * rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1, x.shape) for x in wide]
+        for level in range(38, 4, -2):  # finer steps move many numbers of float64 by nothing
+            with np.errstate(all="ignore"):
+                moved = self.evaluate([x + v * 2.0**-level for x, v in zip(wide, way)])
+                largest = largest_entry(moved - self.value)
+            if largest or not self.value.size:
+                return 8 * largest if level < 38 and np.isfinite(largest) else 0.0
+        return 0.0
 
     def widen(self) -> list[Array]:
         """Copies of the arrays in float64 at least: rounding is the enemy of differences."""
@@ -247,7 +268,7 @@ def along_central(point: Point, wide: Sequence[Array], direction: dict[int, Arra
         last, row = row, [np.asarray(slope)]
         for k, coarse in enumerate(last, start=1):
             row.append(row[-1] + (row[-1] - coarse) / (16**k - 1))
-        rounding, unit = precision * size / h, largest_entry(slope) + size / scale or 1.0
+        rounding, unit = max(precision * size, point.jump) / h, largest_entry(slope) + size / scale or 1.0
         for k in range(1, len(row)):
             error = largest_entry(row[k] - row[k - 1]) + largest_entry(row[k] - last[k - 1]) + rounding
             if error / unit < least:  # by its share: across a pole, slopes are small, and errors with them

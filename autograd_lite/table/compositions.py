@@ -622,6 +622,8 @@ for name, composed in OF_LINALG.items():
     register(composed, None, [getattr(np.linalg, name)], name=f"linalg.{name}")
 for name in ("outer", "matmul", "tensordot", "vecdot", "matrix_transpose"):
     TABLE[getattr(np.linalg, name)] = TABLE[name]
-TABLE[np.fix], TABLE[np.array] = TABLE["trunc"], array
+TABLE[np.array] = array
+if hasattr(np, "fix"):  # deprecated since NumPy 2.5
+    TABLE[np.fix] = TABLE["trunc"]
 if hasattr(np, "astype"):
     TABLE[np.astype] = astype
