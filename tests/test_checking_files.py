@@ -104,3 +104,16 @@ def test_help_and_wrong_options(tmp_path: Path) -> None:
         done = check(*arguments, cwd=tmp_path)
         assert done.returncode == 2
         assert words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_cost_is_that_of_the_task(example: str, tmp_path: Path) -> None:
+    (tmp_path / "task.py").write_text(example, encoding="utf8")
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "def forward(w1, b1, w2, b2, **data):\n    return 0.0 * np.sum(w1)\n"
+        "def manual_gradients(w1, b1, w2, b2):\n"
+        "    return {'w1': 0 * w1, 'b1': 0 * b1, 'w2': 0 * w2, 'b2': 0 * b2}\n", encoding="utf8",
+    )  # fmt: skip
+    done = check("mine.py", "--task", "task.py", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "its forward gives a cost of 0.0, that of the task" in done.stdout

@@ -205,3 +205,53 @@ def test_a_right_derivation_is_not_accused(seed: int) -> None:
         manual = {name: g.T for name, g in manual.items()}
     comparison = compare(manual, {name: p[name] for name in manual})
     assert comparison, str(comparison)
+
+
+def hint_of(manual: Array, output: Tensor, x: Tensor) -> str:
+    [row] = ag.compare({"w": manual}, {"w": ag.gradients(output, x)}, output=output).rows
+    return " ".join(row.hints)
+
+
+def test_a_batch_size_names_a_sum_for_the_mean_only_where_a_mean_was_recorded() -> None:
+    rng = np.random.default_rng(0)
+    a0, y = rng.normal(size=(3, 5)), rng.normal(size=(2, 5))
+    w = Tensor(rng.normal(size=(2, 3)), requires_grad=True, name="w")
+    error = w @ a0 - y
+    for C, mean in ((np.sum(error**2) / 2, False), (np.sum(error**2) / 10, True), (np.mean(np.sum(error**2, 0)), True)):
+        hint = hint_of(5 * ag.gradients(C, w), C, w)
+        assert "5 is the batch size" in hint and ("a sum for the mean" in hint) == mean, hint
+
+
+def test_a_derivative_that_happens_to_be_one_over_the_batch_size_is_named() -> None:
+    x, y = np.array([[0.0, 0, 1, 1], [0, 1, 0, 1]]), np.array([[0.0, 1, 1, 1]])
+    w = Tensor(np.zeros((1, 2)), requires_grad=True, name="w")
+    z = w @ x
+    z.name = "z"
+    a = ag.sigmoid(z)
+    C = np.sum((a - y) ** 2) / 2
+    hint = hint_of((a.data - y) @ x.T, C, w)
+    assert "the factor σ'(z) is missing" in hint and "a sum for the mean" not in hint
+
+
+def test_regularisation_is_told_from_that_of_the_cost() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3, 5)), rng.normal(size=(2, 5))
+    w = Tensor(rng.normal(size=(2, 3)), requires_grad=True, name="w")
+    error = np.sum((w @ x - y) ** 2) / 2
+    without = ag.gradients(error, w)
+    penalised = error + 0.1 * np.sum(w**2)
+    assert "0.3 times w itself: regularisation that the cost does not have" in hint_of(without + 0.3 * w.data, error, w)
+    assert "minus 0.2 times w itself: regularisation that is missing" in hint_of(without, penalised, w)
+    assert "regularisation that has the factor 0.1 instead of 0.2" in hint_of(without + 0.1 * w.data, penalised, w)
+    uniform = Tensor(np.full((2, 3), 0.5), requires_grad=True, name="w")
+    error = np.sum((uniform @ x - y) ** 2) / 2
+    assert "regularisation" not in hint_of(ag.gradients(error, uniform) + 0.5, error, uniform)
+
+
+def test_an_operand_without_a_name_is_not_called_x() -> None:
+    rng = np.random.default_rng(1)
+    x = Tensor(rng.normal(size=(3, 5)), name="x")
+    w, y = Tensor(rng.normal(size=(2, 3)), requires_grad=True, name="w"), rng.normal(size=(2, 5))
+    C = np.sum((ag.sigmoid(w @ x) - y) ** 2) / 2
+    a = ag.sigmoid(w.data @ x.data)
+    assert hint_of((a - y) @ x.data.T, C, w) == "the factor σ'(…) is missing"

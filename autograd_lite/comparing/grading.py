@@ -102,7 +102,7 @@ def judge(path: str, task: str | None = None) -> dict[str, Any]:
     """
     module = load(path)
     given = load(task) if task else None
-    forward = function_of("forward", module, given, path)
+    forward = function_of("forward", given or module, module, path)
     manual_gradients = function_of("manual_gradients", module, None, path)
     parameters = dict_of("parameters", given, module, path)
     data = dict_of("data", given, module, path, required=False)
@@ -114,6 +114,12 @@ def judge(path: str, task: str | None = None) -> dict[str, Any]:
     value = cost_of(computed)
     if not np.all(np.isfinite(np.asarray(value, float))):
         raise CannotJudge(f"forward returned a cost of {value}")
+    if callable(getattr(module, "forward", None)) and forward is not module.forward:
+        computed = theirs("forward", lambda: call(module.forward, copy_all(parameters), copy_all(data)))
+        theirs_, right = (np.asarray(c, float) for c in (cost_of(computed), value))
+        if theirs_.shape != right.shape or not np.allclose(theirs_, right, 1e-6, 0.0):
+            message = f"its forward gives a cost of {theirs_}, that of the task {right}"
+            return {"file": path, "status": WRONG, "message": message, "text": message}
     known = copy_all({**(computed if isinstance(computed, Mapping) else {}), **data})
     returned = theirs("manual_gradients", lambda: call(manual_gradients, copy_all(parameters), known))
     manual, others = sort_out(returned, list(parameters))

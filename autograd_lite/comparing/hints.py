@@ -56,8 +56,9 @@ class Known:
         yield 2.0, "it is 2 times the automatic one: there is a factor 2 too many, or the ½ in front is missing"
         yield 0.5, "it is ½ times the automatic one: a factor 2 is missing"
         for n, name in self.sizes.items():
+            sum_for_mean = ": a sum for the mean" if self.recording is None or self.recording.takes_mean_of(n) else ""
             for factor, other in ((1.0, ""), (2.0, "2 times "), (0.5, "½ of "), (-1.0, "−1 times ")):
-                yield factor * n, f"it is {other}{n} times the automatic one, and {n} is {name}: a sum for the mean"
+                yield factor * n, f"it is {other}{n} times the automatic one, and {n} is {name}{sum_for_mean}"
                 yield factor / n, f"it is {other}1/{n} of the automatic one, and {n} is {name}: a mean for the sum"
         for name, value in self.factors.items():
             yield value, f"it is {value:g} times the automatic one, and {value:g} is the {name}"
@@ -78,6 +79,9 @@ def hints(name: str, manual: Array, automatic: Array, known: Known, same: Same, 
     for finders in (of_the_numbers, of_the_recording)[: 1 + recorded]:
         with np.errstate(all="ignore"):
             found = list(dict.fromkeys(finders(name, manual, automatic, known, same)))
+        if found and found[0].endswith("batch size") and recorded:  # which may be so by chance
+            found += of_the_recording(name, manual, automatic, known, same)
+            return [" or: ".join(found[1:2] + found[:1])]
         if found:
             return found[:1] if finders is of_the_numbers else [" or: ".join(found[:2])] if len(found) <= 3 else []
     for other, gradient in known.automatic.items():

@@ -49,11 +49,31 @@ class Recording:
         named = {x.name: x for x in self.nodes if x.name and bearers[x.name] == 1}
         self.named: dict[str, Tensor] = named | dict(tensors)
 
+    def regularisation(self, x: Tensor, arrows: Sequence[LocalGradient]) -> float:
+        """How many times `x` itself its gradient holds as a term, that of a penalty on its squares."""
+        found, p = 0.0, x.data
+        for g in arrows:
+            u = None if g.parent is not x else sweep(self.output, g.output, arrows) if g.output is not self.output else 1.0
+            if u is not None:
+                share = np.real(g.pull(as_dtype(np.broadcast_to(u, g.output.shape), g.output.dtype)))
+                c = float(np.sum(share * p) / np.sum(p * p)) if np.any(p) else 0.0
+                found += c if np.allclose(share, c * p, 1e-9, 0.0) else 0.0
+        return found
+
     def batch_sizes(self) -> list[int]:
         """The sizes of axes that belong to no parameter: of batches, as a rule."""
         computed = {n for x in self.nodes if x.op is not None for n in x.shape}
         given = {n for x in self.nodes if x.op is None for n in x.shape}
         return sorted(n for n in computed - given if n > 1)
+
+    def takes_mean_of(self, n: int) -> bool:
+        """Whether somewhere in it a sum is divided by n, or by 2 n."""
+        for g in arrows_between(self.nodes, set(self.nodes)):
+            if g.output.size < g.parent.size or g.output.size == 1:
+                share = np.unique(np.abs(g.pull(np.ones(g.output.shape, g.output.dtype))))
+                if share.size == 1 and share[0] * n in (0.5, 1.0):
+                    return True
+        return False
 
     def mistakes(
         self, name: str, m: Array, a: Array, updated: Mapping[str, Array], same: Callable[[Array, Array], bool]
@@ -67,7 +87,7 @@ class Recording:
             return
         region = between(self.output, [x])
         arrows = arrows_between(self.nodes, region)
-        yield from find_regularisation(x, m, a, same)
+        yield from find_regularisation(x, m, a, self.regularisation(x, arrows), same)
         tried = 0
         for mistake in possible(arrows, x, self.nodes, updated):
             tried += len(arrows)
@@ -78,15 +98,20 @@ class Recording:
                 yield mistake.words
 
 
-def find_regularisation(x: Tensor, m: Array, a: Array, same: Callable[[Array, Array], bool]) -> Iterator[str]:
-    """A term in proportion to the parameter itself, that only one of the two has."""
+def find_regularisation(x: Tensor, m: Array, a: Array, recorded: float, same: Callable[[Array, Array], bool]) -> Iterator[str]:
+    """A term in proportion to the parameter itself, of which the cost has so many times `recorded`."""
     p = x.data
-    if np.count_nonzero(p) < 3:
+    if np.count_nonzero(p) < 3 or np.all(p == p.flat[0]):
         return
     c = float(np.sum((m - a) * p) / np.sum(p * p))
     if abs(c) > 1e-12 and same(m, a + c * p) and not same(m, a):
-        term = f"{abs(c):.4g} times {name_of(x)} itself"
-        yield f"it is the automatic one {'plus' if c > 0 else 'minus'} {term}: regularisation that only one of them has"
+        term = f"it is the automatic one {'plus' if c > 0 else 'minus'} {abs(c):.4g} times {name_of(x)} itself: regularisation that"
+        if not recorded:
+            yield f"{term} the cost does not have"
+        elif abs(c + recorded) < 1e-6 * abs(c):
+            yield f"{term} is missing"
+        else:
+            yield f"{term} has the factor {recorded + c:.4g} instead of {recorded:.4g}"
 
 
 def arrows_between(nodes: Sequence[Tensor], region: set[Tensor]) -> list[LocalGradient]:
@@ -178,9 +203,9 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
                 f"{symbol}({operand}) = {out} stands in place of the derivative {label}{everywhere}", concerned,
                 by(lambda g: g.output.data),
             )  # fmt: skip
+            taken = f"{operand}: {label.replace(operand, out)}" if g.parent.name else "its operand"
             yield Mistake(
-                f"the derivative is taken at {out} instead of {operand}: {label.replace(operand, out)}{everywhere}", concerned,
-                by(lambda g: at_the_result(g)),
+                f"the derivative is taken at {out} instead of {taken}{everywhere}", concerned, by(lambda g: at_the_result(g)),
             )  # fmt: skip
             formula = FROM_THE_RESULT.get(g.output.op or "")
             if formula is not None:
@@ -353,9 +378,9 @@ def at_the_result(g: LocalGradient) -> Any:
 
 def label_of(g: LocalGradient) -> str:
     """The label of a factor; sums that undo a broadcast are none of it, and an operand without a name is not called x."""
-    if len(recorded(g.output).operands) == 1 and not g.parent.name and g.output.name:
+    if len(recorded(g.output).operands) == 1 and not g.parent.name and is_elementwise(g):
         symbol = recorded(g.output).operation.symbol or g.output.op
-        return f"{symbol}' of {g.output.name} = {symbol}(…)"
+        return f"{symbol}' of {g.output.name} = {symbol}(…)" if g.output.name else f"{symbol}'(…)"
     return g.label.rpartition(" · ⊙ ")[2]
 
 
