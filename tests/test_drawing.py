@@ -673,6 +673,23 @@ def test_single_numbers_on_arrows_have_an_equals_sign() -> None:
     assert said["t1->C"] == ["tanh′(t₁)", "=", f"{(1 - np.tanh(-6.0) ** 2) * 1e5:.3f}", "×10⁻⁵"]
 
 
+def test_a_minus_in_front_of_a_matrix_on_an_arrow_is_not_repeated_in_it() -> None:
+    a, b = Tensor([[1.0, 2.0]], requires_grad=True, name="a"), Tensor([[2.0, 4.0]], requires_grad=True, name="b")
+    q = a / b
+    q.name = "q"
+    svg = svg_groups(ag.draw(q.sum(), local_gradients="values").pipe("svg"))
+    said = {title: "".join(texts(g)).split() for (kind, title), g in svg.items() if kind == "edge"}
+    assert said["b->q"][0].startswith("−") and [float(x) for x in said["b->q"] if x[0].isdigit()] == [0.25, 0.125]
+    assert not any(x[:1] == "−" and x[1:2].isdigit() for x in said["b->q"])
+
+
+def test_masks_on_arrows_are_ones_and_zeros() -> None:
+    z = Tensor([[1.0, -2.0]], requires_grad=True, name="z")
+    svg = svg_groups(ag.draw(ag.relu(z).sum(), local_gradients="values").pipe("svg"))
+    said = {title: "".join(texts(g)).split() for (kind, title), g in svg.items() if kind == "edge"}
+    assert said["z->t1"][-2:] == ["1", "0"]
+
+
 # Numbers and names ----------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite.engine.backward import as_dtype
 from autograd_lite.engine.graph import between, history, recorded
 from autograd_lite.engine.local_gradient import LocalGradient
-from autograd_lite.engine.operation import select, scale
+from autograd_lite.engine.operation import is_elementwise
 from autograd_lite.engine.tensor import Array, Tensor
 
 MOST_STEPS = 60_000
@@ -178,11 +178,6 @@ def group_alike(arrows: Sequence[LocalGradient]) -> list[list[int]]:
     for i, g in enumerate(arrows):
         alike.setdefault((g.output.op, g.index, g.output.shape), []).append(i)
     return [[i] for i in range(len(arrows))] + [group for group in alike.values() if len(group) > 1]
-
-
-def is_elementwise(g: LocalGradient) -> bool:
-    operation = recorded(g.output).operation
-    return not operation.variadic and operation.edge(g.index).pull in (scale, select)
 
 
 def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator[Mistake]:

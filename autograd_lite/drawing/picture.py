@@ -25,8 +25,9 @@ from autograd_lite.drawing.stepping import Step, clean, page, steps_of
 from autograd_lite.drawing.themes import DARK, LINES, THEMES, Theme
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import history
+from autograd_lite.engine.operation import is_elementwise
 from autograd_lite.engine.tensor import Operand, Tensor
-from autograd_lite.writing.formulas import Adjoint, Formula, Name
+from autograd_lite.writing.formulas import Adjoint, Formula, Name, Negated
 from autograd_lite.writing.naming import check_is_tensor, data_of, is_number, shape_of
 from autograd_lite.writing.styles import LONGEST, Dressed, Markup
 from autograd_lite.writing.terms import is_transposed
@@ -320,6 +321,10 @@ class Picture:
         if self.options.local_gradients == "values" and shows:
             if is_transposed(arrow.symbol):  # what is stored is the factor as it is
                 value = value.T if value.ndim < 3 else value.swapaxes(-1, -2)
+            if np.asarray(value).dtype.kind == "b":  # a mask
+                value = value.astype(float)
+            if isinstance(arrow.symbol, Negated) and np.ndim(value) and is_elementwise(arrow.gradient):
+                value = -value  # the sign stands in front
             equals = f"{NBSP}=" * (np.ndim(value) == 0)
             symbol = font(f"{NBSP}{written}{equals}{NBSP}", theme.gradient, size, "I")
             entries = numbers(value, self.options, theme.gradient, theme.gradient_style)

@@ -319,6 +319,12 @@ def select(u: Any, mask: Any, x: Any, out: Any) -> Any:
     return sum_to(np.where(mask, u, np.zeros((), u.dtype)), x.shape)
 
 
+def is_elementwise(g: Any) -> bool:
+    """Whether a local gradient is a factor for each entry."""
+    operation = g.output._operation
+    return not operation.variadic and operation.edge(g.index).pull in (scale, select)
+
+
 def kept_shape(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     """`shape` after a reduction over `axis` with ``keepdims=True``."""
     if axis is None:
