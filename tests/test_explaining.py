@@ -249,7 +249,7 @@ class Reader:
         if token == "‖":
             x = self.array(self.sum())
             self.take("‖")
-            return np.sqrt((x * x).sum(self.axis(), keepdims=True))
+            return np.sqrt((np.abs(x) ** 2).sum(self.axis(), keepdims=True))
         if token == "[":
             result = self.condition()
             self.take("]")
@@ -939,9 +939,7 @@ def derived(case: Case) -> Derivation:
 
 
 CONVENTIONS = {
-    "abs-of a complex number": "real functions of complex numbers have no derivative in the notation of real ones",
-    "norm-of a complex vector": "the same",
-    "var-of complex numbers": "the same",
+    "var-of complex numbers": "a real function of complex numbers has no derivative in the notation of real ones",
     "power-base 0, exponent [0. 1. 4.]": "0 log 0 is taken to be 0",
 }
 

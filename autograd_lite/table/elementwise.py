@@ -162,7 +162,10 @@ elementwise_operation("reciprocal", np.reciprocal, quiet(lambda x, r: -r * r), l
 elementwise_operation("square", np.square, lambda x: 2 * x, labels=("2 {0}",), written="{0}²")
 elementwise_operation("sqrt", np.sqrt, quiet(lambda x, r: 0.5 / r), labels=("1/(2 {out})",), symbol="√")
 elementwise_operation("cbrt", np.cbrt, quiet(lambda x, r: 1 / (3 * r * r)), labels=("1/(3 {out}²)",))
-elementwise_operation("abs", np.abs, slope_of_abs, labels=("sign({0})",), written="|{0}|")
+elementwise_operation(
+    "abs", np.abs, slope_of_abs, written="|{0}|",
+    labels=(lambda out, x: "conj(sign({0}))" if np.iscomplexobj(x) else "sign({0})",),
+)  # fmt: skip
 elementwise_operation("fabs", np.fabs, slope_of_abs, labels=("sign({0})",))
 elementwise_operation(
     "hypot", np.hypot, lambda x, y, h: direction(x, h), lambda x, y, h: direction(y, h),

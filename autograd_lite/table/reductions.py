@@ -26,7 +26,7 @@ def reduction_operation(
     rule: Any,
     *,
     numpy: Sequence[Any] = (),
-    label: str | None = None,
+    label: Notation = None,
     symbol: str | None = None,
     written: Notation = None,
 ) -> Callable[..., Any]:
@@ -141,7 +141,7 @@ euclidean_norm = reduction_operation(
     if axis is None
     else np.sqrt(np.sum(np.abs(x) ** 2, axis=axis, keepdims=keepdims)),
     lambda x, r, axis: direction(conjugate(x), r),
-    label="{0}/‖{0}‖{at}",
+    label=lambda out, x: "conj({0})/‖{0}‖{at}" if np.iscomplexobj(x) else "{0}/‖{0}‖{at}",
 )  # fmt: skip
 
 
