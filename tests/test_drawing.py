@@ -690,6 +690,13 @@ def test_masks_on_arrows_are_ones_and_zeros() -> None:
     assert said["z->t1"][-2:] == ["1", "0"]
 
 
+def test_complex_constants_stand_in_parentheses() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    svg = svg_groups(ag.draw(np.sum(np.abs(w * (2 + 1j)))).pipe("svg"))
+    said = " ".join("".join(texts(g)) for g in svg.values()).replace("\xa0", " ")
+    assert "(2 + 1 i)" in said and "Re((2 + 1 i) ·)" in said
+
+
 # Numbers and names ----------------------------------------------------------------------------------------
 
 
@@ -1002,9 +1009,13 @@ def test_no_text_begins_or_ends_with_a_space_that_may_collapse() -> None:  # and
 def test_graphviz_fails_in_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dot_program(tmp_path, "sys.exit('Error: out of ink')")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RuntimeError, match="could not draw the pdf: Error: out of ink"):
-        ag.render(chain(2), tmp_path / "graph.pdf")
-    assert not (tmp_path / "graph.pdf").exists()
+    with monkeypatch.context() as nothing_else:
+        nothing_else.setattr(rendering, "has_bundled_graphviz", lambda: False)
+        with pytest.raises(RuntimeError, match="could not draw the pdf: Error: out of ink"):
+            ag.render(chain(2), tmp_path / "graph.pdf")
+        assert not (tmp_path / "graph.pdf").exists()
+    if rendering.has_bundled_graphviz():
+        assert ag.render(chain(2), tmp_path / "graph.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_a_failure_of_the_graphviz_that_is_here() -> None:

@@ -190,11 +190,10 @@ def run_graphviz(
     """
     arguments = [] if resolution is None else [f"-Gdpi={resolution:g}"]
     dot = shutil.which("dot")
-    if dot is not None:
-        command = [dot, f"-T{format}", f"-K{engine}", *arguments]
-    elif has_bundled_graphviz():
-        command = [sys.executable, "-c", BUNDLED, format, engine, *arguments]
-    else:
+    commands = [] if dot is None else [[dot, f"-T{format}", f"-K{engine}", *arguments]]
+    if has_bundled_graphviz():  # which draws what an older dot gives up on
+        commands.append([sys.executable, "-c", BUNDLED, format, engine, *arguments])
+    if not commands:
         raise ImportError(f"drawing needs Graphviz, and there is no `dot` program on the PATH: {INSTALL}")
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -205,11 +204,14 @@ def run_graphviz(
                 environment |= find_fonts(folder, fonts, before=MEASURED)
             elif not has_fonts():
                 environment |= borrow_fonts(folder, format)
-        done = subprocess.run(command, input=source.encode(), capture_output=True, env=environment)
-    if done.returncode or not done.stdout:
-        words = done.stderr.decode(errors="replace").strip()
-        raise RuntimeError(f"Graphviz could not draw the {format}: {words or f'exit status {done.returncode}'}")
-    return done.stdout
+        words = ""
+        for command in commands:
+            done = subprocess.run(command, input=source.encode(), capture_output=True, env=environment)
+            if not done.returncode and done.stdout:
+                return done.stdout
+            words = words or done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+    what = "picture" if format == "json" else format
+    raise RuntimeError(f"Graphviz could not draw the {what}: {words}")
 
 
 def has_bundled_graphviz() -> bool:

@@ -125,7 +125,7 @@ def readable_names(output: Tensor) -> dict[int, str]:
         elif x is output and x.size == 1 and x.op is not None and name_of_cost(x) not in taken:
             name = name_of_cost(x)
         elif is_number(x):
-            name = number(data_of(x).item())
+            name = exact(x) if np.iscomplexobj(data_of(x)) else number(data_of(x).item())
         else:
             letter = "c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"
             name = next(new for new in (f"{letter}{i}" for i in counts[letter]) if new not in taken)
