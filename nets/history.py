@@ -85,7 +85,7 @@ class History:
         return figure
 
     def __repr__(self) -> str:
-        text = f"History({self.epochs} epochs"
+        text = f"History({self.epochs} epoch{'s' * (self.epochs != 1)}"
         if self.cost:
             text += f": cost {self.cost[0]:.4g} to {self.cost[-1]:.4g}"
         if self.accuracy and not isnan(self.accuracy[-1]):

@@ -161,7 +161,7 @@ def test_steps_of_a_recurrence() -> None:
 
 @pytest.mark.parametrize(("steps", "error", "words"), [
     ({}, ValueError, "nothing to compare: manual_steps is empty; the names in the history of the output are w1"),
-    ({"dq": 1.0}, ValueError, "nothing to compare: dq is no adjoint of a named Tensor"),
+    ({"dq": 1.0}, ValueError, "nothing to compare: dq belongs to no named Tensor that requires a gradient"),
     ([1.0], TypeError, "manual_steps is a dict of arrays by name, not list"),
     ({"dz2": None}, ValueError, "the step dz2 is None"),
     ({"dz2": "abc"}, TypeError, "manual gradient of dz2 holds no numbers"),
@@ -187,5 +187,5 @@ def test_what_has_no_tensor_is_said() -> None:
     v = network()
     found = compare_steps(by_hand(v) | {"dq": np.ones(3)}, v["C"])
     assert found and found.unknown == ("dq",)
-    assert found.verdict() == "all 7 agree; not compared, since no Tensor is called so: dq"
+    assert found.verdict() == "all 7 agree; not compared, since no Tensor that requires a gradient is called so: dq"
     assert found.to_dict()["unknown"] == ["dq"] and found.to_dict()["first_wrong"] is None

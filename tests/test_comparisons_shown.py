@@ -139,3 +139,14 @@ def test_a_plot_of_no_gradients_and_numbers() -> None:
     pytest.importorskip("matplotlib")
     for one, other in ((np.zeros((0, 2)), np.zeros((0, 2))), (1.0, 2.0), (np.ones((2, 3, 4)), np.ones((2, 3, 4)))):
         compare(one, other).plot().canvas.draw()
+
+
+def test_names_that_begin_alike_can_be_told_apart() -> None:
+    parts = ("query.weight", "query.bias", "key.weight", "key.bias")
+    names = [f"encoder.layers[{i}].self_attention.{part}" for i in range(2) for part in parts]
+    manual = {name: np.ones((4, 4)) for name in names}
+    compared = compare(manual | {names[5]: 2 * np.ones((4, 4))}, manual)
+    lines = str(compared).splitlines()
+    assert len({line.split()[0] for line in lines[1:9]}) == 8
+    assert all(len(line) <= 80 for line in lines)
+    assert f"{names[5]}: 16 of 16 entries differ" in " ".join(lines)

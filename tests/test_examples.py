@@ -213,6 +213,7 @@ def test_a_missing_package_is_told_before_the_work(
         ("a,b,kind\n1,2,x\n3,y\n", "sample 2 has 2 fields, and the header 3"),
         ("a;b;kind\n1;2;x\n", "the header is a single field"),
         ("a,b,kind\n" + "1,2,x\n" * 6, "two classes in the last column"),
+        ("a,b\n" + "".join(f"{i},{i / 7}\n" for i in range(20)), "the last column, b, has as many values as there are samples"),
         ("", "the header is a single field"),
     ],
 )

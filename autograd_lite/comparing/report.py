@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from math import isnan
+from os.path import commonprefix
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +27,17 @@ def text(rows: Sequence[Row], verdict: str, title: str = "") -> str:
     wide[1] = min(wide[1], 22)
     wide[0] = min(wide[0], WIDTH - sum(wide[1:]) - 2 * (len(wide) - 1))
     shown = wrap(title, "") if title else []
+    begin = commonprefix([line[0] for line in lines[1:]])
+    begin = begin[: max(begin.rfind("."), begin.rfind("["))] if max(map(len, (line[0] for line in lines))) > wide[0] else ""
     for line in lines:
+        line = [line[0].replace(begin, "…", 1) if begin and line[0].startswith(begin) else line[0], *line[1:]]
         cells = [shorten(cell, n) for cell, n in zip(line, wide)]
         words = [cell.ljust(n) for cell, n in zip(cells[:WORDS], wide[:WORDS])]
         numbers = [cell.rjust(n) for cell, n in zip(cells[WORDS:], wide[WORDS:])]
         shown.append("  ".join(words + numbers))
     for row in rows:
         found = row.findings()
-        name = shorten(printable(row.name), 30)
+        name = shorten(printable(row.name), 60)
         if found:
             shown += wrap(f"{name}: {found[0]}", " " * min(len(name) + 2, 6))
             for finding in found[1:]:
@@ -96,7 +100,8 @@ def printable(name: str) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """The text with its middle left out if it is longer: names differ at their ends."""
+    return text if len(text) <= width else f"{text[: (width - 1) // 2]}…{text[-(width // 2) :]}"
 
 
 def plot_rows(rows: Sequence[Row]) -> Any:

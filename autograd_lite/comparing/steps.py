@@ -132,7 +132,7 @@ class StepComparison(Comparison):
         if self.first_wrong is not None:
             verdict += f"; the first wrong step is {self.first_wrong}"
         if self.unknown:
-            verdict += f"; not compared, since no Tensor is called so: {', '.join(self.unknown)}"
+            verdict += f"; not compared, since no Tensor that requires a gradient is called so: {', '.join(self.unknown)}"
         return verdict
 
     def to_dict(self) -> dict[str, Any]:
@@ -273,7 +273,7 @@ def match_steps(
             choices[path] = found
     if not manual:
         known = ", ".join(unique) or "none: name them with named(locals())"
-        asked = f"{', '.join(unknown)} is no adjoint of a named Tensor" if unknown else "manual_steps is empty"
+        asked = f"{', '.join(unknown)} belongs to no named Tensor that requires a gradient" if unknown else "manual_steps is empty"
         raise ValueError(f"nothing to compare: {asked}; the names in the history of the output are {known}")
     wanted = list(dict.fromkeys(x for found in choices.values() for _, x in found))
     adjoints = dict(zip(wanted, gradients(output, wanted)))
