@@ -255,3 +255,13 @@ def test_an_operand_without_a_name_is_not_called_x() -> None:
     C = np.sum((ag.sigmoid(w @ x) - y) ** 2) / 2
     a = ag.sigmoid(w.data @ x.data)
     assert hint_of((a - y) @ x.data.T, C, w) == "the factor σ'(…) is missing"
+
+
+def test_a_jacobian_is_no_factor_that_something_else_stands_in_place_of() -> None:
+    rng = np.random.default_rng(2)
+    w, Y = Tensor(rng.normal(size=(3, 4)), requires_grad=True, name="w"), np.eye(3)
+    z = w[:, :3] * 2
+    z.name = "z"
+    C = -np.sum(Y * ag.log_softmax(z, axis=1))
+    row = ag.compare({"z": z.data - Y}, {"z": ag.gradients(C, z)}, output=C).rows[0]
+    assert not row.approximate and "stands in place" not in " ".join(row.hints)

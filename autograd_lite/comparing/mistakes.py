@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite.engine.backward import as_dtype
 from autograd_lite.engine.graph import between, history, recorded
 from autograd_lite.engine.local_gradient import LocalGradient
-from autograd_lite.engine.operation import is_elementwise
+from autograd_lite.engine.operation import LEFT, RIGHT, is_elementwise
 from autograd_lite.engine.tensor import Array, Tensor
 
 MOST_STEPS = 60_000
@@ -194,10 +194,10 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
         if len(recorded(g.output).operands) == 1:
             out, operand = name_of(g.output), g.parent.name or "…"
             symbol = recorded(g.output).operation.symbol or g.output.op
+            result = f"{symbol}({operand})" + f" = {out}" * bool(g.output.name)
             yield Mistake(
-                f"{symbol}({operand}) = {out} stands in place of the derivative {label}{everywhere}", concerned,
-                by(lambda g: g.output.data),
-            )  # fmt: skip
+                f"{result} stands in place of the derivative {label}{everywhere}", concerned, by(lambda g: g.output.data)
+            )
             taken = f"{operand}: {label.replace(operand, out)}" if g.parent.name else "its operand"
             yield Mistake(
                 f"the derivative is taken at {out} instead of {taken}{everywhere}", concerned, by(lambda g: at_the_result(g)),
@@ -212,8 +212,9 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
                     at_the_operand(formula),
                 )  # fmt: skip
     elif isinstance(g.value, np.ndarray) and g.value.ndim == 2 and g.value.shape[0] == g.value.shape[1] > 1:
-        bare = label.removesuffix("ᵀ").strip("()")
-        yield Mistake(f"{bare} stands in place of {label}{everywhere}", concerned, by(lambda g: g.value.T))
+        bare = factor_of(g)
+        if bare is not None:
+            yield Mistake(f"{bare} stands in place of {label}{everywhere}", concerned, by(lambda g: g.value.T))
 
 
 class Chain(NamedTuple):
@@ -279,7 +280,7 @@ def on_a_path(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator
     while not through.name and uses[id(through)] == 1:  # to the next result that has a name
         through = next(other.output for other in arrows if other.parent is through)
     through = through if through.name and through is not arrows[0].output else g.output
-    path = f"the path from {name_of(g.parent)} to the cost through {name_of(through)}"
+    path = f"the path from {name_of(g.parent)} to the cost" + f" through {name_of(through)}" * (through is not arrows[0].output)
     if len(group) > 1:
         yield Mistake(f"{path} is missing, all {len(group)} times", concerned, lambda g, u: np.zeros(g.parent.shape))
         return
@@ -316,14 +317,23 @@ def another_factor(
     """Another quantity of the same shape in place of a factor: the σ' of another layer, another input."""
     if not isinstance(g.value, np.ndarray) or g.value.dtype.kind != "f" or g.value.ndim == 0:
         return
-    label, concerned = label_of(g), frozenset(group)
+    label, concerned, factor = label_of(g), frozenset(group), factor_of(g)
+    if factor is None and not is_elementwise(g):  # what is stored is no factor of the map
+        return
     for name, value in values:
         another = value.shape == g.value.shape and value is not g.value and value is not g.output.data
         if another and name != label and np.any(value):
-            shown = f"({name})ᵀ" if label.endswith("ᵀ") else name
-            yield Mistake(
-                f"{shown} stands in place of {label}", concerned, always(value)
-            )
+            shown = name if factor is None else f"({name})ᵀ"
+            yield Mistake(f"{shown} stands in place of {label}", concerned, always(value))
+
+
+def factor_of(g: LocalGradient) -> str | None:
+    """The name of the other factor of a matrix product, which is multiplied transposed into the adjoint; None in other maps."""
+    operation, operands, *_ = recorded(g.output)
+    if operation.variadic or operation.edge(g.index).form not in (LEFT, RIGHT):
+        return None
+    other = next((x for x in operands if getattr(x, "data", x) is g.value), None)
+    return None if other is None else getattr(other, "name", None) or "the factor not transposed"
 
 
 def quantities(nodes: Sequence[Tensor]) -> list[tuple[str, Array]]:

@@ -254,17 +254,17 @@ class Tensor:
     @property
     def mT(self) -> Tensor:
         """The matrices of a stack, each transposed."""
-        return TABLE["matrix_transpose"](self)
+        raise NotImplementedError
 
     @property
     def real(self) -> Tensor:
         """The real part."""
-        return TABLE["real"](self)
+        raise NotImplementedError
 
     @property
     def imag(self) -> Tensor:
         """The imaginary part."""
-        return TABLE["imag"](self)
+        raise NotImplementedError
 
     @property
     def flat(self) -> Tensor:

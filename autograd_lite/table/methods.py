@@ -61,4 +61,5 @@ bind("flatten", TABLE["ravel"])
 bind("conjugate", TABLE["conj"])
 bind("reshape", reshape)
 bind("transpose", transpose)
-Tensor.T = property(TABLE["transpose"], doc=Tensor.T.__doc__)  # type: ignore[method-assign, assignment]
+for name, row in {"T": "transpose", "mT": "matrix_transpose", "real": "real", "imag": "imag"}.items():
+    setattr(Tensor, name, property(TABLE[row], doc=getattr(Tensor, name).__doc__))
