@@ -54,17 +54,16 @@ OTHER = {
     ast.USub: ast.UAdd, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.Mod: ast.Add, ast.FloorDiv: ast.Mult,
 }  # fmt: skip
 EQUIVALENT: dict[str, str] = {
-    "autograd_lite/table/reductions.py np.not_equal(np.max(x, axis=axis, keepdi: arguments swapped": "equality is symmetric",
-    "autograd_lite/table/factorisations.py matmul(matmul(half, half), a): arguments swapped": "powers of a matrix commute",
-    "autograd_lite/table/networks.py 0 → 1": "a default in a signature for the type checker",
-    "autograd_lite/table/special.py False → True": "the table lists one name more, which nothing looks up",
-    "autograd_lite/table/shapes.py USub → UAdd": "all arrays that are joined have as many axes as the last",
-    "autograd_lite/engine/derivatives.py without if not is_nest(self.returned):": "one array is packed and unpacked to itself",
-    "autograd_lite/engine/operation.py without if ones is not None and type(u) is np.nd": "the same sum, in more time",
-    "autograd_lite/engine/operation.py True → False": "tracebacks strip the lines that they show",
-    "autograd_lite/table/shapes.py 64 → 65": "a limit on nesting that nobody reaches, one later",
+    "autograd_lite/table/reductions.py std_slope: np.not_equal(np.max(x, axis=axis, keepdi: arguments swapped": "equality is symmetric",
+    "autograd_lite/table/factorisations.py matrix_power: matmul(matmul(half, half), a): arguments swapped": "powers of a matrix commute",
+    "autograd_lite/table/networks.py softmax_cross_entropy (overload): 0 → 1": "a default in a signature for the type checker",
+    "autograd_lite/table/shapes.py part: USub → UAdd": "all arrays that are joined have as many axes as the last",
+    "autograd_lite/engine/derivatives.py _Evaluated: without if not is_nest(self.returned):": "one array is packed and unpacked to itself",
+    "autograd_lite/engine/operation.py sum_to: without if ones is not None and type(u) is np.nd": "the same sum, in more time",
+    "autograd_lite/engine/operation.py straight_code: True → False": "tracebacks strip the lines that they show",
+    "autograd_lite/table/shapes.py collect_leaves: 64 → 65": "a limit on nesting that nobody reaches, one later",
 }
-"""By file and change, of those that survived: why no test can tell it from the engine."""
+"""By file, function and change, of those that survived: why no test can tell it from the engine."""
 
 
 class Mutant(NamedTuple):
@@ -72,6 +71,7 @@ class Mutant(NamedTuple):
     number: int
     line: int
     what: str
+    inside: str  # the function, class or name of the module that it is in
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} {self.what}"
@@ -112,6 +112,7 @@ def mutants(file: str, write: int | None = None) -> Iterator[Any]:
         id(part) for node in ast.walk(tree) if isinstance(node, (ast.AnnAssign, ast.arg, ast.FunctionDef, ast.Raise))
         for part in ast.walk(getattr(node, "annotation", None) or getattr(node, "returns", None) or ast.Pass())
     }  # fmt: skip
+    inside = {id(n): name_of(part) for part in tree.body for n in ast.walk(part)}
     texts |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}  # wording
     number = 0
     for node in list(ast.walk(tree)):
@@ -119,7 +120,7 @@ def mutants(file: str, write: int | None = None) -> Iterator[Any]:
             continue
         for what, do, undo in changes(node):
             if write is None:
-                yield Mutant(file, number, getattr(node, "lineno", 0), what)
+                yield Mutant(file, number, getattr(node, "lineno", 0), what, inside.get(id(node), ""))
             elif write == number:
                 do()
                 yield ast.unparse(ast.fix_missing_locations(tree))
@@ -128,7 +129,7 @@ def mutants(file: str, write: int | None = None) -> Iterator[Any]:
 
 
 def reason(mutant: Mutant) -> str:
-    return EQUIVALENT.get(f"{mutant.file} {mutant.what}", "")
+    return EQUIVALENT.get(f"{mutant.file} {mutant.inside}: {mutant.what}", "")
 
 
 def operations_for(mutant: Mutant) -> list[str]:
@@ -148,6 +149,12 @@ def operations_for(mutant: Mutant) -> list[str]:
                 first = call.args[0]
                 found.add(str(first.value) if isinstance(first, ast.Constant) else getattr(first, "id", getattr(first, "attr", "")))
     return sorted(found - {""})
+
+
+def name_of(part: ast.AST) -> str:
+    """What a statement defines, for its first name; a signature for type checkers says so."""
+    signature = any(getattr(d, "id", "") == "overload" for d in getattr(part, "decorator_list", ()))
+    return " ".join([*sorted(names_of(part))[:1], *["(overload)"] * signature])
 
 
 def names_of(part: ast.AST) -> set[str]:
