@@ -54,12 +54,17 @@ OTHER = {
     ast.USub: ast.UAdd, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.Mod: ast.Add, ast.FloorDiv: ast.Mult,
 }  # fmt: skip
 EQUIVALENT: dict[str, str] = {
-    "autograd_lite/table/reductions.py std_slope: np.not_equal(np.max(x, axis=axis, keepdi: arguments swapped": "equality is symmetric",
-    "autograd_lite/table/factorisations.py matrix_power: matmul(matmul(half, half), a): arguments swapped": "powers of a matrix commute",
-    "autograd_lite/table/networks.py softmax_cross_entropy (overload): 0 → 1": "a default in a signature for the type checker",
+    "autograd_lite/table/reductions.py std_slope: np.not_equal(np.max(x, axis=axis, keepdi: arguments swapped":
+        "equality is symmetric",
+    "autograd_lite/table/factorisations.py matrix_power: matmul(matmul(half, half), a): arguments swapped":
+        "powers of a matrix commute",
+    "autograd_lite/table/networks.py softmax_cross_entropy (overload): 0 → 1":
+        "a default in a signature for the type checker",
     "autograd_lite/table/shapes.py part: USub → UAdd": "all arrays that are joined have as many axes as the last",
-    "autograd_lite/engine/derivatives.py _Evaluated: without if not is_nest(self.returned):": "one array is packed and unpacked to itself",
-    "autograd_lite/engine/operation.py sum_to: without if ones is not None and type(u) is np.nd": "the same sum, in more time",
+    "autograd_lite/engine/derivatives.py _Evaluated: without if not is_nest(self.returned):":
+        "one array is packed and unpacked to itself",
+    "autograd_lite/engine/operation.py sum_to: without if ones is not None and type(u) is np.nd":
+        "the same sum, in more time",
     "autograd_lite/engine/operation.py straight_code: True → False": "tracebacks strip the lines that they show",
     "autograd_lite/table/shapes.py collect_leaves: 64 → 65": "a limit on nesting that nobody reaches, one later",
 }

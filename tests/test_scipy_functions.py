@@ -89,3 +89,13 @@ def test_gammaln_has_derivatives_of_every_order() -> None:
         with mpmath.workdps(50):
             assert f(2.5) == pytest.approx(float(mpmath.polygamma(order - 1, mpmath.mpf(2.5))), rel=1e-13)
     assert np.isfinite(ag.hessian(lambda x: np.sum(special.gammaln(x)))(np.array([0.5, 3.0]))).all()
+
+
+@pytest.mark.parametrize("name", ["cbrt", "exp2", "expm1", "log1p"])
+def test_functions_that_numpy_has_too(name: str) -> None:
+    f = getattr(special, name)
+    x = Tensor([0.3, 1.2], requires_grad=True)
+    np.testing.assert_allclose(f(x).data, f(x.data), 1e-15)
+    with mpmath.workdps(50):
+        right = [float(mpmath.diff(getattr(mpmath, name, lambda v: mpmath.mpf(2) ** v), mpmath.mpf(v))) for v in x.data]
+    np.testing.assert_allclose(ag.grad(lambda v: np.sum(f(v)))(x.data), right, 1e-14)

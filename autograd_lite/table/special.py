@@ -13,6 +13,7 @@ from scipy import special  # type: ignore[import-untyped]
 from scipy.special._ufuncs import _zeta  # type: ignore[import-untyped]
 
 from autograd_lite.engine.operation import elementwise_operation
+from autograd_lite.engine.tensor import TABLE
 from autograd_lite.table.elementwise import as_precise_as, quiet, sigmoid, undefined
 
 ROOT = pi**0.5
@@ -33,6 +34,7 @@ def quotient(x: Any, y: Any) -> Any:
     return np.where(none, undefined(none, x + y), x / np.where(none, np.ones((), np.result_type(y)), y))
 
 
+TABLE.update({getattr(special, name): TABLE[name] for name in ("cbrt", "exp2", "expm1", "log1p")})
 elementwise_operation("expit", special.expit, lambda x, s: s * sigmoid(-x))
 elementwise_operation("logit", special.logit, quiet(lambda p: 1 / (p * (1 - p))))
 elementwise_operation("log_expit", special.log_expit, lambda x: sigmoid(-x))
