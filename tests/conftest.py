@@ -11,7 +11,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-settings.register_profile("default", max_examples=50, derandomize=True, database=None, deadline=None)
+settings.register_profile("default", max_examples=40, derandomize=True, database=None, deadline=None)
 settings.register_profile("long", max_examples=3000, database=None, deadline=None)
 
 

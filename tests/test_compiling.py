@@ -67,6 +67,7 @@ def batches(n: int, dtype: Any = float) -> list[tuple[Array, Array]]:
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.slow
 def test_thousands_of_steps_agree_with_eager_and_with_hand(dtype: Any) -> None:
     eager, other = network(dtype=dtype), network(dtype=dtype)
     hand = [p.data.copy() for p in eager.parameters]
