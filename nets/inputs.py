@@ -46,7 +46,7 @@ def as_inputs(x: npt.ArrayLike | Tensor, features: int, dtype: np.dtype[Any], ro
     data = a0.data
     if data.ndim != 2 or data.shape[rows] != features:
         refuse_inputs(data.shape, features, rows)
-    a0 = a0 if data.dtype is dtype else converted("x", a0, dtype)
+    a0 = a0 if data.dtype is dtype else convert("x", a0, dtype)
     return transposed(a0) if rows else a0
 
 
@@ -71,7 +71,7 @@ def as_targets(y: npt.ArrayLike | Tensor, a: Tensor, labels: bool = False, rows:
         target = ag.as_tensor(one_hot(data, len(outputs)), dtype=outputs.dtype, name="y")
     elif data.shape != outputs.shape:
         refuse_targets(data, outputs.shape, rows)
-    return target if target.dtype is outputs.dtype else converted("y", target, outputs.dtype)
+    return target if target.dtype is outputs.dtype else convert("y", target, outputs.dtype)
 
 
 def as_generator(seed: Any) -> np.random.Generator:
@@ -99,7 +99,7 @@ def transposed(t: Tensor) -> Tensor:
     return t.T if t.requires_grad else ag.as_tensor(t.data.T, name=t.name)
 
 
-def converted(what: str, t: Tensor, dtype: np.dtype[Any]) -> Tensor:
+def convert(what: str, t: Tensor, dtype: np.dtype[Any]) -> Tensor:
     if t.dtype == dtype:
         return t
     if t.dtype.kind not in "biuf":

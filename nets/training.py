@@ -297,7 +297,7 @@ def as_held_out(net: Any, held_out: Any) -> tuple[Array, Array] | None:
     return as_samples(net, x, y, of="held_out ")
 
 
-def numbered(name: str) -> str:
+def advise_numbers(name: str) -> str:
     """What to write where targets are words."""
     return "; write y = np.unique(y, return_inverse=True)[1] for the numbers of classes" if name[-1] == "y" else ""
 
@@ -314,9 +314,9 @@ def as_samples(net: Any, x: Any, y: Any, of: str = "") -> tuple[Array, Array]:
             try:
                 array = array.astype(float)
             except (TypeError, ValueError) as error:
-                raise TypeError(f"{name} holds real numbers, not objects: {error}{numbered(name)}") from error
+                raise TypeError(f"{name} holds real numbers, not objects: {error}{advise_numbers(name)}") from error
         if array.dtype.kind not in "biuf":
-            help = numbered(name) if array.dtype.kind in "UT" else ""
+            help = advise_numbers(name) if array.dtype.kind in "UT" else ""
             raise TypeError(f"{name} holds real numbers, not data of dtype {array.dtype}{help}")
         wrong = np.argwhere(~np.isfinite(array))
         if len(wrong):

@@ -21,7 +21,7 @@ import autograd_lite as ag
 from autograd_lite.writing.derivation import Derivation, Step, Term
 from autograd_lite.writing.formulas import ONE, Name
 from autograd_lite.writing import terms
-from autograd_lite.writing.terms import names_of_one_step, operand_named
+from autograd_lite.writing.terms import names_of_one_step, name_operand
 from autograd_lite.writing.styles import Dressed, Style, latex_name
 from autograd_lite.engine.tensor import Tensor
 from examples import gallery
@@ -994,7 +994,7 @@ def test_every_label_is_the_map_that_is_applied(case: Case) -> None:
             arrays = [x for x in [*out._static.values(), *out._static.get("args", ())] if isinstance(x, np.ndarray)]
             values = {names[key]: value for key, value in operands.items()}
             values.update(("indices", x) for x in arrays if x.size > 8)
-            text = Style(names.__getitem__).written(terms.term(g, Name(id(u)), lambda x: operand_named(x, names)))
+            text = Style(names.__getitem__).written(terms.term(g, Name(id(u)), lambda x: name_operand(x, names)))
             with np.errstate(all="ignore"):
                 value = Reader(values, g.parent.shape, Term(ONE, None, g)).read(text)  # type: ignore[arg-type]
                 assert np.shape(value) == g.parent.shape, f"{text} is of shape {np.shape(value)}"

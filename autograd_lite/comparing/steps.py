@@ -211,7 +211,7 @@ def compare_steps(
     rows: list[Row] = []
     lines: dict[str, str] = {}
     wrong: list[str] = []
-    for name in sorted(manual, key=lambda name: completed(tensors[name], output, nodes), reverse=True):
+    for name in sorted(manual, key=lambda name: order_of_completion(tensors[name], output, nodes), reverse=True):
         row, x = row_of(name, automatic[name]), tensors[name]
         if not row.approximate:
             region = between(output, [x])
@@ -299,7 +299,7 @@ def unlike(manual: Array, adjoint: Array) -> float:
     return 1 - abs(float(np.sum(manual * adjoint))) / sizes if sizes > 0 else 1.0
 
 
-def completed(x: Tensor, output: Tensor, nodes: Sequence[Tensor]) -> tuple[int, int]:
+def order_of_completion(x: Tensor, output: Tensor, nodes: Sequence[Tensor]) -> tuple[int, int]:
     """When the sweep has the whole adjoint of x: with the oldest of the Tensors computed from it, the later the lower."""
     uses = [age(t) for t in nodes if t.op is not None and any(x is operand for operand in recorded(t).operands)]
     return (min(uses, default=age(output) + 1), age(x))

@@ -91,7 +91,7 @@ class Compiled(Generic[P, R]):
         if self._refused > 3 and not self.strict or differentiated.get() or type(recording_state.get()) is not State:
             # part of a derivative, or under debug
             return self.step(*args, **keywords)
-        leaves, nest = flattened(args, keywords)
+        leaves, nest = flatten(args, keywords)
         key = signature(leaves, nest)
         entry = here.entries.pop(key, None) or Entry()
         here.entries[key] = entry  # the latest one last
@@ -245,7 +245,7 @@ def compile(step: Callable[..., Any] | None = None, *, strict: bool = False) -> 
     return Compiled(step, strict) if step is not None else lambda step: Compiled(step, strict)
 
 
-def flattened(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[list[Any], Any]:
+def flatten(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[list[Any], Any]:
     """What lies in nested arguments, and the nest."""
     leaves: list[Any] = []
 

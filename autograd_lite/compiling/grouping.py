@@ -47,14 +47,14 @@ class Block(NamedTuple):
     things: list[Any]
 
 
-def repeated(steps: Sequence[Any]) -> Block | None:
+def find_repetition(steps: Sequence[Any]) -> Block | None:
     """The longest run of equal blocks up to the last change of data."""
     stop = max((i + 1 for i, s in enumerate(steps) if isinstance(s, Effect) and s.name == "_changed"), default=0)
     for length in range(2, min(LONGEST, stop // 2) + 1):
         template = steps[stop - length : stop]
         found: list[dict[int, Traced]] = []
         start = stop - length
-        while start >= length and (pairs := matched(steps[start - length : start], template)) is not None:
+        while start >= length and (pairs := match_block(steps[start - length : start], template)) is not None:
             found.insert(0, pairs)
             start -= length
         if found and all(pairs.keys() == found[0].keys() for pairs in found):
@@ -65,7 +65,7 @@ def repeated(steps: Sequence[Any]) -> Block | None:
     return None
 
 
-def matched(block: Sequence[Any], template: Sequence[Any]) -> dict[int, Traced] | None:
+def match_block(block: Sequence[Any], template: Sequence[Any]) -> dict[int, Traced] | None:
     """The arrays of a block that stand where those of the template do, if both do the same."""
     pairs: dict[int, Traced] = {}
 

@@ -265,7 +265,7 @@ class World:
         self.known[id(x)] = x, made
         self.reals[id(made)] = x
         if hasattr(x, "__dict__"):
-            self.finals.append(lambda: self.unchanged(vars_of(made), lambda key: self.fetched.get((id(made), key)), words))
+            self.finals.append(lambda: self.check_unchanged(vars_of(made), lambda key: self.fetched.get((id(made), key)), words))
         return made
 
     def array(self, x: Any, source: Any) -> Any:
@@ -340,7 +340,7 @@ class World:
         if any(b is not d for (_, b), (_, d) in zip(before, now)):
             self.tape.refuse(f"the step changes {words}; {KEEP}")
 
-    def unchanged(self, now: dict[str, Any], before: Callable[[str], Any], words: str) -> None:
+    def check_unchanged(self, now: dict[str, Any], before: Callable[[str], Any], words: str) -> None:
         for key, value in now.items():
             if value is not before(key):
                 self.tape.refuse(f"the step changes {words}.{key}; {KEEP}")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.compiling.grouping import LARGEST, Block, Moved, repeated, side_by_side
+from autograd_lite.compiling.grouping import LARGEST, Block, Moved, find_repetition, side_by_side
 from autograd_lite.compiling.mirroring import World
 from autograd_lite.compiling.tracing import METHODS, Bundle, Call, Choice, Effect, Number, Stand, Traced
 from autograd_lite.compiling.tracing import freeze, may_raise, replaced, stands_in
@@ -130,7 +130,7 @@ class Program:
         self.gradients: set[int] = set()  # what is computed side by side, and copied where it becomes known outside
         self.block: Block | None = None
         floats = self._floats()
-        body = self._body([] if floats else self._grouped())
+        body = self._body([] if floats else self._group())
         results = [self._result(v) for v in values]
         nest = returned
         if isinstance(nest, Place):
@@ -347,9 +347,9 @@ class Program:
 
     # Updates of all parameters as one -----------------------------------------------------------------------
 
-    def _grouped(self) -> list[str]:
+    def _group(self) -> list[str]:
         """The lines that do for all parameters at once what the steps from `block.start` to `block.stop` do for each."""
-        self.block = block = repeated(self.steps)
+        self.block = block = find_repetition(self.steps)
         if block is None:
             return []
         results = [s.result for s in self.steps if isinstance(s, Call) and isinstance(s.result, Traced)]

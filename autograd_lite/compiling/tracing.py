@@ -90,7 +90,7 @@ class Tape:
 
     def call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any], target: Any = None) -> Any:
         """Call `function` on the values themselves and write down what it did."""
-        args, keywords = self._noted(args), self._noted(keywords)
+        args, keywords = self._note(args), self._note(keywords)
         if target is not None and not target.value.flags.writeable:
             if target.frozen:
                 raise ValueError("assignment destination is read-only")
@@ -141,7 +141,7 @@ class Tape:
         self.steps.append(Call(operator.getitem, (bundle, i), {}, item, None, ()))
         return item
 
-    def _noted(self, x: Any) -> Any:
+    def _note(self, x: Any) -> Any:
         """Arguments in which every array is Traced."""
         if isinstance(x, STANDS):
             return x
@@ -150,11 +150,11 @@ class Tape:
                 self.refuse(f"an array of type {type(x).__name__} and dtype {x.dtype}")
             return self.constant(x)
         if type(x) in (tuple, list):
-            return type(x)([self._noted(item) for item in x])
+            return type(x)([self._note(item) for item in x])
         if type(x) is dict:
-            return {key: self._noted(item) for key, item in x.items()}
+            return {key: self._note(item) for key, item in x.items()}
         if type(x) is slice:
-            return slice(self._noted(x.start), self._noted(x.stop), self._noted(x.step))
+            return slice(self._note(x.start), self._note(x.stop), self._note(x.step))
         if x is None or isinstance(x, PLAIN):
             return x
         self.refuse(f"a NumPy function that is given {type(x).__name__}")

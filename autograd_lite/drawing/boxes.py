@@ -18,7 +18,7 @@ from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing.formulas import Formula
 from autograd_lite.writing.naming import is_number, items, readable_names, times_ten_to
-from autograd_lite.writing.terms import formula, label, operand_named
+from autograd_lite.writing.terms import formula, label, name_operand
 
 
 @dataclass(eq=False)
@@ -74,7 +74,7 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
     numbers = {id(x): power_of_ten(names[id(x)]) for x in items(output) if is_number(x)}
 
     def operand(x: Any) -> Formula:
-        return operand_named(x, numbers if id(x) in numbers else names)
+        return name_operand(x, numbers if id(x) in numbers else names)
 
     def box(x: Any) -> Box:
         if id(x) in known:

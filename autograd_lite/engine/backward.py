@@ -65,7 +65,7 @@ def sweep(
     last_change = recording.last_change
     arrows_of: Callable[[Any], Iterator[Any]] | None = evaluate_again if evaluate_rules else None
     if type(output.scope) is not tuple:
-        arrows_of = debugging.watched(arrows_of)
+        arrows_of = debugging.watch(arrows_of)
     # Whose adjoint is there to be handed on: the newest of them, and a heap of the others. In a chain there are no
     # others, and the heap, left alone, takes a tenth less of the sweep.
     newest: Tensor | None = None if output._operation is None else output

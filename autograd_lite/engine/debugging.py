@@ -100,7 +100,7 @@ class Watched(tuple[str, ...]):
         return self
 
 
-def watched(arrows_of: Callable[[Any], Iterable[Any]] | None) -> Callable[[Any], Iterator[Any]]:
+def watch(arrows_of: Callable[[Any], Iterable[Any]] | None) -> Callable[[Any], Iterator[Any]]:
     """The arrows of a node, looked at while they are followed."""
 
     def arrows(out: Any) -> Iterator[Any]:
@@ -111,12 +111,12 @@ def watched(arrows_of: Callable[[Any], Iterable[Any]] | None) -> Callable[[Any],
                     "Write to a copy, or after the backward pass"
                 )
         for i, (x, pull, value) in enumerate(out._arrows() if arrows_of is None else arrows_of(out)):
-            yield x, partial(looked_at, pull, i), value
+            yield x, partial(look_at, pull, i), value
 
     return arrows
 
 
-def looked_at(pull: Callable[..., Any], index: int, u: Any, value: Any, x: Any, out: Any) -> Any:
+def look_at(pull: Callable[..., Any], index: int, u: Any, value: Any, x: Any, out: Any) -> Any:
     g = pull(u, value, x, out)
     g_array, u_array = (getattr(t, "_array", t) for t in (g, u))
     if wrong := trouble(g_array, [u_array]):

@@ -157,7 +157,7 @@ def make_function_of_any_number(operation: Operation) -> Callable[..., Any]:
         try:
             data = forward(*arrays, **static)
         except (TypeError, ValueError) as error:
-            raise explained(error, operation, operands, static) from error
+            raise explain(error, operation, operands, static) from error
         if not any(isinstance(x, Tensor) for x in operands):
             return data
         state = current()
@@ -199,7 +199,7 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
         "    try:",
         f"        {forward}",
         "    except (TypeError, ValueError) as error:",
-        f"        raise explained(error, operation, ({', '.join(x)},), {static}) from error",
+        f"        raise explain(error, operation, ({', '.join(x)},), {static}) from error",
         "    if recorded and recorded.on:",
         f"        node = make_tensor(data, operation, {static}, recorded.scope)",
     ]
@@ -250,7 +250,7 @@ def constant(x: Any) -> Any:
     return array
 
 
-def explained(error: Exception, operation: Operation, operands: Sequence[Any], told: Mapping[str, Any] = NO_KEYWORDS) -> Exception:
+def explain(error: Exception, operation: Operation, operands: Sequence[Any], told: Mapping[str, Any] = NO_KEYWORDS) -> Exception:
     """What NumPy raised, with the operation, the operands' names and shapes, and what else the operation was told."""
     for x in operands:
         if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "biufc":

@@ -42,7 +42,7 @@ for mover in (np.diagflat, np.lib.stride_tricks.sliding_window_view):
     moving(mover)
 
 
-def gathered(move: Callable[..., Any], *operands: Any) -> Any:
+def gather(move: Callable[..., Any], *operands: Any) -> Any:
     """The entries of all operands, where `move` puts their numbers."""
     ends = np.cumsum([0, *(np.size(x) for x in operands)])
     numbers = [np.arange(*ends[i : i + 2]).reshape(np.shape(x)) for i, x in enumerate(operands)]
@@ -52,7 +52,7 @@ def gathered(move: Callable[..., Any], *operands: Any) -> Any:
 def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """x with `values` before the entries or slices that `obj` says."""
     x = operand(x)
-    return gathered(lambda a, v: np.insert(a, as_constants(obj), v, axis), x, operand(values).astype(x.dtype))
+    return gather(lambda a, v: np.insert(a, as_constants(obj), v, axis), x, operand(values).astype(x.dtype))
 
 
 def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
@@ -76,7 +76,7 @@ def block(arrays: Any) -> Any:
         return [at(p, numbers) for p in place] if isinstance(place, list) else numbers[place]
 
     layout = places(arrays)
-    return gathered(lambda *numbers: np.block(at(layout, numbers)), *blocks)
+    return gather(lambda *numbers: np.block(at(layout, numbers)), *blocks)
 
 
 def extract(condition: Any, x: Any) -> Any:
@@ -306,10 +306,10 @@ def rows_along(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
 def quantile(x: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Any:
     """The number below which a share q of the entries lies, between two of them if need be."""
     (x,) = floats("quantile", x)
-    return ordered_at(x, as_constants(q), axis, method, keepdims)
+    return order_at(x, as_constants(q), axis, method, keepdims)
 
 
-def ordered_at(x: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
+def order_at(x: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
     rows, kept = rows_along(operand(x), axis)
     n = rows.shape[-1]
     if n == 0:
@@ -329,12 +329,12 @@ def ordered_at(x: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
 def percentile(x: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Any:
     """The quantiles of q hundredths."""
     (x,) = floats("percentile", x)
-    return ordered_at(x, np.asarray(as_constants(q)) / x.dtype.type(100), axis, method, keepdims)
+    return order_at(x, np.asarray(as_constants(q)) / x.dtype.type(100), axis, method, keepdims)
 
 
 def median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The middle of the sorted entries, or the mean of the middle two."""
-    return ordered_at(operand(x), 0.5, axis, "linear", keepdims)
+    return order_at(operand(x), 0.5, axis, "linear", keepdims)
 
 
 def ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -426,7 +426,7 @@ def nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return nansum(x, axis, keepdims=keepdims) / present(x, axis, keepdims)
 
 
-def varied(x: Any, axis: Any, keepdims: bool, ddof: Any) -> tuple[Any, Any]:
+def center(x: Any, axis: Any, keepdims: bool, ddof: Any) -> tuple[Any, Any]:
     """x with what is missing in the middle, where it does not deviate; and what a mean square over all is multiplied by."""
     middle = np.clip(nanmean(x, axis, keepdims=True), nanmin(x, axis, keepdims=True), nanmax(x, axis, keepdims=True))
     number = present(x, axis, keepdims)
@@ -436,14 +436,14 @@ def varied(x: Any, axis: Any, keepdims: bool, ddof: Any) -> tuple[Any, Any]:
 def nanvar(x: Any, axis: Any = None, ddof: Any = 0, *, keepdims: bool = False, correction: Any = None) -> Any:
     """The variance of the entries that are not NaN."""
     (x,) = floats("nanvar", x)
-    x, factor = varied(x, axis, keepdims, ddof if correction is None else correction)
+    x, factor = center(x, axis, keepdims, ddof if correction is None else correction)
     return np.var(x, axis, keepdims=keepdims) * factor.astype(x.dtype)
 
 
 def nanstd(x: Any, axis: Any = None, ddof: Any = 0, *, keepdims: bool = False, correction: Any = None) -> Any:
     """The standard deviation of the entries that are not NaN."""
     (x,) = floats("nanstd", x)
-    x, factor = varied(x, axis, keepdims, ddof if correction is None else correction)
+    x, factor = center(x, axis, keepdims, ddof if correction is None else correction)
     return np.std(x, axis, keepdims=keepdims) * np.sqrt(factor).astype(x.dtype)
 
 
@@ -583,7 +583,7 @@ def cond(x: Any, p: Any = None) -> Any:
     return norm(x, p, (-2, -1)) * norm(np.linalg.inv(x), p, (-2, -1))
 
 
-def cumulated(function: Callable[..., Any], start: int, x: Any, axis: int | None, dtype: Any, include_initial: bool) -> Any:
+def cumulate(function: Callable[..., Any], start: int, x: Any, axis: int | None, dtype: Any, include_initial: bool) -> Any:
     if axis is None and x.ndim != 1:
         raise ValueError(f"cumulative sums and products of shape {x.shape} need axis=")
     x = x if dtype is None else x.astype(dtype)
@@ -594,12 +594,12 @@ def cumulated(function: Callable[..., Any], start: int, x: Any, axis: int | None
 
 def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
     """The sums of the entries up to each one."""
-    return cumulated(np.cumsum, 0, x, axis, dtype, include_initial)
+    return cumulate(np.cumsum, 0, x, axis, dtype, include_initial)
 
 
 def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
     """The products of the entries up to each one."""
-    return cumulated(np.cumprod, 1, x, axis, dtype, include_initial)
+    return cumulate(np.cumprod, 1, x, axis, dtype, include_initial)
 
 
 # Where NumPy has it -----------------------------------------------------------------------------------------

@@ -186,15 +186,15 @@ def svdvals(x: Any) -> Any:
 
 def q_pull(g: Any, parts: Any, a: Any, out: Any) -> Any:
     q, r = parts
-    return over_r(g - q @ mirrored(transposed(g) @ q), r)
+    return over_r(g - q @ mirror(transposed(g) @ q), r)
 
 
 def r_pull(g: Any, parts: Any, a: Any, out: Any) -> Any:
     q, r = parts
-    return over_r(q @ mirrored(r @ transposed(g)), r)
+    return over_r(q @ mirror(r @ transposed(g)), r)
 
 
-def mirrored(m: Any) -> Any:
+def mirror(m: Any) -> Any:
     """The symmetric matrix that has the lower triangle of m."""
     below = np.tril(m, -1)
     return np.tril(m) + transposed(below)

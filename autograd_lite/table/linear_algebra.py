@@ -288,7 +288,7 @@ det = general_operation(
 )
 
 
-def inverse_transposed(a: Any, logarithm: Any) -> Any:
+def transpose_inverse(a: Any, logarithm: Any) -> Any:
     """∂ log |det a| / ∂a = a⁻ᵀ; NaN for a matrix without inverse, whose logarithm is -inf."""
     none = np.isneginf(np.real(logarithm))[..., None, None]
     regular = np.where(none, np.eye(a.shape[-1], dtype=a.dtype), a)
@@ -301,7 +301,7 @@ def logarithm_of_det(a: Any) -> Any:
     return logarithm + 1j * np.angle(sign)
 
 
-of_inverse = Edge(inverse_transposed, lambda u, d, a, out: times_each(u, d), "({0})⁻ᵀ", LEFT)
+of_inverse = Edge(transpose_inverse, lambda u, d, a, out: times_each(u, d), "({0})⁻ᵀ", LEFT)
 log_abs_det = general_operation("log_abs_det", lambda a: np.linalg.slogdet(a)[1], of_inverse)
 log_det = general_operation("log_det", logarithm_of_det, of_inverse)  # of complex matrices
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.operation import (
-    LINEAR, SAME, TRANSPOSED, Edge, Operation, constant, explained, general_operation, make_function, register, sum_to,
+    LINEAR, SAME, TRANSPOSED, Edge, Operation, constant, explain, general_operation, make_function, register, sum_to,
 )  # fmt: skip
 from autograd_lite.engine.tensor import Tensor
 
@@ -114,7 +114,7 @@ def permuting(function: Callable[..., Any]) -> None:
         try:
             axes = function(np.empty(tuple(range(ndim))), *args, **keywords).shape
         except (TypeError, ValueError) as error:
-            raise explained(error, _transpose.operation, (x,), {"axes": args, **keywords}) from error  # type: ignore[attr-defined]
+            raise explain(error, _transpose.operation, (x,), {"axes": args, **keywords}) from error  # type: ignore[attr-defined]
         return _transpose(x, axes=axes)
 
     register(permuted, _transpose.operation, [function], name=function.__name__)  # type: ignore[attr-defined]

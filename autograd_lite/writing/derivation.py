@@ -25,7 +25,7 @@ from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
 from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Sum, Told, nodes, total
 from autograd_lite.writing.naming import check_is_tensor, data_of, exact, is_number, items, readable_names, shape_of
-from autograd_lite.writing.terms import formula, operand_named, term
+from autograd_lite.writing.terms import formula, name_operand, term
 from autograd_lite.writing.styles import Latex, Style
 
 
@@ -59,7 +59,7 @@ class Symbols:
         return name
 
     def operand(self, x: Any) -> Formula:
-        return operand_named(x, self.names)
+        return name_operand(x, self.names)
 
 
 def quote(name: str) -> str:

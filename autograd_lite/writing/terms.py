@@ -164,7 +164,7 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
     if form in (ENTRYWISE, SAME):
         result = entrywise(u, ONE if form == SAME else d, g)
     elif form == REPEATED:
-        result = repeated(u, d, g)
+        result = repeat(u, d, g)
     elif form == TRANSPOSED and max(dimensions) <= 2:
         same = split_sign(u)[1] in (ONE, ONES) or settings["axes"] in ((), (0,), (0, 1))
         result = u if same else transpose(u)
@@ -233,7 +233,7 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     return sum_over(result, over(axes, len(shape), recorded(out).operation.samples) if axes else None)
 
 
-def repeated(u: Formula, d: Formula, g: LocalGradient) -> Formula:
+def repeat(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     """A reduction: u, repeated along the reduced axes, ⊙ d."""
     out, x = g.output, g.parent
     axes = reduced_axes(out)
@@ -305,7 +305,7 @@ def whole_map(g: LocalGradient) -> str:
 
 def _alone(g: LocalGradient, write: Callable[[LocalGradient, Operand], Formula]) -> str:
     names = names_of_one_step(g.output)
-    return Style(names.__getitem__).written(write(g, lambda x: operand_named(x, names)))
+    return Style(names.__getitem__).written(write(g, lambda x: name_operand(x, names)))
 
 
 def names_of_one_step(out: Tensor) -> dict[int, str]:
@@ -331,7 +331,7 @@ class Names(dict[int, str]):
         return "indices"
 
 
-def operand_named(x: Any, names: dict[int, str]) -> Formula:
+def name_operand(x: Any, names: dict[int, str]) -> Formula:
     """The name of an operand, or the number that it is."""
     return numeral(names[id(x)]) if is_number(x) else formulas.Name(id(x))
 
