@@ -389,6 +389,15 @@ def test_sigmoid_keeps_its_digits_in_both_tails() -> None:
         assert abs(derivative - sigma_prime) <= 8 * 2.3e-16 * sigma_prime + np.finfo(float).tiny
 
 
+def test_the_place_of_numpys_warning_names_the_number_of_operands() -> None:
+    with pytest.warns(RuntimeWarning, match="overflow") as one:
+        np.exp(ag.Tensor(1e4))
+    with pytest.warns(RuntimeWarning, match="divide") as two:
+        ag.Tensor(1.0) / ag.Tensor(0.0)
+    assert "1 operand" in one[0].filename and "operands" not in one[0].filename
+    assert "2 operands" in two[0].filename
+
+
 def test_sigmoid_and_its_relatives_neither_overflow_nor_warn() -> None:
     z = np.array([-np.inf, -1e308, -800.0, 800.0, 1e308, np.inf])
     np.testing.assert_array_equal(ag.sigmoid(z), [0, 0, 0, 1, 1, 1])

@@ -218,7 +218,7 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
     ]
     head = ["def make(operation, forward, rules, together):", f"    {', '.join(rules)}, = rules"]
     source = "\n".join([*head, *(f"    {line}" for line in lines), "    return apply", ""])
-    file = f"<autograd_lite, {n} operands{', together' * with_together}{', keywords' * with_keywords}>"
+    file = f"<autograd_lite, {n} operand{'s' * (n != 1)}{', together' * with_together}{', keywords' * with_keywords}>"
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # for tracebacks and debuggers
     names = {**globals()}
     exec(compile(source, file, "exec"), names)
