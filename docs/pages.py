@@ -30,7 +30,7 @@ def on_config(config: Any) -> None:
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages that are made, and the programs that pages link to."""
     made = {page: read(source) for source, page in PAGES.items()}
-    made |= {f"reference/{package.__name__}.md": reference.page(package) for package in reference.PACKAGES}
+    made |= {f"reference/{name}": text for name, text in reference.pages().items()}
     texts = [*made.values(), *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))]
     for source in re.findall(r"\]\((?:\.\./)?([\w/]+\.py)\)", "".join(texts)):
         made[source] = (ROOT / source).read_text(encoding="utf-8")

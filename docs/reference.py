@@ -1,4 +1,4 @@
-"""The reference, from the docstrings: a page for each package, with every public object and method and its arguments.
+"""The reference: a page for each package, from the docstrings, and one of what becomes of NumPy's and SciPy's functions.
 
     python docs/reference.py FOLDER     # `make docs` puts them into the site
 """
@@ -11,14 +11,33 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import indent
+from types import ModuleType
 from typing import Any
+
+import numpy as np
+import scipy.special
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import autograd_lite  # noqa: E402
+import autograd_lite.table.special  # noqa: E402
 import nets  # noqa: E402
+from autograd_lite.engine.refusals import instead_of  # noqa: E402
+from autograd_lite.engine.tensor import TABLE, Tensor  # noqa: E402
+from autograd_lite.table.numpy_functions import PLAIN_FUNCTIONS  # noqa: E402
 
 PACKAGES = (autograd_lite, nets)
+LIBRARIES: dict[str, ModuleType] = {"np": np, "np.linalg": np.linalg, "scipy.special": scipy.special}
+DERIVATIVE, VALUES, REFUSED, NONE = "With a derivative", "Values alone", "Refused", "No Tensors"
+ABOUT = {
+    DERIVATIVE: "They are recorded, as a row of the table or as several; `np.array` and `np.full` by way of `like=t`.",
+    VALUES: "Their results are truths, whole numbers, shapes, constants, text or files, which have no derivative.",
+    REFUSED: "A Tensor whose gradient is wanted raises an error here, since its term of the gradient would be lost. `t.data` "
+    "gives the values alone; in the place of some there is something else to write.",
+    NONE: "They take sizes, orders, text, files or settings, and no values of which a derivative could be taken.",
+}
+INTO_ARRAYS = ("asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray asmatrix bmat require row_stack").split()
+"""Functions of NumPy that take arrays and are not handed to the engine."""
 
 
 def call(name: str, thing: Any) -> str:
@@ -115,15 +134,76 @@ def page(package: Any) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def functions(library: str) -> Iterator[tuple[str, str]]:
+    """What a library calls its functions, and what becomes of a Tensor that is handed to each."""
+    for name in sorted(set(LIBRARIES[library].__all__)):
+        function = getattr(LIBRARIES[library], name, None)
+        if not callable(function) or isinstance(function, type):
+            continue
+        if function in PLAIN_FUNCTIONS or function is np.full_like:
+            yield name, VALUES
+        elif function in TABLE:
+            yield name, DERIVATIVE
+        elif isinstance(function, np.ufunc) or hasattr(function, "_implementation"):  # NumPy hands it to the engine
+            yield name, REFUSED
+        elif library == "scipy.special" or name in INTO_ARRAYS:
+            yield name, tried(function)
+        else:
+            yield name, NONE
+
+
+def tried(function: Any) -> str:
+    """What becomes of a Tensor in a function that is written in Python: the engine sees what it calls, and not the function."""
+    t = Tensor([0.25, 0.5], requires_grad=True)
+    found = NONE
+    for arguments in ((t,), ([[t]],), (t, 2), *((2,) * n + (t,) for n in range(1, 6))):
+        try:
+            result = function(*arguments)
+        except Exception as error:  # of a number of arguments that it does not take, too
+            found = REFUSED if "gradient" in str(error) else found
+        else:
+            if isinstance(result, Tensor) and result.requires_grad:
+                return DERIVATIVE
+    return found
+
+
+def functions_page() -> str:
+    """What becomes of a Tensor in each function of NumPy and of scipy.special, in Markdown."""
+    parts = [
+        "# Functions of NumPy and SciPy",
+        f"What becomes of a Tensor in each function of NumPy {np.__version__} and of `scipy.special` {scipy.__version__}, read off "
+        "the code. Where no gradient is wanted, the functions that refuse here run on the values.",
+    ]
+    for library in LIBRARIES:
+        parts.append(f"## {library}")
+        of: dict[str, list[str]] = {state: [] for state in ABOUT}
+        for name, state in functions(library):
+            of[state].append(name)
+        for state, said in ABOUT.items():
+            if of[state]:
+                parts += [f"### {library}: {state.lower()}", said]
+                by_advice: dict[str | None, list[str]] = {}
+                for name in of[state]:
+                    by_advice.setdefault(instead_of(f"{library}.{name}") if state == REFUSED else None, []).append(f"`{name}`")
+                parts.append(", ".join(by_advice.pop(None, ())))
+                rows = [f"| {', '.join(names)} | {escaped(str(advice))} |" for advice, names in by_advice.items()]
+                parts += ["\n".join(["| function | instead |", "| --- | --- |", *rows])] if rows else []
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """The pages of the reference by their files."""
+    return {f"{package.__name__}.md": page(package) for package in PACKAGES} | {"functions.md": functions_page()}
+
+
 def main(arguments: Sequence[str]) -> None:
     if len(arguments) != 1:
         sys.exit(str(__doc__))
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
-    for package in PACKAGES:
-        path = folder / f"{package.__name__}.md"
-        path.write_text(page(package), encoding="utf-8")
-        print(path)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+        print(folder / name)
 
 
 if __name__ == "__main__":

@@ -341,6 +341,8 @@ def test_lists_that_contain_themselves() -> None:
     (lambda: nets.MLP([3, 2, 1], hidden=nets.Tanh()), r"not Tanh\(\); write Tanh, the class"), (lambda: ag.no_grad(f), "with parentheses"),
     (lambda: ag.grad(f)(np.int64(0)), "argument 0 of <lambda>.*write 1.0 instead of 1|argument 0 of <lambda>.*dtype=float"),
     (lambda: ag.check_gradients(f, np.ones(2), rtol=-1), "rtol is a number from 0 up"), (lambda: ag.grad(lambda x: "abc")(1.0), "returned str"),
+    (lambda: np.insert(np.arange(2), 0, x), r"np.insert would cut .* the int64 of the array of shape \(2,\)"),
+    (lambda: np.ediff1d(np.arange(2), to_end=x), "np.ediff1d would cut .* floats"),
 ], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
 def test_messages_say_what_to_write(call: Callable[[], Any], says: str) -> None:
     with pytest.raises((TypeError, ValueError), match=says):

@@ -1,4 +1,4 @@
-"""What to write in the place of a function that has no derivative here: one table for the errors and for docs/functions.md.
+"""What to write in the place of a function that has no derivative here: one table for the errors and for the reference.
 
 A function stands under its own name or under that of its module.
 """

@@ -35,6 +35,17 @@ def floats(name: str, *xs: Any, at_least: Any = None) -> list[Any]:
     return [x if x.dtype == dtype else x.astype(dtype) for x in xs]
 
 
+def among(x: Any, values: Any, name: str) -> Any:
+    """`values` in the dtype of x, beside whose entries they come to stand; those of a Tensor are not cut to whole numbers."""
+    values = operand(values)
+    if getattr(values, "requires_grad", False) and x.dtype.kind not in "fc":
+        raise TypeError(
+            f"np.{name} would cut the values of {values.describe()} to the {x.dtype} of the array of shape {x.shape}, where "
+            "their gradient would be lost; make it an array of floats, a.astype(float)"
+        )
+    return values.astype(x.dtype)
+
+
 # Entries picked and joined ----------------------------------------------------------------------------------
 
 _delete = moving(np.delete)
@@ -52,7 +63,7 @@ def gather(move: Callable[..., Any], *operands: Any) -> Any:
 def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """x with `values` before the entries or slices that `obj` says."""
     x = operand(x)
-    return gather(lambda a, v: np.insert(a, as_constants(obj), v, axis), x, operand(values).astype(x.dtype))
+    return gather(lambda a, v: np.insert(a, as_constants(obj), v, axis), x, among(x, values, "insert"))
 
 
 def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
@@ -203,7 +214,8 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """The differences of neighbours among all entries, between further numbers."""
-    begin, end = (np.ravel(operand([] if part is None else part).astype(x.dtype)) for part in (to_begin, to_end))
+    x = operand(x)
+    begin, end = (np.ravel(among(x, [] if part is None else part, "ediff1d")) for part in (to_begin, to_end))
     return np.concatenate([begin, diff(np.ravel(x)), end])
 
 
