@@ -16,10 +16,11 @@ NOTEBOOK = ROOT / "examples" / "chapter_5.ipynb"
 
 
 def printed(notebook: dict[str, Any]) -> list[str]:
-    """What the cells print as text, but for the digits that rounding decides."""
+    """What the cells print as text and show as equations, but for the digits that rounding decides."""
     texts = []
     for cell in notebook["cells"]:  # a line may come in several pieces
-        text = "".join("".join(output.get("text", [])) for output in cell.get("outputs", []))
+        outputs = cell.get("outputs", [])
+        text = "".join("".join(output.get("text") or output.get("data", {}).get("text/latex", [])) for output in outputs)
         texts += [line for line in text.splitlines() if not line.startswith(("w1 ", "w2 "))]
     return texts
 

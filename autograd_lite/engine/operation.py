@@ -42,16 +42,20 @@ class Edge(NamedTuple):
     the operand's share of the adjoint. `label` and `form` say the same in symbols: ``{0}``, ``{1}`` are
     the operands, ``{out}`` the result, ``{u}`` its adjoint, ``{d}`` the label and ``{at}`` what else the
     operation was told, such as the axis. A label that depends on the operands is a function of the result and them;
-    None stands for the derivative of the operation's symbol, ``σ'({0})``.
+    None stands for the derivative of the operation's symbol, ``σ'({0})``. A form that depends on which of any number of
+    operands it is for is a function of the result and its index, and calls the operands ``{x0}``, ``{x1}``, ...
     """
 
     rule: Rule
     pull: Pull
     label: Notation
-    form: str = ENTRYWISE
+    form: str | Callable[[Any, int], str] = ENTRYWISE
 
     def notation(self, node: Tensor) -> str | None:
         return self.label(node, *node._operands) if callable(self.label) else self.label
+
+    def form_for(self, node: Tensor, index: int) -> str:
+        return self.form(node, index) if callable(self.form) else self.form
 
 
 IN_SLOTS = {

@@ -75,8 +75,7 @@ matmul = general_operation(
 def einsum_pull(u: Any, value: Any, x: Any, out: Any) -> Any:
     """The einsum that swaps the operand and the result, for one operand of any einsum."""
     i, others = value
-    inputs, output = out._static["subscripts"]
-    mine, rest = inputs[i], inputs[:i] + inputs[i + 1 :]
+    mine, rest, output = swap(out, i)
     letters = "".join(dict.fromkeys(mine))
     kept = "".join(c for c in letters if c in output or any(c in other for other in rest))
     g = np.einsum(f"{','.join((output, *rest))}->{kept}", u, *others, optimize=len(others) > 1)
@@ -92,6 +91,26 @@ def einsum_pull(u: Any, value: Any, x: Any, out: Any) -> Any:
     return _place(g, key=tuple(axes[c] for c in mine), shape=x.shape)
 
 
+def swap(out: Tensor, i: int) -> tuple[str, tuple[str, ...], str]:
+    """The subscripts of operand i, of the others, and of the result."""
+    inputs, output = out._static["subscripts"]
+    return inputs[i], inputs[:i] + inputs[i + 1 :], output
+
+
+def einsum_form(out: Tensor, i: int) -> str:
+    """`einsum_pull` where it is a single einsum."""
+    mine, rest, output = swap(out, i)
+    sizes = dict(zip(output, out.shape))
+    for subscripts, operand in zip(rest, (*out._operands[:i], *out._operands[i + 1 :])):
+        sizes |= {c: n for c, n in zip(subscripts, np.shape(operand)) if sizes.get(c, 1) == 1}
+    if len(set(mine)) < len(mine) or [sizes.get(c) for c in mine] != [*np.shape(out._operands[i])]:
+        return LINEAR  # an index of this operand alone, twice in it, or broadcast
+    others = ", ".join(f"{{x{j}}}" for j in range(len(rest) + 1) if j != i)
+    if output:
+        return f"einsum[{','.join((output, *rest))}→{mine}]({{u}}{', ' * bool(rest)}{others})"
+    return f"{{u}} {others}" if rest == (mine,) else f"{{u}} einsum[{','.join(rest)}→{mine}]({others})"
+
+
 _einsum = general_operation(
     "einsum",
     lambda *arrays, subscripts: np.einsum(
@@ -100,8 +119,8 @@ _einsum = general_operation(
     Edge(
         lambda i, *operands, subscripts: (i, operands[:i] + operands[i + 1 : -1]),
         einsum_pull,
-        "∂{out}/∂{0}",
-        LINEAR,
+        lambda out, *operands: "einsum{at}" if len(operands) == 1 else "∂{out}/∂{0}",
+        einsum_form,
     ),
     variadic=True,
 )

@@ -45,7 +45,7 @@ class Symbols:
         self.adjoints: dict[int, Array] = {}
         self.names: dict[int, str] = {}
         self.taken: set[str] = set()
-        for key, name in readable_names(output).items():
+        for key, name in readable_names(output, is_cost=seed is None).items():
             x = self.items[key]
             self.names[key] = exact(x) if is_number(x) else self.find_unused(quote(name))
         self.of = self.names[id(output)]

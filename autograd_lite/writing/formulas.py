@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -152,10 +153,18 @@ class Product(Formula):
 
     def write(self, style: Style) -> Writing:
         operands = {SIGN: PRODUCT, MAP: ATOM}.get(self.level, self.level)
-        left = yield from self.left.within(operands, style)
+        factor = self.left if self.sign not in ("", "·") or style.has_bars else close_quotient(self.left)
+        left = yield from factor.within(operands, style)
         right = yield from self.right.within(operands, style)
         sign = self.sign or "·" * style.run_together(last(self.left), first(self.right))
         return left + style.operator(sign) + right
+
+
+def close_quotient(formula: Formula) -> Formula:
+    """A factor whose denominator would swallow what follows on one line: (1/k) m, and not 1/k m."""
+    if isinstance(formula, Product) and formula.level == PRODUCT:
+        return Product(formula.sign, formula.left, close_quotient(formula.right))
+    return Group(formula) if isinstance(formula, Quotient) and not is_numeral(formula) else formula
 
 
 @dataclass(frozen=True)
@@ -352,25 +361,72 @@ def product(sign: str, left: Formula, right: Formula, level: int = PRODUCT) -> F
 
 
 def juxtapose(a: Formula, b: Formula) -> Formula:
-    """The product of two matrices or numbers; a factor 1 is left out, and between digits stands a dot."""
+    """The product of two matrices or numbers, with one sign and one numeral in front: −6 u x² and not 2 u (−3 x²)."""
     (minus, left), (other_minus, right) = split_sign(a), split_sign(b)
+    return signed(minus != other_minus, multiply(left, right))
+
+
+def multiply(left: Formula, right: Formula) -> Formula:
     if ONE in (left, right):
-        return signed(minus != other_minus, right if left == ONE else left)
-    number, rest = split_number(right)
-    if number and not is_numeral(first(left)) and left.level >= PRODUCT:  # 3 u x² and not u 3 x²
-        return signed(minus != other_minus, juxtapose(number, juxtapose(left, rest)))
-    digits = right.level >= PRODUCT and is_numeral(last(left)) and is_numeral(first(right))
-    return product("·" if digits else "", a, b)
+        return right if left == ONE else left
+    (own, others), (number, rest) = split_number(left), split_number(right)
+    folded = fold(own, number) if own and number else None
+    if folded:
+        return scale(folded, multiply(others, rest))
+    if number and not own and is_numeral(first(right)) and left.level >= PRODUCT:
+        return scale(number, multiply(left, rest))
+    if is_numeral(left):
+        return scale(left, right)
+    return Product("", left, right)
 
 
 def split_number(formula: Formula) -> tuple[Formula | None, Formula]:
-    """The number that a product begins with, and the rest of it."""
-    if not isinstance(formula, Product) or formula.sign:
-        return None, formula
-    if is_numeral(formula.left):
-        return formula.left, formula.right
-    number, rest = split_number(formula.left)
-    return number, Product("", rest, formula.right, formula.level) if number else formula
+    """The numeral that a product or a quotient begins with, and the rest of it."""
+    if is_numeral(formula):
+        return formula, ONE
+    if isinstance(formula, Quotient):
+        (above, of), (below, by) = split_number(formula.of), split_number(formula.by)
+        number = fold(above or ONE, below or ONE, inverse=True)
+        return (number, Quotient(of, by, formula.spaced)) if number not in (None, ONE) else (None, formula)
+    if isinstance(formula, Product) and formula.sign in ("", "·") and formula.level == PRODUCT:
+        number, rest = split_number(formula.left)
+        if number and isinstance(formula.left, Quotient) and rest != ONE:
+            return None, formula
+        return number, (formula.right if rest == ONE else Product(formula.sign, rest, formula.right)) if number else formula
+    return None, formula
+
+
+def scale(number: Formula, formula: Formula) -> Formula:
+    """A numeral times a formula; in front of a quotient it comes to stand above and below its line."""
+    if ONE in (number, formula):
+        return formula if number == ONE else number
+    if isinstance(formula, Quotient) and not is_numeral(formula):
+        above, below = (number.of, number.by) if isinstance(number, Quotient) else (number, ONE)
+        return Quotient(multiply(above, formula.of), multiply(below, formula.by), formula.spaced)
+    if isinstance(formula, Product) and (formula.sign == "⊙" or isinstance(formula.left, Quotient)):
+        return Product(formula.sign, multiply(number, formula.left), formula.right, formula.level)
+    return Product("·" if is_numeral(first(formula)) else "", number, formula)
+
+
+def fold(a: Formula, b: Formula, inverse: bool = False) -> Formula | None:
+    """The product of two numerals, or a / b, if it is exact and short; otherwise nothing."""
+    x, y = exact_value(a), exact_value(b)
+    if x is None or not y:
+        return None
+    value = x / y if inverse else x * y
+    decimal = f"{float(value):.6g}"
+    if "e" not in decimal and Fraction(decimal) == value and (value.denominator == 1 or "." in f"{a}{b}"):
+        return Symbol(decimal)
+    short = max(value.numerator, value.denominator) < 10**6 and "." not in f"{a}{b}"
+    return Quotient(Symbol(str(value.numerator)), Symbol(str(value.denominator))) if short else None
+
+
+def exact_value(numeral: Formula) -> Fraction | None:
+    if isinstance(numeral, Quotient):
+        of, by = exact_value(numeral.of), exact_value(numeral.by)
+        return None if of is None or not by else of / by
+    text = numeral.text if isinstance(numeral, Symbol) else ""
+    return Fraction(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else None
 
 
 def first(formula: Formula) -> Formula:
@@ -432,6 +488,12 @@ class Reader:
             return Product(sign, left, right, level)
         return product(sign, left, right, level) if sign else juxtapose(left, right)
 
+    def over(self, of: Formula, by: Formula, spaced: bool = False) -> Formula:
+        if not self.signs_in_front:
+            return Quotient(of, by, spaced)
+        (minus, above), (other_minus, below) = split_sign(of), split_sign(by)
+        return signed(minus != other_minus, Quotient(above, below, spaced))
+
     def read(self) -> Formula:
         formula = self.sum()
         if self.place < len(self.tokens):
@@ -478,9 +540,9 @@ class Reader:
         left = self.postfix()
         while True:
             if self.take("/"):
-                left = Quotient(left, self.postfix())
+                left = self.over(left, self.postfix())
             elif self.take(" ", "/", " "):
-                left = Quotient(left, self.postfix(), spaced=True)
+                left = self.over(left, self.postfix(), spaced=True)
             elif self.take(" ", "·", " "):
                 left = self.times("·", left, self.postfix())
             elif self.take(" ", "mod", " "):
@@ -553,7 +615,7 @@ class Reader:
         raise NotReadable(token)
 
     def function(self, name: str) -> Formula:
-        told = self.slot() if self.peek() == "at" else None
+        told = self.slot() if self.peek() == "at" else self.bracket() if self.peek() == "[" else None
         primes = 0
         while self.take("'"):
             primes += 1
@@ -564,6 +626,15 @@ class Reader:
             operands.append(self.sum())
         self.expect(")")
         return Applied(name, tuple(operands), told, primes)
+
+    def bracket(self) -> Formula:
+        """What the notation itself says that a function was told: ``einsum[ik→ki]``."""
+        start = self.place
+        while not self.take("]"):
+            if self.place == len(self.tokens):
+                raise NotReadable("] is missing")
+            self.place += 1
+        return Told(("".join(token for _, token in self.tokens[start : self.place]),))
 
     def relation(self) -> Formula:
         if self.take("not", " "):

@@ -19,7 +19,7 @@ from autograd_lite.engine.tensor import Array, Tensor
 
 SMALL = 8
 """The size up to which an array among the settings of an operation is written out; a larger one has a name."""
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+SUBSCRIPTS = str.maketrans("0123456789()", "₀₁₂₃₄₅₆₇₈₉₍₎")
 SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LETTERS = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau "
@@ -63,9 +63,13 @@ def split_index(name: str) -> tuple[str, str]:
 
     Examples
     --------
-    >>> [split_index(name) for name in ("a1", "delta_2", "w", "W_Q", "learning_rate", "2x")]
-    [('a', '1'), ('δ', '2'), ('w', ''), ('W', 'Q'), ('learning_rate', ''), ('2x', '')]
+    >>> [split_index(name) for name in ("a1", "delta_2", "w", "W_Q", "learning_rate", "2x", "W_(2)")]
+    [('a', '1'), ('δ', '2'), ('w', ''), ('W', 'Q'), ('learning_rate', ''), ('2x', ''), ('W', '(2)')]
     """
+    numbered = re.fullmatch(r"(.*)_(\([0-9]+\))", name)  # one of several Tensors of a name
+    if numbered:
+        letters, index = split_index(numbered[1])
+        return letters, index + numbered[2]
     match = re.fullmatch(r"([^\W\d_]+)(?:_?([0-9]*)|_([^\W_]+))", name)
     if match is None:
         return name, ""
@@ -84,7 +88,7 @@ def dress(name: str) -> str:
     ['a₁', 'δ₂', 'w', 'Σ₁₂', 'learning_rate', '2x']
     """
     letters, index = split_index(name)
-    return letters + (index.translate(SUBSCRIPTS) if index.isdigit() else f"_{index}" * bool(index))
+    return letters + (index.translate(SUBSCRIPTS) if re.fullmatch("[0-9()]*", index) else f"_{index}")
 
 
 def data_of(x: Any) -> Array:
@@ -97,7 +101,7 @@ def is_number(x: Any) -> bool:
     return not (isinstance(x, Tensor) and (x.requires_grad or x.name)) and data_of(x).size == 1
 
 
-def readable_names(output: Tensor) -> dict[int, str]:
+def readable_names(output: Tensor, is_cost: bool = True) -> dict[int, str]:
     """A name for all that occurs in the history of a Tensor, by ``id``.
 
     Parameters
@@ -105,6 +109,8 @@ def readable_names(output: Tensor) -> dict[int, str]:
     output : Tensor
         Called C, for cost, if it is a single number without a name and nothing else is called so; C_mean, if it is
         one with the name C that was divided by a number.
+    is_cost : bool
+        Whether that is so; not where a cost further on is given its adjoint.
 
     Returns
     -------
@@ -122,7 +128,7 @@ def readable_names(output: Tensor) -> dict[int, str]:
         name = getattr(x, "name", None)
         if name:
             name = str(name)
-        elif x is output and x.size == 1 and x.op is not None and name_of_cost(x) not in taken:
+        elif is_cost and x is output and x.size == 1 and x.op is not None and name_of_cost(x) not in taken:
             name = name_of_cost(x)
         elif is_number(x):
             name = exact(x) if np.iscomplexobj(data_of(x)) else number(data_of(x).item())

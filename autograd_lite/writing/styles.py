@@ -27,6 +27,7 @@ class Style:
     prime = "'"
     names_in_parentheses = True  # of what is transposed: (a1)ᵀ, as the chapter writes it
     numerator, denominator = PRODUCT, ATOM
+    has_bars = False  # between the two
 
     def __init__(self, names: Callable[[int], str], of: str = "") -> None:
         self.names = names
@@ -201,7 +202,8 @@ class Latex(Style):
     """LaTeX, for mathematics mode."""
 
     names_in_parentheses = False
-    numerator = denominator = SUM  # above and below a line nothing needs parentheses
+    numerator = denominator = SUM  # above and below a bar nothing needs parentheses
+    has_bars = True
 
     def name(self, key: int) -> str:
         return latex_name(self.names(key))

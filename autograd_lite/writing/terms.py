@@ -87,11 +87,13 @@ def setting(x: Any) -> list[str | int]:
 
 def slots(t: Tensor, operand: Operand, index: int | None = None) -> dict[str, Formula]:
     """What stands for the ``{}`` in the notation of the operation that computed `t`; of one operand if any number is
-    allowed, which is ``{0}`` then."""
+    allowed, which is ``{0}`` then, and all are ``{x0}``, ``{x1}``."""
     operation, operands, *_ = recorded(t)
+    found = {}
     if operation.variadic and index is not None:
+        found = {f"x{i}": operand(x) for i, x in enumerate(operands)}
         operands = operands[index : index + 1]
-    found = {str(i): operand(x) for i, x in enumerate(operands)}
+    found |= {str(i): operand(x) for i, x in enumerate(operands)}
     found["out"] = operand(t)
     found["at"] = told(t, index)
     return found
@@ -142,7 +144,7 @@ def symbol(g: LocalGradient, operand: Operand) -> Formula:
         named["out"] = Applied("repeat", (named["out"],), axes=over(reduced_axes(out), g.parent.ndim))
     if notation is not None:
         d = read(notation, named, signs_in_front=True, of_matrices=out.ndim > 1)
-    elif operation.edge(index).form != ENTRYWISE:
+    elif operation.edge(index).form_for(out, index) != ENTRYWISE:
         d = Partial(Symbol(operation.symbol), named[str(index)])
     elif len(operation.edges) == 1:
         d = Applied(operation.symbol, (named["0"],), primes=1)
@@ -158,7 +160,7 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
     """The adjoint `u` of a result, multiplied into a local gradient of it."""
     out, x = g.output, g.parent
     operation, operands, _, settings = recorded(out)
-    form = operation.edge(g.index).form
+    form = operation.edge(g.index).form_for(out, g.index)
     d = symbol(g, operand)
     dimensions = [out.ndim, *(np.ndim(y) for y in operands)]
     if form in (ENTRYWISE, SAME):
@@ -176,7 +178,7 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
             result = outer(u, d) if form == LEFT else outer(d, u)
     elif form == LINEAR:
         result = product("", Transposed(d), u, formulas.MAP)
-    elif form != TRANSPOSED and "({u})" in form:
+    elif form != TRANSPOSED and ("({u})" in form or callable(operation.edge(g.index).form)):
         result = in_form(form, u, d, g, operand)
     elif form != TRANSPOSED and (out.ndim == max(dimensions) and min(dimensions) >= 2 or max(dimensions) <= 2):
         if u == ONE:
