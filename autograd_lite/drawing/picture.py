@@ -250,7 +250,8 @@ class Picture:
         head = self.name_of(box) + (f" = {self.markup_of(box.formula)}" if box.formula else "")
         head = font(head + '<BR ALIGN="LEFT"/>' * ("<BR" in head), theme.ink, 14, "I")
         data = data_of(item)
-        words = ["" if box.formula else box.kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
+        kind = "constant" if box.kind == "input" and not getattr(item, "name", None) else box.kind
+        words = ["" if box.formula else kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
         caption = "" if options.is_slide else font("  ".join(filter(None, words)) or " ", theme.faint, 9)
         rows = [row(head, right=caption)]
         adjoint = self.adjoints.get(item) if isinstance(item, Tensor) else None
