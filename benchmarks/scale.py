@@ -78,10 +78,15 @@ def scalar_graphs(effort: Effort) -> Table:
         tasks["MyGrad"] = Task(leaves_of(mygrad.tensor))
     agreeing({label: t.call(*t.arguments) for label, t in tasks.items()}, [(1 + y) ** 50, 50 * x * (1 + y) ** 49])
     times = interleaved(tasks, effort)
+    verdicts = []
+    if "micrograd" in tasks:
+        for label, limit in (("autograd_lite, eager", 1.3), ("autograd_lite, compiled", 0.15)):
+            ratio = Spread.of(times[label] / times["micrograd"]).median
+            verdicts.append([f"{label} / micrograd ≤ {limit}", None, verdict(ratio, limit)])
     return Table(
         "Scalar graphs: x (1 + y)⁵⁰ in 100 operations, forward and backward",
         ["", "operations/s", "time per operation, µs"],
-        [[label, round(100 / np.median(t)), Spread.of(1e6 * t / 100)] for label, t in times.items()],
+        [[label, round(100 / np.median(t)), Spread.of(1e6 * t / 100)] for label, t in times.items()] + verdicts,
         "SmallPebble goes through all paths of a graph, 2⁵⁰ here; JAX would compile, not record, such a graph.",
     )
 
@@ -178,7 +183,7 @@ def second_derivatives(effort: Effort) -> Table:
     v = np.random.default_rng(1).standard_normal(large.w1.shape)
     f, g = (cost_of_w1(start, ag.sigmoid, ag.Tensor) for start in (small, large))
     hessians = {"autograd_lite, eager": Task(ag.hessian(f), (small.w1,))}
-    products = {"autograd_lite, eager": Task(lambda w, v: ag.hvp(g, (w,), (v,)), (large.w1, v))}
+    products = {"autograd_lite, eager": Task(lambda w, v, g=g: ag.hvp(g, (w,), (v,)), (large.w1, v))}
     for tasks in (hessians, products):
         call, arguments, _ = tasks["autograd_lite, eager"]
         tasks["autograd_lite, compiled"] = Task(ag.compile(call), arguments)
@@ -209,10 +214,15 @@ def second_derivatives(effort: Effort) -> Table:
         results = {label: np.asarray(task.call(*task.arguments)) for label, task in tasks.items()}
         agreeing(results, results["autograd_lite, eager"])
         columns.append(interleaved(tasks, effort))
+    limits, verdicts = (2.0, 1.0), []
+    if "JAX, jit" in hessians:
+        ratios = [Spread.of(times["autograd_lite, compiled"] / times["JAX, jit"]).median for times in columns]
+        met = [verdict(ratio, limit) for ratio, limit in zip(ratios, limits)]
+        verdicts = [["compiled / JAX, jit ≤", *limits], ["    measured", *met]]
     return Table(
         "Second derivatives of the cost with respect to w1, in µs",
         ["", "Hessian, 3-4-1×4", "Hessian times vector, 784-30-10×10"],
-        [[label, *(Spread.of(1e6 * times[label]) for times in columns)] for label in hessians],
+        [[label, *(Spread.of(1e6 * times[label]) for times in columns)] for label in hessians] + verdicts,
     )
 
 
