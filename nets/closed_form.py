@@ -23,7 +23,7 @@ from autograd_lite import Tensor
 
 from .inputs import refuse_inputs, refuse_targets
 from .layers import Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
-from .names import named
+from .names import look_up
 from .two_layer import TwoLayerNet
 
 __all__ = [
@@ -406,7 +406,7 @@ def gradients(net: TwoLayerNet | Sequential, x: Any, y: Any, cost: str = "quadra
     """
     if not isinstance(net, (TwoLayerNet, Sequential)):
         raise TypeError(f"the closed forms are those of a TwoLayerNet, an MLP or a Sequential, not of {net!r}")
-    layers = described(net)
+    layers = layers_of(net)
     a0, y = as_plain(x, net.dtype), as_plain(y, net.dtype)
     if a0.ndim != 2 or a0.shape[net.rows] != net.n_inputs:
         refuse_inputs(a0.shape, net.n_inputs, net.rows)
@@ -439,7 +439,7 @@ def gradients(net: TwoLayerNet | Sequential, x: Any, y: Any, cost: str = "quadra
     return dict(zip(net.parameters(), found))
 
 
-def described(net: TwoLayerNet | Sequential) -> list[tuple[Array, Array | None, Any]]:
+def layers_of(net: TwoLayerNet | Sequential) -> list[tuple[Array, Array | None, Any]]:
     """The weights, the bias and the kind of activation of each layer."""
     if isinstance(net, TwoLayerNet):
         pairs: list[Any] = [(net.w1, net.b1), (net.w2, net.b2)]
@@ -467,7 +467,7 @@ def last_delta(cost: str, activation: Any, z: Array, a: Array, y: Array) -> Arra
     if cost == "quadratic":
         return bp1(eq_4_2(a, y), slope_of(activation)(z))
     known: dict[str, Any] = {"quadratic": None, **CANCELLING}
-    fits, outputs = named("cost", cost, known)
+    fits, outputs = look_up("cost", cost, known)
     if activation is not fits:
         words = [kind.__name__ if kind else "no activation" for kind in (fits, activation)]
         raise ValueError(f"cost={cost!r} goes with {words[0]} at the end of the network, not with {words[1]}")

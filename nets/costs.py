@@ -15,7 +15,7 @@ import numpy.typing as npt
 import autograd_lite as ag
 from autograd_lite import Tensor
 
-from .inputs import are_rows, as_targets, transposed
+from .inputs import are_rows, as_targets, transpose
 
 
 def quadratic_cost(
@@ -58,7 +58,7 @@ def quadratic_cost(
     C: Tensor = ag.half_squared_distance(a, y)
     C.name = "C"
     C.scope = (*C.scope, "cost")
-    return C if reduction == "sum" else reduced(C, a, reduction)
+    return C if reduction == "sum" else reduce(C, a, reduction)
 
 
 # What the costs have in common ----------------------------------------------------------------------------------
@@ -70,12 +70,12 @@ def in_columns(a: Any, y: Any, samples: str) -> tuple[Tensor, Any]:
     if a.dtype.kind != "f":
         a = a.astype(float)
     if are_rows(samples):
-        a, y = transposed(a), ag.as_tensor(y, name="y")
-        y = transposed(y) if y.ndim == 2 else y
+        a, y = transpose(a), ag.as_tensor(y, name="y")
+        y = transpose(y) if y.ndim == 2 else y
     return a, y
 
 
-def reduced(C: Tensor, a: Tensor, reduction: str) -> Tensor:
+def reduce(C: Tensor, a: Tensor, reduction: str) -> Tensor:
     """The sum C, or its mean over the columns of a."""
     if reduction not in ("sum", "mean"):
         raise ValueError(f"reduction is 'sum' or 'mean', not {reduction!r}")
@@ -99,7 +99,7 @@ def entropy(
     with ag.name_scope("cost"):
         C: Tensor = function(a, y)
     C.name = "C"
-    return reduced(C, a, reduction)
+    return reduce(C, a, reduction)
 
 
 def check_outputs(name: str, a: Tensor, y: Tensor) -> None:

@@ -47,7 +47,7 @@ def as_inputs(x: npt.ArrayLike | Tensor, features: int, dtype: np.dtype[Any], ro
     if data.ndim != 2 or data.shape[rows] != features:
         refuse_inputs(data.shape, features, rows)
     a0 = a0 if data.dtype is dtype else convert("x", a0, dtype)
-    return transposed(a0) if rows else a0
+    return transpose(a0) if rows else a0
 
 
 def as_targets(y: npt.ArrayLike | Tensor, a: Tensor, labels: bool = False, rows: bool = False) -> Tensor:
@@ -94,7 +94,7 @@ def one_hot(labels: Array, classes: int) -> Array:
     return np.eye(classes)[:, labels]
 
 
-def transposed(t: Tensor) -> Tensor:
+def transpose(t: Tensor) -> Tensor:
     """The transpose, recorded only if t is part of a graph."""
     return t.T if t.requires_grad else ag.as_tensor(t.data.T, name=t.name)
 

@@ -19,7 +19,7 @@ import autograd_lite as ag
 from autograd_lite import Tensor
 
 from .inputs import as_generator, as_inputs
-from .names import check_flags, named
+from .names import check_flags, look_up
 from .network import Initial, KeepsNames, Network, check_sizes, initial_weights
 
 
@@ -219,7 +219,7 @@ class Sequential(Network):
                 within = f"{layer.name}." if layer.name else ""
                 flat.extend((inner, within + prefix) for inner, prefix in zip(layer.layers, layer.prefixes))
             elif isinstance(layer, str):
-                activation = named("layer or activation", layer, ACTIVATIONS)
+                activation = look_up("layer or activation", layer, ACTIVATIONS)
                 flat.extend([(activation(), "")] if activation else [])
             else:
                 flat.append((layer, ""))
@@ -378,7 +378,7 @@ class MLP(Sequential):
 
 
 def as_activation(argument: str, given: Any) -> type[Layer] | None:
-    activation = named("activation", given, ACTIVATIONS)
+    activation = look_up("activation", given, ACTIVATIONS)
     if activation is None or isinstance(activation, type) and issubclass(activation, Layer):
         return activation
     help = f"; write {type(given).__name__}, the class" if isinstance(given, Layer) else ""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 Thing = TypeVar("Thing")
 
 
-def named(what: str, given: Any, known: Mapping[str, Thing]) -> Any:
+def look_up(what: str, given: Any, known: Mapping[str, Thing]) -> Any:
     """The thing of that name; all else than a string stays what it is.
 
     Raises

@@ -12,7 +12,7 @@ from autograd_lite import Tensor
 
 from .costs import quadratic_cost
 from .inputs import Array, are_rows
-from .names import named
+from .names import look_up
 
 Initial = Union[str, Callable[[int, int, np.random.Generator], Any]]
 
@@ -50,7 +50,7 @@ def check_sizes(**sizes: Any) -> None:
 
 def initial_weights(n_outputs: int, n_inputs: int, rng: np.random.Generator, initial: Initial = "nielsen") -> Array:
     """Weights of shape (n_outputs, n_inputs) to start with."""
-    make = named("initialisation", initial, INITIALISATIONS)
+    make = look_up("initialisation", initial, INITIALISATIONS)
     if not callable(make):
         known = ", ".join(map(repr, INITIALISATIONS))
         raise TypeError(f"initial is one of {known} or a function of (n_outputs, n_inputs, rng), not {initial!r}")

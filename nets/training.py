@@ -19,7 +19,7 @@ from autograd_lite import Tensor
 from .costs import COSTS, l2_penalty, quadratic_cost, sigmoid_cross_entropy_cost, softmax_cross_entropy_cost
 from .history import History
 from .inputs import Array, are_rows, as_generator, one_hot
-from .names import check_flags, named
+from .names import check_flags, look_up
 from .optimizers import Adam, GradientDescent, Momentum, Optimizer
 
 Cost = Union[str, Callable[..., Tensor]]
@@ -241,7 +241,7 @@ def lies_in_rows(net: Any) -> bool:
 
 def as_cost(cost: Any, net: Any) -> Callable[..., Tensor]:
     """A cost of outputs and targets as the network has them, which gives a Tensor."""
-    cost = named("cost", cost, COSTS)
+    cost = look_up("cost", cost, COSTS)
     if not callable(cost):
         raise TypeError(f"cost is one of {', '.join(map(repr, COSTS))} or a function of (a, y), not {cost!r}")
     if hasattr(cost, "checked_by_train"):
@@ -249,7 +249,7 @@ def as_cost(cost: Any, net: Any) -> Callable[..., Tensor]:
     if lies_in_rows(net) and innermost(cost) in COSTS.values():
         cost = partial(cost, samples="rows")
 
-    def checked(a: Tensor, y: Any) -> Tensor:
+    def check_cost(a: Tensor, y: Any) -> Tensor:
         C = cost(a, y)
         if not isinstance(C, Tensor) or C.size != 1:
             what = f"a Tensor of shape {C.shape}" if isinstance(C, Tensor) else type(C).__name__
@@ -258,8 +258,8 @@ def as_cost(cost: Any, net: Any) -> Callable[..., Tensor]:
             )
         return C
 
-    checked.checked_by_train = cost  # type: ignore[attr-defined]
-    return checked
+    check_cost.checked_by_train = cost  # type: ignore[attr-defined]
+    return check_cost
 
 
 def innermost(cost: Any) -> Any:
@@ -274,7 +274,7 @@ def innermost(cost: Any) -> Any:
 
 
 def as_optimizer(optimizer: Any, parameters: dict[str, Tensor], learning_rate: Any) -> Optimizer:
-    make = named("optimizer", optimizer, OPTIMIZERS)
+    make = look_up("optimizer", optimizer, OPTIMIZERS)
     if isinstance(make, Optimizer) or not callable(make):
         kind = type(make).__name__
         help = f"; write optimizer={kind}, or functools.partial({kind}, ...)" if isinstance(make, Optimizer) else ""

@@ -792,7 +792,7 @@ def test_the_text_is_80_columns_wide() -> None:
 def test_another_dress_for_the_names_in_the_text() -> None:
     net, cost = two_layers()
     step = ag.chain_rule(cost, net.w1)[-1]
-    assert step.printed(Dressed) == "∂C/∂w₁ = ∂C/∂z₁ a₀ᵀ"
+    assert step.in_style(Dressed) == "∂C/∂w₁ = ∂C/∂z₁ a₀ᵀ"
 
 
 # LaTeX -----------------------------------------------------------------------------------------------------------
@@ -1025,7 +1025,7 @@ def test_every_label_is_the_map_that_is_applied(case: Case) -> None:
             arrays = [x for x in [*out._static.values(), *out._static.get("args", ())] if isinstance(x, np.ndarray)]
             values = {names[key]: value for key, value in operands.items()}
             values.update(("indices", x) for x in arrays if x.size > 8)
-            text = Style(names.__getitem__).written(terms.term(g, Name(id(u)), lambda x: name_operand(x, names)))
+            text = Style(names.__getitem__).to_text(terms.term(g, Name(id(u)), lambda x: name_operand(x, names)))
             with np.errstate(all="ignore"):
                 value = Reader(values, g.parent.shape, Term(ONE, None, g)).read(text)  # type: ignore[arg-type]
                 assert np.shape(value) == g.parent.shape, f"{text} is of shape {np.shape(value)}"

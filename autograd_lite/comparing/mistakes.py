@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine.backward import as_dtype
-from autograd_lite.engine.graph import between, history, recorded
+from autograd_lite.engine.graph import between, history, record_of
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.operation import LEFT, RIGHT, is_elementwise
 from autograd_lite.engine.tensor import Array, Tensor
@@ -120,7 +120,7 @@ def arrows_between(nodes: Sequence[Tensor], region: set[Tensor]) -> list[LocalGr
         LocalGradient(out, i)
         for out in reversed(nodes)
         if out in region
-        for i, (operand, value) in enumerate(zip(recorded(out).operands, recorded(out).values))
+        for i, (operand, value) in enumerate(zip(record_of(out).operands, record_of(out).values))
         if value is not None and operand in region
     ]
 
@@ -191,9 +191,9 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
             yield Mistake(
                 f"the factor {label} stands there twice{everywhere}", concerned, by(lambda g: g.value**2)
             )
-        if len(recorded(g.output).operands) == 1:
+        if len(record_of(g.output).operands) == 1:
             out, operand = name_of(g.output), g.parent.name or "…"
-            symbol = recorded(g.output).operation.symbol or g.output.op
+            symbol = record_of(g.output).operation.symbol or g.output.op
             result = f"{symbol}({operand})" + f" = {out}" * bool(g.output.name)
             yield Mistake(
                 f"{result} stands in place of the derivative {label}{everywhere}", concerned, by(lambda g: g.output.data)
@@ -329,7 +329,7 @@ def another_factor(
 
 def factor_of(g: LocalGradient) -> str | None:
     """The name of the other factor of a matrix product, which is multiplied transposed into the adjoint; None in other maps."""
-    operation, operands, *_ = recorded(g.output)
+    operation, operands, *_ = record_of(g.output)
     if operation.variadic or operation.edge(g.index).form not in (LEFT, RIGHT):
         return None
     other = next((x for x in operands if getattr(x, "data", x) is g.value), None)
@@ -340,13 +340,13 @@ def quantities(nodes: Sequence[Tensor]) -> list[tuple[str, Array]]:
     """What has a name and could be mistaken for a factor: Tensors and constant operands, elementwise local gradients."""
     found: dict[int, tuple[str, Array]] = {}
     for out in nodes:
-        for x in (out, *recorded(out).operands):
+        for x in (out, *record_of(out).operands):
             if isinstance(x, Tensor) and x.name and x.ndim:
                 found.setdefault(id(x), (x.name, x.data))
-        for i, value in enumerate(recorded(out).values):
+        for i, value in enumerate(record_of(out).values):
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
                 g = LocalGradient(out, i)
-                if is_elementwise(g) and len(recorded(out).operands) == 1:
+                if is_elementwise(g) and len(record_of(out).operands) == 1:
                     found.setdefault(id(value), (label_of(g), value))
     return list(found.values())
 
@@ -376,15 +376,15 @@ def at_the_operand(formula: Callable[[Array], Array]) -> Change:
 
 
 def at_the_result(g: LocalGradient) -> Any:
-    operation, _, _, settings = recorded(g.output)
+    operation, _, _, settings = record_of(g.output)
     data = g.output.data
     return operation.rules[0](data, operation.forward(data, **settings), **settings)
 
 
 def label_of(g: LocalGradient) -> str:
     """The label of a factor; sums that undo a broadcast are none of it, and an operand without a name is not called x."""
-    if len(recorded(g.output).operands) == 1 and not g.parent.name and is_elementwise(g):
-        symbol = recorded(g.output).operation.symbol or g.output.op
+    if len(record_of(g.output).operands) == 1 and not g.parent.name and is_elementwise(g):
+        symbol = record_of(g.output).operation.symbol or g.output.op
         return f"{symbol}' of {g.output.name} = {symbol}(…)" if g.output.name else f"{symbol}'(…)"
     return g.label.rpartition(" · ⊙ ")[2]
 

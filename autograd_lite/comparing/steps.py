@@ -21,7 +21,7 @@ from autograd_lite.comparing.comparison import (
 from autograd_lite.comparing.hints import Known, hints
 from autograd_lite.comparing.mistakes import arrows_between, chains, sweep
 from autograd_lite.engine.derivatives import gradients
-from autograd_lite.engine.graph import age, between, history, recorded
+from autograd_lite.engine.graph import age, between, history, record_of
 from autograd_lite.engine.tensor import Array, Tensor
 
 written_line: Callable[[Tensor, Tensor], str] = lambda output, x: x.describe()
@@ -301,7 +301,7 @@ def unlike(manual: Array, adjoint: Array) -> float:
 
 def order_of_completion(x: Tensor, output: Tensor, nodes: Sequence[Tensor]) -> tuple[int, int]:
     """When the sweep has the whole adjoint of x: with the oldest of the Tensors computed from it, the later the lower."""
-    uses = [age(t) for t in nodes if t.op is not None and any(x is operand for operand in recorded(t).operands)]
+    uses = [age(t) for t in nodes if t.op is not None and any(x is operand for operand in record_of(t).operands)]
     return (min(uses, default=age(output) + 1), age(x))
 
 

@@ -21,7 +21,7 @@ from weakref import ref
 import numpy as np
 
 from autograd_lite.compiling.mirroring import ATOMS, World, trusted_name
-from autograd_lite.compiling.replaying import MISS, Known, Place, Program, Result, rebuilt, same
+from autograd_lite.compiling.replaying import MISS, Known, Place, Program, Result, rebuild, same
 from autograd_lite.compiling.tracing import Effect, NotReplayable, Number, Refusal, Tape, Traced
 from autograd_lite.engine.recording import State, differentiated
 from autograd_lite.engine.recording import state as recording_state
@@ -148,7 +148,7 @@ class Compiled(Generic[P, R]):
             if place is not None and place not in self._varying:
                 self._varying.add(place)
                 entry.programs.clear()
-        program = recorded(self.step, nest, leaves, self._varying)
+        program = record_program(self.step, nest, leaves, self._varying)
         entry.recorded += 1
         program.names["left"] = iter(range(CHECKS[0]))
         entry.programs.append(program)
@@ -253,7 +253,7 @@ def flatten(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[list[Any],
         leaves.append(x)
         return Place(len(leaves) - 1)
 
-    return leaves, rebuilt((args, keywords), place)
+    return leaves, rebuild((args, keywords), place)
 
 
 def signature(leaves: Sequence[Any], nest: Any) -> Any:
@@ -277,7 +277,7 @@ def signature(leaves: Sequence[Any], nest: Any) -> Any:
 # Recording ------------------------------------------------------------------------------------------------
 
 
-def recorded(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], varying: set[Any]) -> Program:
+def record_program(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], varying: set[Any]) -> Program:
     """The program of a step for these arguments; nothing that there is changes."""
     tape = Tape()
     world = World(tape, varying)
@@ -291,7 +291,7 @@ def recorded(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], varying
     )  # fmt: skip
     try:
         arguments = [argument(world, name, x, names[:i], leaves) for i, (name, x) in enumerate(zip(names, leaves))]
-        args, keywords = rebuilt(nest, lambda place: arguments[place.i])
+        args, keywords = rebuild(nest, lambda place: arguments[place.i])
         before = entries((args, keywords))
         mirrored = world.mirror(step, getattr(step, "__name__", "the step"))
         returned = copy_context().run(quietly, mirrored, *args, **keywords)
@@ -300,7 +300,7 @@ def recorded(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], varying
             raise refusal(world, "it changes a list or dict among its arguments; return what it has to say")
         values: list[Any] = []
         swept = any("sweep" in names for names in world.globals.values() if not names.watch)
-        returned = rebuilt(returned, lambda x: outcome(world, x, values, swept))
+        returned = rebuild(returned, lambda x: outcome(world, x, values, swept))
         keep_effects(world)
         if tape.refused:
             raise Refusal(tape.refused)

@@ -747,12 +747,12 @@ class Builtins(dict[str, Any]):
             return import_
         if name in ("getattr", "hasattr", "setattr"):
 
-            def checked(x: Any, attribute: str, *rest: Any) -> Any:
+            def check_first(x: Any, attribute: str, *rest: Any) -> Any:
                 if attribute in HIDDEN:
                     world.tape.refuse(f"the attribute {attribute}")
                 return real(x, attribute, *rest)
 
-            return checked
+            return check_first
         if name in SAFE:
             return real
         help = "return what is to be shown" if name == "print" else "call it outside of the step"

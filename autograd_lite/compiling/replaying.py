@@ -19,7 +19,7 @@ import numpy as np
 from autograd_lite.compiling.grouping import LARGEST, Block, Moved, find_repetition, side_by_side
 from autograd_lite.compiling.mirroring import World
 from autograd_lite.compiling.tracing import METHODS, Bundle, Call, Choice, Effect, Number, Stand, Traced
-from autograd_lite.compiling.tracing import freeze, may_raise, replaced, stands_in
+from autograd_lite.compiling.tracing import freeze, may_raise, replace, stands_in
 from autograd_lite.compiling.tracing import item as item_of
 from autograd_lite.engine import recording
 from autograd_lite.engine.operation import Operation
@@ -81,7 +81,7 @@ WITHOUT_HISTORY = Operation("compiled step", left_behind, ())
 WITHOUT_HISTORY.arrows = left_behind
 
 
-def restored(data: Any, grad: Any, requires_grad: bool, has_history: bool, name: Any, scope: Any) -> Tensor:
+def restore(data: Any, grad: Any, requires_grad: bool, has_history: bool, name: Any, scope: Any) -> Tensor:
     """A Tensor that the step returns, as it would have been but for its history."""
     t = make_tensor(data, WITHOUT_HISTORY if has_history else None, {}, scope)
     t._grad, t._requires_grad, t._name = grad, requires_grad, name
@@ -120,7 +120,7 @@ class Program:
         self.numbers = world.numbers
         self.arguments = arguments
         self.names.update(
-            MISS=MISS, restored=restored, same=same, changed=recording.note_change, errstate=np.errstate, np=np,
+            MISS=MISS, restore=restore, same=same, changed=recording.note_change, errstate=np.errstate, np=np,
             ndarray=np.ndarray, Tensor=Tensor, busy=[],
         )  # fmt: skip
         self._simplify()
@@ -136,7 +136,7 @@ class Program:
         if isinstance(nest, Place):
             body.append(f"return {results[0]}")
         else:
-            self.names["nested"] = lambda *values: rebuilt(nest, lambda x: values[x.i] if isinstance(x, Place) else x)
+            self.names["nested"] = lambda *values: rebuild(nest, lambda x: values[x.i] if isinstance(x, Place) else x)
             body.append(f"return nested({', '.join(results)})")
         if floats:
             body = [*floats, f"        {body[-1]}", *body]
@@ -268,7 +268,7 @@ class Program:
         return found
 
     def _current(self, x: Any) -> Any:
-        return replaced(x, lambda y: self.aliases.get(y.index, y))
+        return replace(x, lambda y: self.aliases.get(y.index, y))
 
     # Single numbers -----------------------------------------------------------------------------------------
 
@@ -395,7 +395,7 @@ class Program:
         lines = []
         for step in block.template:
             if isinstance(step, Call):
-                args, keywords = replaced((step.args, step.keywords), lambda x: wholes.get(x.index, x))
+                args, keywords = replace((step.args, step.keywords), lambda x: wholes.get(x.index, x))
                 whole = wholes[step.out.index]
                 if step.target is None:
                     lines.append(self._line(step._replace(args=args, keywords=keywords, result=whole), self.memory[whole.index]))
@@ -508,7 +508,7 @@ class Program:
         stands = list(stands_in((step.args, step.keywords)))
         if any(y.index not in self.memory for y in stands):
             return False
-        view = step.function(*replaced(step.args, lambda y: self.memory[y.index]), **step.keywords)
+        view = step.function(*replace(step.args, lambda y: self.memory[y.index]), **step.keywords)
         if not np.may_share_memory(view, self.memory[x.root.index]):
             return False
         self.memory[x.index] = view
@@ -618,7 +618,7 @@ class Program:
             data = self._result(value.data)
             grad = self._result(value.grad)
             return (
-                f"restored({data}, {grad}, {value.requires_grad}, {value.computed}, {self._text(value.name)}, "
+                f"restore({data}, {grad}, {value.requires_grad}, {value.computed}, {self._text(value.name)}, "
                 f"{self._text(value.scope)})"
             )
         if isinstance(value, Known):
@@ -640,12 +640,12 @@ def layout(array: Any) -> Any:
     return array.shape, array.dtype, array.strides
 
 
-def rebuilt(x: Any, of: Callable[[Any], Any]) -> Any:
+def rebuild(x: Any, of: Callable[[Any], Any]) -> Any:
     """The same nest of other things."""
     if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return tuple.__new__(type(x), [rebuilt(item, of) for item in x])
+        return tuple.__new__(type(x), [rebuild(item, of) for item in x])
     if type(x) in (tuple, list):
-        return type(x)([rebuilt(item, of) for item in x])
+        return type(x)([rebuild(item, of) for item in x])
     if type(x) is dict:
-        return {key: rebuilt(item, of) for key, item in x.items()}
+        return {key: rebuild(item, of) for key, item in x.items()}
     return of(x)

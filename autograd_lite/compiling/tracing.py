@@ -111,7 +111,7 @@ class Tape:
             return view
 
         stands = list(stands_in((args, keywords)))
-        result = function(*replaced(args, value_of), **replaced(keywords, value_of))
+        result = function(*replace(args, value_of), **replace(keywords, value_of))
         errors = self.errors[-1]
         if target is not None:
             self.written.add(target.root.index)
@@ -211,16 +211,16 @@ def stands_in(x: Any) -> Iterator[Any]:
         yield from stands_in([x.start, x.stop, x.step])
 
 
-def replaced(x: Any, by: Callable[[Any], Any]) -> Any:
+def replace(x: Any, by: Callable[[Any], Any]) -> Any:
     """Arguments with something else in place of their stand-ins."""
     if isinstance(x, STANDS):
         return by(x)
     if type(x) in (tuple, list):
-        return type(x)([replaced(item, by) for item in x])
+        return type(x)([replace(item, by) for item in x])
     if type(x) is dict:
-        return {key: replaced(item, by) for key, item in x.items()}
+        return {key: replace(item, by) for key, item in x.items()}
     if type(x) is slice:
-        return slice(replaced(x.start, by), replaced(x.stop, by), replaced(x.step, by))
+        return slice(replace(x.start, by), replace(x.stop, by), replace(x.step, by))
     return x
 
 
@@ -355,7 +355,7 @@ class Traced(Stand, NDArrayOperatorsMixin):
             return NotImplemented
         name = name_of(function)
         if function in OF_SHAPES:
-            return function(*replaced(args, lambda x: x.value), **replaced(keywords, lambda x: x.value))
+            return function(*replace(args, lambda x: x.value), **replace(keywords, lambda x: x.value))
         if function in INTO_FIRST:
             if not isinstance(args[0], Traced):
                 tape.refuse(f"np.{name} writes to an array that was made of plain numbers; make it with np.zeros")

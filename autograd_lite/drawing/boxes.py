@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from autograd_lite.engine.graph import history, recorded
+from autograd_lite.engine.graph import history, record_of
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing.formulas import Formula
@@ -97,7 +97,7 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
             box(t)
             continue
         gradients = {g.index: g for g in t.local_gradients}
-        for i, x in enumerate(recorded(t).operands):
+        for i, x in enumerate(record_of(t).operands):
             if constants or not is_number(x):
                 gradient = gradients.get(i)
                 symbol = None if gradient is None else label(gradient, operand, with_side=True)

@@ -76,7 +76,7 @@ class Options:
         return THEMES[self.theme]
 
     @classmethod
-    def checked(cls, options: Mapping[str, Any]) -> Options:
+    def from_keywords(cls, options: Mapping[str, Any]) -> Options:
         known = [field.name for field in fields(cls)]
         for option in options:
             if option not in known:
@@ -277,7 +277,7 @@ class Picture:
         return self.markup_of(Name(id(box.item)))
 
     def markup_of(self, formula: Formula) -> str:
-        return Markup(self.names.__getitem__, self.of, low=SUBSCRIPT, high=SUPERSCRIPT, quote=quote).written(formula)
+        return Markup(self.names.__getitem__, self.of, low=SUBSCRIPT, high=SUPERSCRIPT, quote=quote).to_text(formula)
 
     def contents(self, scope: Box, theme: Theme) -> str:
         """What the box of a folded scope says; that with the output in it says what the output is."""
@@ -332,7 +332,7 @@ class Picture:
             return self.on_arrow(arrow, f"<TD>{symbol}</TD><TD>{entries}</TD>", theme)
         # Graphviz sets the middle of a label, not its end, beside an arrow that runs along a vertical rank
         rankdir = DIRECTIONS[self.options.direction] if arrow.side else ""
-        line = Dressed(self.names.__getitem__).written(arrow.symbol)
+        line = Dressed(self.names.__getitem__).to_text(arrow.symbol)
         before, after = (NBSP * (len(line) + 2 if rankdir == long else 1) for long in ("RL", "LR"))
         return font(before + written + after, theme.gradient, size, "I")
 
@@ -425,7 +425,7 @@ def draw(output: Tensor, **options: Unpack[Choices]) -> Drawing:
     >>> print(*[line.split()[:3] for line in picture.source.splitlines() if "->" in line])
     ['x', '->', 'C'] ['x', '->', 'C']
     """
-    return make_picture(output, Options.checked(options)).drawing()
+    return make_picture(output, Options.from_keywords(options)).drawing()
 
 
 def draw_steps(output: Tensor, **options: Unpack[Choices]) -> list[Drawing]:
@@ -577,10 +577,10 @@ def check_size(boxes: int, output: Tensor, options: Options, summary: bool, in_s
 
 def make_steps(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Step]]:
     """The picture of the whole backward pass, and its steps."""
-    checked = Options.checked(options)
-    if checked.summary or not checked.adjoints:
+    chosen = Options.from_keywords(options)
+    if chosen.summary or not chosen.adjoints:
         raise ValueError("a step finds the adjoint of one Tensor: leave out summary=True and adjoints=False")
-    picture = make_picture(output, checked, in_steps=True)
+    picture = make_picture(output, chosen, in_steps=True)
     if not output.requires_grad:
         raise ValueError(f"there is no backward pass from {output.describe()}: it depends on nothing with a gradient")
-    return picture, steps_of(output, picture.boxes, picture.arrows, checked.gradient)
+    return picture, steps_of(output, picture.boxes, picture.arrows, chosen.gradient)

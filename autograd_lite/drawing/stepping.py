@@ -53,7 +53,7 @@ class Step:
         """The line as markup, with the options of `Markup`."""
         if self.line is None:
             return "the forward pass has stored every value and local gradient"
-        return self.line.printed(Markup, **markup)
+        return self.line.in_style(Markup, **markup)
 
     def numbers(self, decimals: int, entries: int) -> str:
         """What the names of the equation stand for, line by line."""

@@ -580,7 +580,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux
         output, variables = evaluated.output, evaluated.variables
         shapes = [x.shape for x in variables]
 
-        def joined(parts: Sequence[Any], axis: int, x: Tensor) -> Any:
+        def join(parts: Sequence[Any], axis: int, x: Tensor) -> Any:
             shape = output.shape + x.shape
             if not parts:
                 return evaluated.hand_out(np.zeros(shape, x.dtype))
@@ -593,12 +593,12 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux
 
         if output.size <= sum(x.size for x in variables):
             rows = [evaluated.adjoints(unit) for unit in _units([output.shape], dtype_of_adjoint(output))]
-            results = [joined([row[i] for row in rows], 0, x) for i, x in enumerate(variables)]
+            results = [join([row[i] for row in rows], 0, x) for i, x in enumerate(variables)]
         else:
             push = _pushforward(evaluated)
             columns = [push(_split(unit, shapes)) for unit in _units(shapes, np.dtype(float))]
             ends = np.cumsum([0] + [x.size for x in variables])
-            results = [joined(columns[ends[i] : ends[i + 1]], -1, x) for i, x in enumerate(variables)]
+            results = [join(columns[ends[i] : ends[i + 1]], -1, x) for i, x in enumerate(variables)]
         if not is_nest(evaluated.returned):
             result = blocks(results)
         else:

@@ -42,15 +42,15 @@ def lost_as_number(t: Tensor, conversion: str) -> TypeError:
     """The error of `__float__` and its like, which are called by the function two frames up."""
     caller = sys._getframe(2)
     if assigns(caller):
-        return shown(lost_in_assignment(t), caller)
+        return show_instead(lost_in_assignment(t), caller)
     library = function_of_library(caller)
     if library is not None:
-        return shown(lost_in_library(library, t.describe()), caller)
+        return show_instead(lost_in_library(library, t.describe()), caller)
     error = TypeError(
         f"{conversion} of {t.describe()} would lose its gradient, as would functions that take numbers, such as "
         f"math.exp(t). Write np.exp(t) in place of math.exp(t), {JOIN}, and t.item() for the value alone"
     )
-    return shown(error, caller)
+    return show_instead(error, caller)
 
 
 def lost_in_assignment(t: Tensor) -> TypeError:
@@ -65,7 +65,7 @@ def assigns(caller: FrameType) -> bool:
     return caller.f_lasti >= 0 and opname[caller.f_code.co_code[caller.f_lasti]] in ("STORE_SUBSCR", "STORE_SLICE")
 
 
-def shown(error: TypeError, caller: FrameType) -> TypeError:
+def show_instead(error: TypeError, caller: FrameType) -> TypeError:
     """`error`, which is what `caller` gets to see also where NumPy puts an error of its own in its place.
 
     NumPy makes "setting an array element with a sequence" of whatever is raised where a single entry is set, and "Error

@@ -32,7 +32,7 @@ class Recorded(NamedTuple):
     settings: dict[str, Any]
 
 
-def recorded(t: Tensor) -> Recorded:
+def record_of(t: Tensor) -> Recorded:
     """How `t`, which is no leaf, was computed."""
     return Recorded(t._operation, t._operands, t._values, t._static)
 

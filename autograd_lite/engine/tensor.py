@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from autograd_lite.engine import recording
 from autograd_lite.engine.backward import make_own, sweep
-from autograd_lite.engine.exits import JOIN, assigns, lost_as_array, lost_as_number, lost_in_assignment, shown
+from autograd_lite.engine.exits import JOIN, assigns, lost_as_array, lost_as_number, lost_in_assignment, show_instead
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.recording import creation, differentiated
 
@@ -423,7 +423,7 @@ class Tensor:
 
     def __bool__(self) -> bool:
         if self._requires_grad and recording.state.get().on and assigns(sys._getframe(1)):
-            raise shown(lost_in_assignment(self), sys._getframe(1))  # a[i] = t for an array of booleans
+            raise show_instead(lost_in_assignment(self), sys._getframe(1))  # a[i] = t for an array of booleans
         return bool(self._array)
 
     def __len__(self) -> int:

@@ -26,11 +26,11 @@ def bind(name: str, function: Any) -> None:
 
 
 def reflect(function: Callable[..., Any]) -> Callable[..., Any]:
-    def swapped(self: Tensor, other: Any) -> Any:
+    def swap(self: Tensor, other: Any) -> Any:
         return function(other, self)
 
-    swapped.__doc__ = function.__doc__
-    return swapped
+    swap.__doc__ = function.__doc__
+    return swap
 
 
 def reshape(self: Tensor, *shape: Any, order: str = "C") -> Any:

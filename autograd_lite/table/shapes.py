@@ -52,11 +52,11 @@ _reshape = general_operation(
 def reshaping(function: Callable[..., Any], name: str) -> None:
     """`function` keeps the order of the entries: NumPy says what the shape becomes."""
 
-    def reshaped(x: Any, *args: Any, **keywords: Any) -> Any:
+    def reshape_as_told(x: Any, *args: Any, **keywords: Any) -> Any:
         result = function(data_of(x), *args, **keywords)
         return _reshape(x, shape=result.shape) if isinstance(x, Tensor) else result
 
-    register(reshaped, _reshape.operation, [function], name=name)  # type: ignore[attr-defined]
+    register(reshape_as_told, _reshape.operation, [function], name=name)  # type: ignore[attr-defined]
 
 
 def reshape(x: Any, shape: Any, order: str = "C") -> Any:
@@ -109,7 +109,7 @@ _transpose = general_operation(
 def permuting(function: Callable[..., Any]) -> None:
     """`function` permutes axes: what it does to the shape (0, 1, 2, ...) says how."""
 
-    def permuted(x: Any, *args: Any, **keywords: Any) -> Any:
+    def permute(x: Any, *args: Any, **keywords: Any) -> Any:
         ndim = data_of(x).ndim
         try:
             axes = function(np.empty(tuple(range(ndim))), *args, **keywords).shape
@@ -117,7 +117,7 @@ def permuting(function: Callable[..., Any]) -> None:
             raise explain(error, _transpose.operation, (x,), {"axes": args, **keywords}) from error  # type: ignore[attr-defined]
         return _transpose(x, axes=axes)
 
-    register(permuted, _transpose.operation, [function], name=function.__name__)  # type: ignore[attr-defined]
+    register(permute, _transpose.operation, [function], name=function.__name__)  # type: ignore[attr-defined]
 
 
 for permutation in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis):
@@ -243,10 +243,10 @@ def moving(function: Callable[..., Any], name: str | None = None, numbered: Call
     )
     apply = make_function(operation)
 
-    def moved(x: Any, *args: Any, **keywords: Any) -> Any:
+    def move_entries(x: Any, *args: Any, **keywords: Any) -> Any:
         return apply(x, args=as_constants(args), keywords=as_constants(keywords))
 
-    return register(moved, operation, [function], name=name)
+    return register(move_entries, operation, [function], name=name)
 
 
 for mover in (

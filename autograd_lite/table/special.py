@@ -72,7 +72,7 @@ def digamma(x: Any) -> Any:
     return special.digamma(real(x))
 
 
-def untaken(name: str, argument: str) -> Any:
+def refusal(name: str, argument: str) -> Any:
     """The rule of an argument that no derivative is taken of."""
 
     def rule(*_: Any) -> Any:
@@ -82,7 +82,7 @@ def untaken(name: str, argument: str) -> Any:
 
 
 zeta: Any = elementwise_operation(
-    "zeta", _zeta, untaken("zeta", "its exponent"), quiet(lambda s, q: -s * zeta(s + 1, q)),
+    "zeta", _zeta, refusal("zeta", "its exponent"), quiet(lambda s, q: -s * zeta(s + 1, q)),
     labels=("0", "−{0} ⊙ zeta({0} + 1, {1})"),
 )  # fmt: skip
 
@@ -93,11 +93,11 @@ def gamma_density(a: Any, x: Any, r: Any) -> Any:
 
 
 elementwise_operation(
-    "gammainc", special.gammainc, untaken("gammainc", "its first argument"), quiet(gamma_density),
+    "gammainc", special.gammainc, refusal("gammainc", "its first argument"), quiet(gamma_density),
     labels=("0", "exp(({0} − 1) ⊙ log({1}) − {1} − gammaln({0}))"),
 )  # fmt: skip
 elementwise_operation(
-    "gammaincc", special.gammaincc, untaken("gammaincc", "its first argument"), quiet(lambda a, x, r: -gamma_density(a, x, r)),
+    "gammaincc", special.gammaincc, refusal("gammaincc", "its first argument"), quiet(lambda a, x, r: -gamma_density(a, x, r)),
     labels=("0", "−exp(({0} − 1) ⊙ log({1}) − {1} − gammaln({0}))"),
 )  # fmt: skip
 elementwise_operation(

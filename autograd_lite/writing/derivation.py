@@ -87,17 +87,17 @@ class Written:
         self.formula = formula
         self._symbols = symbols
 
-    def printed(self, style: Callable[..., Style], **options: Any) -> str:
+    def in_style(self, style: Callable[..., Style], **options: Any) -> str:
         """The formula in another style of `autograd_lite.writing.styles`."""
-        return style(self._symbols.names.__getitem__, self._symbols.of, **options).written(self.formula)
+        return style(self._symbols.names.__getitem__, self._symbols.of, **options).to_text(self.formula)
 
     @property
     def text(self) -> str:
-        return self.printed(Style)
+        return self.in_style(Style)
 
     @property
     def latex(self) -> str:
-        return self.printed(Latex)
+        return self.in_style(Latex)
 
     @property
     def factors(self) -> dict[str, Array]:

@@ -350,20 +350,20 @@ def split_sign(formula: Formula) -> tuple[bool, Formula]:
     return (True, formula.of) if isinstance(formula, Negated) else (False, formula)
 
 
-def signed(negative: bool, formula: Formula) -> Formula:
+def with_sign(negative: bool, formula: Formula) -> Formula:
     return Negated(formula) if negative else formula
 
 
 def product(sign: str, left: Formula, right: Formula, level: int = PRODUCT) -> Formula:
     """A product with the signs of both factors in front of it."""
     (minus, a), (other_minus, b) = split_sign(left), split_sign(right)
-    return signed(minus != other_minus, Product(sign, a, b, level))
+    return with_sign(minus != other_minus, Product(sign, a, b, level))
 
 
 def juxtapose(a: Formula, b: Formula) -> Formula:
     """The product of two matrices or numbers, with one sign and one numeral in front: −6 u x² and not 2 u (−3 x²)."""
     (minus, left), (other_minus, right) = split_sign(a), split_sign(b)
-    return signed(minus != other_minus, multiply(left, right))
+    return with_sign(minus != other_minus, multiply(left, right))
 
 
 def multiply(left: Formula, right: Formula) -> Formula:
@@ -452,7 +452,7 @@ def total(terms: Sequence[Formula]) -> Formula:
 def sum_over(term: Formula, axes: str | None) -> Formula:
     """Σ of `term` over some of its axes, if there are any."""
     minus, body = split_sign(term)
-    return term if axes is None else signed(minus, Over("Σ", axes, body))
+    return term if axes is None else with_sign(minus, Over("Σ", axes, body))
 
 
 # The notation of the table --------------------------------------------------------------------------------------
@@ -492,7 +492,7 @@ class Reader:
         if not self.signs_in_front:
             return Quotient(of, by, spaced)
         (minus, above), (other_minus, below) = split_sign(of), split_sign(by)
-        return signed(minus != other_minus, Quotient(above, below, spaced))
+        return with_sign(minus != other_minus, Quotient(above, below, spaced))
 
     def read(self) -> Formula:
         formula = self.sum()
@@ -515,21 +515,21 @@ class Reader:
             raise NotReadable(f"{token} is missing")
 
     def sum(self) -> Formula:
-        terms = [self.signed()]
+        terms = [self.signed_term()]
         while self.peek() == " " and self.peek(1) in ("+", "−"):
             minus = self.peek(1) == "−"
             self.place += 3
-            terms.append(signed(minus, self.signed()))
+            terms.append(with_sign(minus, self.signed_term()))
         return total(terms)
 
-    def signed(self) -> Formula:
+    def signed_term(self) -> Formula:
         if self.take("−"):
-            return -self.signed()
+            return -self.signed_term()
         for sign in "Σ∏":
             if self.take(sign):
                 axes = self.slot() if self.peek() == "over" else ""
                 self.expect(" ")
-                return Over(sign, axes, self.signed())
+                return Over(sign, axes, self.signed_term())
         left = self.product()
         while self.peek() == " " and self.peek(1) == "⊙":
             self.place += 3

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.graph import history, recorded
+from autograd_lite.engine.graph import history, record_of
 from autograd_lite.engine.tensor import Array, Tensor
 
 SMALL = 8
@@ -33,8 +33,8 @@ def items(output: Tensor) -> Iterator[Any]:
     """All that has a name in the history of `output`: operands, large arrays of indices, results."""
     for t in history(output):
         if not t.is_leaf:
-            yield from recorded(t).operands
-            yield from large_arrays(recorded(t).settings)
+            yield from record_of(t).operands
+            yield from large_arrays(record_of(t).settings)
         yield t
 
 
@@ -141,9 +141,9 @@ def readable_names(output: Tensor, is_cost: bool = True) -> dict[int, str]:
 
 def name_of_cost(x: Tensor) -> str:
     """C; of a cost with a name that was divided by a number, as by that of the samples, its name with mean below."""
-    operands = recorded(x).operands
+    operands = record_of(x).operands
     name = getattr(operands[0], "name", None) if operands else None
-    is_mean = name and recorded(x).operation.notation(x) == "{0} / {1}" and is_number(operands[1])
+    is_mean = name and record_of(x).operation.notation(x) == "{0} / {1}" and is_number(operands[1])
     return f"{name}_mean" if is_mean else "C"
 
 

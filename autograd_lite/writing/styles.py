@@ -33,7 +33,7 @@ class Style:
         self.names = names
         self.of = of
 
-    def written(self, formula: Formula) -> str:
+    def to_text(self, formula: Formula) -> str:
         """The formula as one string."""
         stack: list[Writing] = [formula.write(self)]
         value: str | None = None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.graph import recorded
+from autograd_lite.engine.graph import record_of
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.operation import ENTRYWISE, LEFT, LINEAR, REPEATED, RIGHT, SAME, TRANSPOSED, broadcast_axes, kept_shape
 from autograd_lite.engine.tensor import Tensor
@@ -39,7 +39,7 @@ def told(t: Tensor, index: int | None = None) -> Told:
 
     Two local gradients that are different maps are written in different symbols only with them.
     """
-    operation, operands, values, settings = recorded(t)
+    operation, operands, values, settings = record_of(t)
     if operation.variadic and index is not None and "axis" in settings:  # where the operand lies in a concatenation
         return in_brackets([setting(x) for x in values[index]])
     found: list[list[str | int]] = []
@@ -88,7 +88,7 @@ def setting(x: Any) -> list[str | int]:
 def slots(t: Tensor, operand: Operand, index: int | None = None) -> dict[str, Formula]:
     """What stands for the ``{}`` in the notation of the operation that computed `t`; of one operand if any number is
     allowed, which is ``{0}`` then, and all are ``{x0}``, ``{x1}``."""
-    operation, operands, *_ = recorded(t)
+    operation, operands, *_ = record_of(t)
     found = {}
     if operation.variadic and index is not None:
         found = {f"x{i}": operand(x) for i, x in enumerate(operands)}
@@ -101,7 +101,7 @@ def slots(t: Tensor, operand: Operand, index: int | None = None) -> dict[str, Fo
 
 def formula(t: Tensor, operand: Operand) -> Formula:
     """How `t` was computed, in symbols: ``w₁ a₀ + b₁``."""
-    operation, operands, _, settings = recorded(t)
+    operation, operands, _, settings = record_of(t)
     notation = operation.notation(t)
     named = slots(t, operand)
     if "keepdims" in settings:  # a reduction
@@ -119,7 +119,7 @@ def formula(t: Tensor, operand: Operand) -> Formula:
 
 def reduced_axes(t: Tensor) -> list[int]:
     """The axes that a reduction has summed over, or the like."""
-    _, (x, *_), _, settings = recorded(t)
+    _, (x, *_), _, settings = record_of(t)
     return [i for i, n in enumerate(kept_shape((0,) * np.ndim(x), settings["axis"])) if n == 1]
 
 
@@ -136,11 +136,11 @@ def over(axes: Sequence[int], ndim: int, samples: int | None = None) -> str:
 def symbol(g: LocalGradient, operand: Operand) -> Formula:
     """The local gradient in symbols, ``σ'(z2)``: what the form of its operation calls ``{d}``."""
     out, index = g.output, g.index
-    operation, operands, *_ = recorded(out)
+    operation, operands, *_ = record_of(out)
     notation = operation.edge(index).notation(out)
     named = slots(out, operand, index)
     named["n"] = Symbol(str(g.parent.size // max(out.size, 1)))
-    if 0 < out.ndim < g.parent.ndim and "keepdims" in recorded(out).settings:
+    if 0 < out.ndim < g.parent.ndim and "keepdims" in record_of(out).settings:
         named["out"] = Applied("repeat", (named["out"],), axes=over(reduced_axes(out), g.parent.ndim))
     if notation is not None:
         d = read(notation, named, signs_in_front=True, of_matrices=out.ndim > 1)
@@ -159,7 +159,7 @@ def symbol(g: LocalGradient, operand: Operand) -> Formula:
 def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
     """The adjoint `u` of a result, multiplied into a local gradient of it."""
     out, x = g.output, g.parent
-    operation, operands, _, settings = recorded(out)
+    operation, operands, _, settings = record_of(out)
     form = operation.edge(g.index).form_for(out, g.index)
     d = symbol(g, operand)
     dimensions = [out.ndim, *(np.ndim(y) for y in operands)]
@@ -196,7 +196,7 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
         result = product("", Transposed(Partial(operand(out), by)), u, formulas.MAP)
     if out.dtype.kind == "c" and x.dtype.kind != "c":
         minus, body = split_sign(result)
-        result = formulas.signed(minus, Applied("Re", (body,)))
+        result = formulas.with_sign(minus, Applied("Re", (body,)))
     return result
 
 
@@ -207,7 +207,7 @@ def in_form(form: str, u: Formula, d: Formula, g: LocalGradient, operand: Operan
 
 def transpose(u: Formula) -> Formula:
     minus, body = split_sign(u)
-    return formulas.signed(minus, Transposed(body))
+    return formulas.with_sign(minus, Transposed(body))
 
 
 def outer(a: Formula, b: Formula) -> Formula:
@@ -224,15 +224,15 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
         return ZERO
     minus, body = split_sign(u)
     if body == ONES and d_shape == shape:
-        u, body = formulas.signed(minus, ONE), ONE
+        u, body = formulas.with_sign(minus, ONE), ONE
     if ONE in (body, split_sign(d)[1]) or out.ndim == 0:
         result = juxtapose(d, u) if is_numeral(split_sign(d)[1]) else juxtapose(u, d)
     elif isinstance(body, Product) and body.right == ONES and body.sign in ("", "·") and d_shape == shape:
-        result = juxtapose(formulas.signed(minus, body.left), d)
+        result = juxtapose(formulas.with_sign(minus, body.left), d)
     else:
         result = juxtapose(d, u) if d_shape == () else product("⊙", u, d, formulas.ENTRYWISE)
     axes = broadcast_axes(shape, x.shape)
-    return sum_over(result, over(axes, len(shape), recorded(out).operation.samples) if axes else None)
+    return sum_over(result, over(axes, len(shape), record_of(out).operation.samples) if axes else None)
 
 
 def repeat(u: Formula, d: Formula, g: LocalGradient) -> Formula:
@@ -241,9 +241,9 @@ def repeat(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     axes = reduced_axes(out)
     minus, body = split_sign(u)
     if body == ONES:
-        u, body = formulas.signed(minus, ONE), ONE
+        u, body = formulas.with_sign(minus, ONE), ONE
     elif 0 < len(axes) < x.ndim:
-        u = formulas.signed(minus, Applied("repeat", (body,), axes=over(axes, x.ndim)))
+        u = formulas.with_sign(minus, Applied("repeat", (body,), axes=over(axes, x.ndim)))
     if np.shape(g.value) == ():  # sum and mean
         u, d = juxtapose(d, u), ONES
         if len(axes) < x.ndim and split_sign(u)[1] != ONE or x.ndim == 0:
@@ -268,25 +268,25 @@ def label(g: LocalGradient, operand: Operand, with_side: bool = False) -> Formul
 def shorten(whole: Formula, with_side: bool = False) -> Formula:
     minus, body = split_sign(whole)
     if body == PLACE:
-        return formulas.signed(minus, ONE)
+        return formulas.with_sign(minus, ONE)
     if isinstance(body, Product) and body.right == ONES:
         factor = shorten(body.left)
-        return formulas.signed(minus, ONES if factor == ONE else juxtapose(factor, ONES))
+        return formulas.with_sign(minus, ONES if factor == ONE else juxtapose(factor, ONES))
     if isinstance(body, Product) and PLACE in (body.left, body.right):
         factor = body.right if body.left == PLACE else body.left
         if factor.level == formulas.SUM:
             factor = formulas.Group(factor)
         if with_side and body.sign == "⊙":
-            return formulas.signed(minus, formulas.Multiplied(body.sign, factor, body.level))
+            return formulas.with_sign(minus, formulas.Multiplied(body.sign, factor, body.level))
         is_matrix = isinstance(factor, Transposed) and not isinstance(factor.of, (Applied, Partial))
         if not (body.sign == "⊗" or with_side and is_matrix and body.level == formulas.PRODUCT):
-            return formulas.signed(minus, factor)
+            return formulas.with_sign(minus, factor)
     elif isinstance(body, Product) and not body.sign and is_numeral(body.left) and isinstance(body.right, Product):
-        return formulas.signed(minus, juxtapose(body.left, shorten(body.right, with_side)))
+        return formulas.with_sign(minus, juxtapose(body.left, shorten(body.right, with_side)))
     elif isinstance(body, formulas.Over) and body.of == PLACE:
-        return formulas.signed(minus, Applied(body.sign, axes=body.axes))
+        return formulas.with_sign(minus, Applied(body.sign, axes=body.axes))
     elif isinstance(body, Applied) and body.operands == (PLACE,):
-        return formulas.signed(minus, Applied(body.function, None, body.told, body.primes, body.axes))
+        return formulas.with_sign(minus, Applied(body.function, None, body.told, body.primes, body.axes))
     return whole
 
 
@@ -307,12 +307,12 @@ def whole_map(g: LocalGradient) -> str:
 
 def _alone(g: LocalGradient, write: Callable[[LocalGradient, Operand], Formula]) -> str:
     names = names_of_one_step(g.output)
-    return Style(names.__getitem__).written(write(g, lambda x: name_operand(x, names)))
+    return Style(names.__getitem__).to_text(write(g, lambda x: name_operand(x, names)))
 
 
 def names_of_one_step(out: Tensor) -> dict[int, str]:
     """Names of the result and operands of one operation, and of the large arrays among its settings."""
-    operands = list({id(x): x for x in recorded(out).operands}.values())
+    operands = list({id(x): x for x in record_of(out).operands}.values())
     given = {str(x.name) for x in (*operands, out) if getattr(x, "name", None)}
 
     def find_unused(letter: str) -> Iterator[str]:
