@@ -23,7 +23,7 @@ from autograd_lite.engine.backward import as_dtype, sweep
 from autograd_lite.engine.graph import age, between
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
-from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Sum, Told, nodes, total
+from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Sum, Told, is_constant, nodes, total
 from autograd_lite.writing.naming import check_is_tensor, data_of, exact, is_number, items, readable_names, shape_of
 from autograd_lite.writing.terms import formula, name_operand, term
 from autograd_lite.writing.styles import Latex, Style
@@ -398,9 +398,9 @@ def equations(
 ) -> Iterator[Step]:
     """The adjoints of `wanted` in terms of `first`, that of the output, and of adjoints that keep their names.
 
-    These are the ones that are used repeatedly: with them written out, a formula would have a term for each path. So are
-    those that a page is too narrow for, and that several of the equations would have to write out at length. If it is asked
-    for, they are those of Tensors that have a name instead.
+    These are the ones that are used repeatedly and are no mere numbers: with them written out, a formula would have a term
+    for each path. So are those that a page is too narrow for, and that several of the equations would have to write out at
+    length. If it is asked for, they are those of Tensors that have a name instead.
     """
     ways = {x: list(edges(between(output, [x]))) for x in wanted}
     common = Counter(t for found in ways.values() for t in {g.output for g in found})
@@ -411,7 +411,7 @@ def equations(
             u = total(terms[g.output])
             wide = 42 if common[g.output] > 1 else 60
             keeps = bool(g.output.name) if named else len(Written(u, symbols).text) > wide
-            if g.output is not output and (uses[g.output] > 1 or keeps):
+            if g.output is not output and (uses[g.output] > 1 and not is_constant(u) or keeps):
                 u = Adjoint(id(g.output))
             terms[g.parent].append(term(g, u, symbols.operand))
         yield Step(x, total(terms[x]), symbols)

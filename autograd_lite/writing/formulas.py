@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -357,6 +357,10 @@ def with_sign(negative: bool, formula: Formula) -> Formula:
 def product(sign: str, left: Formula, right: Formula, level: int = PRODUCT) -> Formula:
     """A product with the signs of both factors in front of it."""
     (minus, a), (other_minus, b) = split_sign(left), split_sign(right)
+    (number, others), (other_number, rest) = split_number(a), split_number(b)
+    folded = fold(number, other_number) if sign == "⊙" and number and other_number and ONE not in (others, rest) else None
+    if folded:
+        a, b = multiply(folded, others), rest
     return with_sign(minus != other_minus, Product(sign, a, b, level))
 
 
@@ -393,6 +397,9 @@ def split_number(formula: Formula) -> tuple[Formula | None, Formula]:
         if number and isinstance(formula.left, Quotient) and rest != ONE:
             return None, formula
         return number, (formula.right if rest == ONE else Product(formula.sign, rest, formula.right)) if number else formula
+    if isinstance(formula, Product) and formula.sign == "⊙":
+        number, rest = split_number(formula.left)
+        return (None, formula) if number is None or rest == ONE else (number, replace(formula, left=rest))
     return None, formula
 
 
@@ -427,6 +434,11 @@ def exact_value(numeral: Formula) -> Fraction | None:
         return None if of is None or not by else of / by
     text = numeral.text if isinstance(numeral, Symbol) else ""
     return Fraction(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else None
+
+
+def is_constant(formula: Formula) -> bool:
+    """Whether it is a number, or an array of equal ones."""
+    return split_number(split_sign(formula)[1])[1] in (ONE, ONES)
 
 
 def first(formula: Formula) -> Formula:

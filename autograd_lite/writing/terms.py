@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -232,7 +233,16 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     else:
         result = juxtapose(d, u) if d_shape == () else product("⊙", u, d, formulas.ENTRYWISE)
     axes = broadcast_axes(shape, x.shape)
+    if axes and x.size == 1 and formulas.is_constant(result):
+        return multiple_of_ones(result, prod(shape))
     return sum_over(result, over(axes, len(shape), record_of(out).operation.samples) if axes else None)
+
+
+def multiple_of_ones(formula: Formula, n: int) -> Formula:
+    """The sum of n equal numbers: a numeral, or that times 𝟏."""
+    minus, body = split_sign(formula)
+    number, _ = formulas.split_number(body)
+    return formulas.with_sign(minus, juxtapose(Symbol(str(n)), number or ONE))
 
 
 def repeat(u: Formula, d: Formula, g: LocalGradient) -> Formula:
