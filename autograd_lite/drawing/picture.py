@@ -27,7 +27,7 @@ from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import history
 from autograd_lite.engine.operation import is_elementwise
 from autograd_lite.engine.tensor import Operand, Tensor
-from autograd_lite.writing.formulas import Adjoint, Formula, Name, Negated
+from autograd_lite.writing.formulas import PLACE, Adjoint, Formula, Name, Negated, is_numeral, nodes, split_sign
 from autograd_lite.writing.naming import check_is_tensor, data_of, is_number, shape_of
 from autograd_lite.writing.styles import LONGEST, Dressed, Markup
 from autograd_lite.writing.terms import is_transposed
@@ -319,6 +319,7 @@ class Picture:
         written = self.markup_of(arrow.symbol)
         value: Any = arrow.gradient.value if arrow.gradient else None
         shows = isinstance(value, (np.ndarray, np.generic, float)) and np.asarray(value).dtype.kind in "fb"
+        shows = shows and not (np.ndim(value) == 0 and (PLACE in nodes(arrow.symbol) or is_numeral(split_sign(arrow.symbol)[1])))
         if self.options.local_gradients == "values" and shows:
             if is_transposed(arrow.symbol):  # what is stored is the factor as it is
                 value = value.T if value.ndim < 3 else value.swapaxes(-1, -2)
