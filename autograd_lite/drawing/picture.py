@@ -194,6 +194,7 @@ class Picture:
                 beside.setdefault(arrow.target, []).append(arrow.source)
         at_side = {box for boxes in beside.values() for box in boxes}
         order = [box for box in self.boxes if box not in at_side]
+        margin = 24 if self.options.local_gradients == "values" else 8  # labels are wide, and Graphviz does not count them
         is_open: tuple[str, ...] = ()
         for box in sorted(order, key=lambda box: [first[box.scope[: i + 1]] for i in range(len(box.scope))]):
             common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(is_open, box.scope)))
@@ -203,7 +204,7 @@ class Picture:
                 fill = theme.scope(depth)
                 drawing.body += [
                     f"subgraph cluster_{first[box.scope[: depth + 1]]} {{\n",
-                    f'graph [label=<{title}> labelloc=t labeljust=l margin=8 style="filled,rounded" '
+                    f'graph [label=<{title}> labelloc=t labeljust=l margin={margin} style="filled,rounded" '
                     f'color="{theme.faint}" fillcolor="{fill}" penwidth=0.6]\n',
                 ]
             is_open = box.scope
