@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -508,6 +509,7 @@ def test_functions_that_a_replay_does_not_see() -> None:
     import time
 
     refused(lambda x: x * time.time(), "time.time does what a replay does not see")
+    refused(lambda x: x * random.random(), "Random.random does what a replay does not see")
     refused(lambda x: print(x), r"print\(\) does what a replay does not see")
     refused(lambda x: open(__file__).close(), r"open\(\) does what")
     refused(lambda x: np.unique(x), "np.unique is not known")

@@ -605,3 +605,14 @@ def test_distributions_of_scipy_do_not_lose_the_gradient(name: str, w: Tensor) -
             except Exception:
                 continue
             assert result is None or isinstance(result, Tensor), (method, args)
+
+
+@pytest.mark.parametrize("call", [
+    lambda t: np.multiply.outer(t, t), lambda t: np.add.reduce(t), lambda t: np.add.accumulate(t), lambda t: np.logaddexp.reduce(t),
+], ids=["outer", "reduce", "accumulate", "logaddexp"])  # fmt: skip
+def test_methods_of_ufuncs_give_constant_tensors_under_no_grad(call: Callable[[Any], Any]) -> None:
+    t = Tensor([0.25, 0.5], requires_grad=True)
+    with ag.no_grad():
+        result = call(t)
+    assert isinstance(result, Tensor) and not result.requires_grad
+    np.testing.assert_array_equal(result.data, call(t).data)

@@ -160,7 +160,9 @@ def test_memory_is_flat(wrap: Any, n: int) -> None:
         step()
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert after - before < 3_000  # the arrays of a single step are more
+    # The arrays of a single step are more than 3,000 bytes. A byte a step is less than any object that each would leave: at
+    # some steps the recording is compared again, after which caches of NumPy and Python hold other things than before.
+    assert after - before < 3_000 + n
     assert gc.collect() == 0
 
 

@@ -424,7 +424,8 @@ class World:
             return self.builtins.get_known(x.__name__, x)
         if str(x.__module__).startswith("numpy"):
             return self.numpy_function(x)
-        return self.unknown("", f"{x.__module__}.{x.__name__} does what a replay does not see; call it outside of the step")
+        name = f"{x.__module__}.{x.__name__}" if x.__module__ else x.__qualname__  # Random.random, a method
+        return self.unknown("", f"{name} does what a replay does not see; call it outside of the step")
 
     def numpy_function(self, function: Any) -> Any:
         """A function of NumPy's: those that make arrays of something else give Traced ones."""

@@ -89,7 +89,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
     name = f"{'scipy.special' if ufunc in OF_SCIPY else 'np'}.{ufunc.__name__.lstrip('_')}"
     out = keywords.get("out")
     plain = ufunc in PLAIN_FUNCTIONS and out is None
-    without_rule = ufunc not in TABLE or method not in ("__call__", "reduce") or out is not None
+    has_rule = ufunc in ROWS.get(method, ()) and (method != "outer" or ufunc.signature is None)
+    without_rule = not has_rule or out is not None
     if plain or without_rule and loses_nothing((inputs, *keywords.values()), (out, inputs[0] if method == "at" else ())):
         return getattr(ufunc, method)(*without_tensors(inputs), **without_tensors(keywords))
     if out is not None:
@@ -103,17 +104,15 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
             f"an array; write result = {name}(...), and t.data = ... to update a parameter"
         )
     keywords.pop("out", None)
-    if method == "reduce" and ufunc in REDUCERS:
+    if not has_rule:
+        raise no_rule(name if method == "__call__" else f"{name}.{method}")
+    if method == "reduce":
         return call_operation(REDUCERS[ufunc], f"{name}.reduce", inputs, drop_defaults({"axis": 0, **keywords}))
-    if method == "accumulate" and ufunc in ACCUMULATORS:
+    if method == "accumulate":
         return call_operation(ACCUMULATORS[ufunc], f"{name}.accumulate", inputs, drop_defaults({"axis": 0, **keywords}))
-    if method == "outer" and ufunc in TABLE and ufunc.signature is None:
+    if method == "outer":
         a, b = inputs
-        inputs, method = (np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b), "__call__"
-    if method != "__call__":
-        raise no_rule(f"{name}.{method}")
-    if ufunc not in TABLE:
-        raise no_rule(name)
+        inputs = np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b
     if keywords and getattr(TABLE[ufunc], "operation", None) is not None:
         raise TypeError(
             f"{name} on a Tensor takes no {', '.join(keywords)}=; select entries with np.where(mask, result, other), "
@@ -135,8 +134,10 @@ OPERATORS = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.power: "**", np.matmul: "@",
     np.floor_divide: "//", np.remainder: "%",
 }  # fmt: skip
-REDUCERS = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE["prod"], np.logaddexp: logsumexp}
-ACCUMULATORS = {np.add: TABLE["cumsum"], np.multiply: TABLE["cumprod"]}
+REDUCERS: dict[Any, Any] = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE["prod"], np.logaddexp: logsumexp}
+ACCUMULATORS: dict[Any, Any] = {np.add: TABLE["cumsum"], np.multiply: TABLE["cumprod"]}
+ROWS: dict[str, Any] = {"__call__": TABLE, "outer": TABLE, "reduce": REDUCERS, "accumulate": ACCUMULATORS}
+"""What a ufunc is recorded as, by its method."""
 
 
 def call_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
