@@ -30,7 +30,7 @@ PACKAGES = (autograd_lite, nets)
 LIBRARIES: dict[str, ModuleType] = {"np": np, "np.linalg": np.linalg, "scipy.special": scipy.special}
 DERIVATIVE, VALUES, REFUSED, NONE = "With a derivative", "Values alone", "Refused", "No Tensors"
 ABOUT = {
-    DERIVATIVE: "They are recorded, as a row of the table or as several; `np.array` and `np.full` by way of `like=t`.",
+    DERIVATIVE: "They are recorded, as a row of the table or as several.",
     VALUES: "Their results are truths, whole numbers, shapes, constants, text or files, which have no derivative.",
     REFUSED: "A Tensor whose gradient is wanted raises an error here, since its term of the gradient would be lost. `t.data` "
     "gives the values alone; in the place of some there is something else to write.",
@@ -172,7 +172,8 @@ def functions_page() -> str:
     parts = [
         "# Functions of NumPy and SciPy",
         f"What becomes of a Tensor in each function of NumPy {np.__version__} and of `scipy.special` {scipy.__version__}, read off "
-        "the code. Where no gradient is wanted, the functions that refuse here run on the values.",
+        "the code. Where no gradient is wanted, the functions that refuse here run on the values. NumPy hands `np.array` and "
+        "`np.full` on where they are given `like=t`.",
     ]
     for library in LIBRARIES:
         parts.append(f"## {library}")
