@@ -300,7 +300,7 @@ def unlike(manual: Array, adjoint: Array) -> float:
 
 
 def order_of_completion(x: Tensor, output: Tensor, nodes: Sequence[Tensor]) -> tuple[int, int]:
-    """When the sweep has the whole adjoint of x: with the oldest of the Tensors computed from it, the later the lower."""
+    """When the sweep has completed the adjoint of x: at the oldest Tensor that was computed from it. The lower, the later."""
     uses = [age(t) for t in nodes if t.op is not None and any(x is operand for operand in record_of(t).operands)]
     return (min(uses, default=age(output) + 1), age(x))
 

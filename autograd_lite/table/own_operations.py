@@ -232,7 +232,7 @@ def check_row(name: Any, forward: Any, labels: Any, operands: int) -> None:
 
 
 def with_result(what: str, rule: Callable[..., Any], arguments: int, given: str) -> Callable[..., Any]:
-    """`rule` in the form ``rule(*arguments, out)``, of which it may leave out the result. What has a default is not given."""
+    """`rule` in the form ``rule(*arguments, out)``, also if it takes no result; parameters with a default are not passed."""
     try:
         parameters = inspect.signature(rule).parameters.values()
     except ValueError:  # of some functions that are written in C

@@ -140,7 +140,7 @@ def readable_names(output: Tensor, is_cost: bool = True) -> dict[int, str]:
 
 
 def name_of_cost(x: Tensor) -> str:
-    """C; of a cost with a name that was divided by a number, as by that of the samples, its name with mean below."""
+    """C; or, for a cost with a name that was divided by a number such as that of the samples, its name with the index mean."""
     operands = record_of(x).operands
     name = getattr(operands[0], "name", None) if operands else None
     is_mean = name and record_of(x).operation.notation(x) == "{0} / {1}" and is_number(operands[1])
@@ -148,7 +148,7 @@ def name_of_cost(x: Tensor) -> str:
 
 
 def shape_of(x: Any) -> str:
-    """The shape as in 4 × 3; of a vector as in (4,), which is no number, and nothing for a single number."""
+    """The shape as it is shown: 4 × 3; (4,) for a vector, since 4 would read as a number; nothing for a single number."""
     shape = data_of(x).shape
     return str(shape) if len(shape) == 1 else " × ".join(map(str, shape))
 

@@ -86,7 +86,7 @@ class Style:
         return self.symbol(digits.translate(SUBSCRIPTS))
 
     def run_together(self, left: Formula, right: Formula) -> bool:
-        """Whether two factors are names, and one of several letters, so that it takes a dot to tell them apart."""
+        """Whether two factors are names, one of them of several letters, so that it takes a dot to tell them apart."""
         names = [x.of if isinstance(x, Transposed) else x for x in (left, right)]
         letters = [split_index(self.names(x.key))[0] for x in names if isinstance(x, Name)]
         return len(letters) == 2 and max(map(len, letters)) > 1
