@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
+from dis import opname
 from functools import update_wrapper
 from threading import local
 from types import MethodType
@@ -20,7 +21,7 @@ from weakref import ref
 
 import numpy as np
 
-from autograd_lite.compiling.mirroring import ATOMS, World, trusted_name
+from autograd_lite.compiling.mirroring import ATOMS, Globals, World, trusted_name
 from autograd_lite.compiling.replaying import MISS, Known, Place, Program, Result, rebuild, same
 from autograd_lite.compiling.tracing import Effect, NotReplayable, Number, Refusal, Tape, Traced
 from autograd_lite.engine.recording import State, differentiated
@@ -46,6 +47,7 @@ class Here(local):
     def __init__(self) -> None:
         self.run: Callable[[Any], Any] | None = None
         self.entries: dict[Any, Entry] = {}
+        self.kinds = 0  # of arguments that there have been
 
 
 class Entry:
@@ -73,6 +75,18 @@ class Compiled(Generic[P, R]):
         self._refused = 0
         update_wrapper(self, step, updated=())
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"'Compiled' object has no attribute '{name}'")
+        return getattr(self.step, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Attributes are those of the step, which may read and set them by its own name."""
+        if name.startswith("_") or name in ("step", "strict"):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.step, name, value)
+
     @property
     def __compiled_step__(self) -> Callable[..., Any]:
         return self.step
@@ -93,6 +107,8 @@ class Compiled(Generic[P, R]):
             return self.step(*args, **keywords)
         leaves, nest = flatten(args, keywords)
         key = signature(leaves, nest)
+        if key not in here.entries:
+            self._check_reuse(here)
         entry = here.entries.pop(key, None) or Entry()
         here.entries[key] = entry  # the latest one last
         if len(here.entries) > RECORDINGS:
@@ -103,10 +119,13 @@ class Compiled(Generic[P, R]):
                 return self.step(*args, **keywords)
             result = program.run(leaves)
             if result is not MISS:
-                here.run = program.run if not keywords and len(leaves) == len(args) else None
+                flat = not keywords and len(leaves) == len(args) and all(a is x for a, x in zip(args, leaves))
+                here.run = program.run if flat else None
                 return result
             if not program.names["left"].__length_hint__() and program.failing(leaves) is None:
                 return self._compare(program, leaves, args, keywords, entry)
+        if entry.as_it_is and entry.calls == 100 and not any(e.programs for e in here.entries.values()):
+            self._refused = 4  # from now on without looking at the arguments
         if entry.as_it_is or entry.calls < 2 and not self.strict:
             return self.step(*args, **keywords)
         try:
@@ -114,11 +133,22 @@ class Compiled(Generic[P, R]):
         except Refusal as refusal:
             self._refuse(str(refusal), entry)
             return self.step(*args, **keywords)
-        except Exception as error:
+        except BaseException as error:
+            if not isinstance(error, Exception) and not is_raised_by_step(error):  # Ctrl-C
+                raise
             result = self.step(*args, **keywords)  # which raises it too, unless something stands for what it cannot stand for
             self._refuse(f"recording it ends in {type(error).__name__}: {error}", entry)
             return result
         return self._compare(program, leaves, args, keywords, entry)
+
+    def _check_reuse(self, here: Here) -> None:
+        """Give up where arguments are hardly ever of a kind that has been there before."""
+        here.kinds += 1
+        if here.kinds > 4 * RECORDINGS and sum(entry.calls > 1 for entry in here.entries.values()) < RECORDINGS // 4:
+            self._refused = 4
+            self._refuse(
+                "its arguments are others at most calls, by their shapes or as objects; pass arrays, Tensors and numbers", Entry(),
+            )
 
     def _refuse(self, reason: str, entry: Entry) -> None:
         """Note that the step runs as it is, and say why."""
@@ -140,7 +170,7 @@ class Compiled(Generic[P, R]):
         if entry.programs and entry.recorded >= VALUES:
             guard, words = entry.programs[-1].failing(leaves) or ("", "the outcome of a decision")
             place = entry.programs[-1].numbers.get(guard)
-            if entry.recorded > 4 * VALUES:
+            if entry.recorded > (4 if guard else 1) * VALUES:  # the replay up to a decision was in vain
                 raise Refusal(
                     f"{words} is another one at most calls, and each needs a recording of its own. Pass what varies as an array, "
                     "or keep it in one that is written to"
@@ -293,6 +323,7 @@ def record_program(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], v
         arguments = [argument(world, name, x, names[:i], leaves) for i, (name, x) in enumerate(zip(names, leaves))]
         args, keywords = rebuild(nest, lambda place: arguments[place.i])
         before = entries((args, keywords))
+        world.code_guard(step, "the step")
         mirrored = world.mirror(step, getattr(step, "__name__", "the step"))
         returned = copy_context().run(quietly, mirrored, *args, **keywords)
         world.finish()
@@ -300,7 +331,10 @@ def record_program(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], v
             raise refusal(world, "it changes a list or dict among its arguments; return what it has to say")
         values: list[Any] = []
         swept = any("sweep" in names for names in world.globals.values() if not names.watch)
-        returned = rebuild(returned, lambda x: outcome(world, x, values, swept))
+        if {id(x) for x in entries(returned)} & {id(x) for x in before if type(x) in (list, dict)}:
+            raise refusal(world, "it returns a list or dict among its arguments; return what is in it")
+        places: dict[int, Any] = {}
+        returned = rebuild(returned, lambda x: outcome(world, x, values, swept, places), world.reals)
         keep_effects(world)
         if tape.refused:
             raise Refusal(tape.refused)
@@ -323,6 +357,16 @@ def record_program(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], v
     finally:
         world.clear()
         tape.steps.clear()
+
+
+def is_raised_by_step(error: BaseException) -> bool:
+    """Whether a `raise` of the step has raised it, and not a signal in its midst."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and isinstance(last.tb_frame.f_globals, Globals) and (
+        opname[last.tb_frame.f_code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+    )
 
 
 def quietly(function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
@@ -396,8 +440,10 @@ def argument(world: World, name: str, x: Any, earlier: Sequence[str], leaves: Se
     return world.mirror(x, words)
 
 
-def outcome(world: World, x: Any, values: list[Any], swept: bool) -> Any:
-    """What a replay gives in place of one thing that the step returns."""
+def outcome(world: World, x: Any, values: list[Any], swept: bool, places: dict[int, Any]) -> Any:
+    """What a replay gives in place of one thing that the step returns, the same for the same."""
+    if id(x) in places:
+        return places[id(x)]
     made_here = type(x) is world.bases.get(id(Tensor))
     if isinstance(x, (Traced, Number)) or type(x) is np.ndarray:
         value: Any = x
@@ -416,7 +462,8 @@ def outcome(world: World, x: Any, values: list[Any], swept: bool) -> Any:
     else:
         raise refusal(world, f"it returns {type(x).__name__}, and only arrays, Tensors, numbers and texts can be returned")
     values.append(value)
-    return Place(len(values) - 1)
+    places[id(x)] = Place(len(values) - 1)
+    return places[id(x)]
 
 
 def refusal(world: World, reason: str) -> Refusal:

@@ -15,9 +15,10 @@ import functools
 import itertools
 import sys
 import types
+from abc import ABCMeta, get_cache_token
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -49,10 +50,14 @@ HIDDEN = {
 NOT_OF_OBJECTS = {
     "__dict__", "__weakref__", "__slots__", "__module__", "__doc__", "__init_subclass__", "__subclasshook__", "__orig_bases__",
     "__class_getitem__", "__abstractmethods__", "_abc_impl", "__parameters__", "__firstlineno__", "__static_attributes__",
+    "__annotations__", "__qualname__",
 }  # fmt: skip
 LARGEST = 256
 """The number of entries up to which a container is watched."""
-OF_NAMED_TUPLES = {"__new__", "_make", "_replace", "__repr__", "_asdict", "__getnewargs__", "__replace__", "__annotate_func__"}
+OF_NAMED_TUPLES = {
+    "__new__", "_make", "_replace", "__repr__", "_asdict", "__getnewargs__", "__replace__", "__annotate_func__", "__annotations__",
+    "__match_args__", "_fields", "_field_defaults", "__annotations_cache__", "__annotate__",
+}  # fmt: skip
 
 
 def trusted_name(name: Any) -> bool:
@@ -101,6 +106,7 @@ class Meta(type):
         world.tape.refuse(f"the step sets the attribute '{name}' of a class; {KEEP}")
 
 
+MISSING = object()
 KEEP = "keep what a step changes in Tensors or arrays that it writes to, or return it"
 
 
@@ -129,6 +135,7 @@ class World:
         self.reals: dict[int, Any] = {}  # by id of the stand-in
         self.watched: set[int] = set()
         self.fetched: dict[tuple[int, str], Any] = {}
+        self.placed: dict[int, set[str]] = {}  # the attributes that have been put into the `__dict__` of a stand-in, by its id
         self.changed: dict[tuple[int, str], tuple[Any, Any]] = {}  # attributes before and after, by id of the object
         self.finals: list[Callable[[], None]] = []  # that nothing has changed but by effects
         self.globals: dict[int, Globals] = {}
@@ -182,8 +189,7 @@ class World:
             guard = f"{place} is {constant}"
         if place not in self.names:
             self.guards.setdefault(guard, words)
-        if isinstance(value, types.FunctionType) and not trusted_name(value.__module__):
-            self.code_guard(value, words)
+        self.code_guard(value, words)
         return self.mirror(value, words)
 
     def tape_key(self, place: str) -> Any:
@@ -198,8 +204,10 @@ class World:
 
     def mirror(self, x: Any, words: str, watch: bool = True) -> Any:
         """The stand-in of anything."""
-        if isinstance(x, STANDS) or isinstance(x, ATOMS) or isinstance(x, enum.Enum) or x is np._NoValue:
+        if isinstance(x, STANDS) or x is np._NoValue:
             return x
+        if isinstance(x, (*ATOMS, enum.Enum)):
+            return x if is_atom(x) else self.unknown(words, f"of a class with code or entries of its own ({type(x).__name__})")
         if id(x) in self.known:
             made = self.known[id(x)][1]
         else:
@@ -225,7 +233,10 @@ class World:
         if isinstance(x, (types.BuiltinFunctionType, np.ufunc)) or type(x).__name__ == "_ArrayFunctionDispatcher":
             return self.builtin(x, words, watch)
         if kind is functools.partial:
-            keywords = {key: self.mirror(value, words) for key, value in x.keywords.items()}
+            place = f"{self.text(x)}.keywords" if watch else ""
+            keywords = {key: self.read(f"{place}[{key!r}]", value, words, watch) for key, value in x.keywords.items()}
+            if watch:
+                self.guards[f"len({place}) == {len(keywords)}"] = f"the keywords of {words}"
             return functools.partial(self.mirror(x.func, words), *[self.mirror(a, words) for a in x.args], **keywords)
         if kind in CONTAINERS:
             return self.container(x, words, watch)
@@ -264,8 +275,14 @@ class World:
         made: Any = object.__new__(cls)  # type: ignore[arg-type]
         self.known[id(x)] = x, made
         self.reals[id(made)] = x
+        if not trusted_name(kind.__module__):
+            self.guards[f"{self.text(x)}.__class__ is {self.text(kind)}"] = f"the class of {words}"
+            self.finals.append(lambda: self.check_slots(made, words))
         if hasattr(x, "__dict__"):
-            self.finals.append(lambda: self.check_unchanged(vars_of(made), lambda key: self.fetched.get((id(made), key)), words))
+            placed = self.placed[id(made)] = set()
+            self.finals.append(
+                lambda: self.check_unchanged(vars_of(made), lambda key: self.fetched.get((id(made), key)), placed, words)
+            )
         return made
 
     def array(self, x: Any, source: Any) -> Any:
@@ -277,8 +294,10 @@ class World:
             stand = Traced(self.tape, value, source=source)
             stand.frozen = not x.flags.writeable
             self.reals[id(stand)] = x
+            if source in self.names:  # not an argument or the data of a Tensor: these are watched, or keep their form
+                self.guards[f"{source}.shape == {x.shape} and {source}.dtype is {self.text(x.dtype, 'd')}"] = "the form of an array"
             return stand
-        return self.tape.constant(x)
+        return self.tape.constant(x.copy())
 
     def container(self, x: Any, words: str, watch: bool) -> Any:
         if isinstance(x, dict):
@@ -309,10 +328,12 @@ class World:
             before: Any = list(made.items())
             self.finals.append(lambda: self.same_entries(before, list(made.items()), words))
             return made
+        if type(x) is tuple:  # it keeps its entries, and what changes in these is watched by itself
+            for value in x if watch else ():
+                self.code_guard(value, words)
+            return tuple([self.mirror(value, f"{words}[{i}]", watch) for i, value in enumerate(x)])
         for i, value in enumerate(x):
-            made.append(self.read(f"{place}[{i}]", value, f"{words}[{i}]", watch and type(x) is list))
-        if type(x) is tuple:
-            return tuple(made)
+            made.append(self.read(f"{place}[{i}]", value, f"{words}[{i}]", watch))
         before = [(i, item) for i, item in enumerate(made)]
         self.finals.append(lambda: self.same_entries(before, list(enumerate(made)), words))
         return made
@@ -340,10 +361,24 @@ class World:
         if any(b is not d for (_, b), (_, d) in zip(before, now)):
             self.tape.refuse(f"the step changes {words}; {KEEP}")
 
-    def check_unchanged(self, now: dict[str, Any], before: Callable[[str], Any], words: str) -> None:
+    def check_slots(self, made: Any, words: str) -> None:
+        """Nothing has been written to the slots of a stand-in behind its back, by ``object.__setattr__``."""
+        entries = [(name, entry) for c in type.__getattribute__(type(made), "__mro__") for name, entry in vars(c).items()]
+        for name, entry in entries:
+            if isinstance(entry, types.MemberDescriptorType):
+                try:
+                    value = entry.__get__(made)
+                except AttributeError:
+                    continue
+                if value is not self.fetched.get((id(made), name), MISSING):
+                    self.tape.refuse(f"the step changes {words}.{name}; {KEEP}")
+
+    def check_unchanged(self, now: dict[str, Any], before: Callable[[str], Any], placed: set[str], words: str) -> None:
         for key, value in now.items():
             if value is not before(key):
                 self.tape.refuse(f"the step changes {words}.{key}; {KEEP}")
+        for key in placed - now.keys():
+            self.tape.refuse(f"the step deletes {words}.{key}; {KEEP}")
 
     # Functions and modules ----------------------------------------------------------------------------------
 
@@ -446,17 +481,26 @@ class World:
             return self.builtins.get_known(cls.__name__, cls)
         if cls is np.errstate:
             return functools.partial(Errors, self.tape)
-        if issubclass(cls, (np.generic, np.dtype, np.ndarray, enum.Enum)) or cls in (np.finfo, np.iinfo, np.ndindex, np.ufunc):
+        if issubclass(cls, enum.Enum):
+            plain = all(map(is_atom, cls))
+            return cls if plain else self.unknown(words, f"an Enum with code or entries of its own ({cls.__name__})")
+        if issubclass(cls, (np.generic, np.dtype, np.ndarray)) or cls in (np.finfo, np.iinfo, np.ndindex, np.ufunc):
             return cls
         if cls.__module__ in ("collections", "itertools", "functools") and not is_of_python(cls):
             return cls
         if cls.__module__ in ("collections.abc", "numbers"):  # questions, put to what a stand-in says that it is
             return cls
-        own = {key for key, x in vars(cls).items() if isinstance(x, types.FunctionType)}
+        if type(cls) not in (type, ABCMeta, type(Protocol)):
+            return self.unknown(words, f"of a class with a metaclass of its own ({cls.__name__})")
+        own = {key for c in cls.__mro__ if is_of_python(c) for key in vars(c)} - NOT_OF_OBJECTS
         if issubclass(cls, BaseException) and not own:
             return cls
-        if issubclass(cls, tuple) and hasattr(cls, "_fields") and own <= OF_NAMED_TUPLES:
-            return cls
+        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            own -= {*OF_NAMED_TUPLES, *cls._fields}
+            if not own:
+                return cls
+            if not all(isinstance(vars(cls).get(key), types.FunctionType) for key in own):
+                return self.unknown(words, f"of a named tuple with more than fields and methods ({cls.__name__})")
         parts = [c for c in cls.__mro__ if c is not object and c is not tuple]
         if cls is types.SimpleNamespace:
             parts = [cls]
@@ -466,6 +510,10 @@ class World:
         if any(type(b) is not Meta for b in bases):
             return self.unknown(words, f"of a class with another base ({cls.__name__})")
         watch = not trusted_name(cls.__module__)
+        if watch:  # nothing is added to it
+            self.guards[f"len({self.text(vars(cls))}) == {len(vars(cls))}"] = f"the attributes of {cls.__name__}"
+            if type(cls) is ABCMeta:  # a class may be registered as one of its kind
+                self.guards[f"{self.text(get_cache_token)}() == {get_cache_token()}"] = f"what counts as {cls.__name__}"
         members: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "_world": self}
         if "__slots__" in vars(cls):
             slots = vars(cls)["__slots__"]
@@ -495,11 +543,17 @@ class World:
         self.code_guard(value, f"{cls.__name__}.{name}")
 
     def code_guard(self, f: Any, words: str) -> None:
-        """Functions keep their code, which reloading modules in notebooks replaces."""
-        if isinstance(f, types.FunctionType):
-            self.guards[f"{self.text(f)}.__code__ is {self.text(f.__code__)}"] = words
+        """Functions keep their code, which reloading modules in notebooks replaces, their attributes and their defaults."""
+        f = f.__compiled_step__ if hasattr(type(f), "__compiled_step__") else f
+        if isinstance(f, types.FunctionType) and not trusted_name(f.__module__):
+            place = self.text(f)
+            self.guards[f"{place}.__code__ is {self.text(f.__code__)} and len({place}.__dict__) == {len(f.__dict__)}"] = words
             if f.__defaults__:
-                self.guards[f"{self.text(f)}.__defaults__ is {self.text(f.__defaults__)}"] = words
+                self.guards[f"{place}.__defaults__ is {self.text(f.__defaults__)}"] = words
+            for name, value in (f.__kwdefaults__ or {}).items():
+                if (id(f), name) not in self.fetched:
+                    self.fetched[id(f), name] = None
+                    self.read(f"{place}.__kwdefaults__[{name!r}]", value, f"the default of {name}")
 
     def class_attribute(self, made: type, name: str) -> Any:
         """Make sure that a class has what the class that it stands for has under this name; return that class."""
@@ -543,6 +597,8 @@ class World:
             try:
                 value = entry.__get__(thing)
             except AttributeError:
+                if watch:
+                    self.guards[f"not hasattr({self.text(thing)}, {name!r})"] = words
                 return
             stand = self.of_tensor(thing, name, value, words) if cls is Tensor else self.read(
                 f"{self.text(thing)}.{name}", value, words, watch
@@ -551,13 +607,18 @@ class World:
             return
         elif name in vars_of(thing):
             value = vars_of(thing)[name]
-            stand = self.read(f"{self.text(thing)}.{name}" if watch else "", value, words, watch)
+            place = f"{self.text(thing)}.{name}" if watch else ""
+            if hasattr(type(entry), "__get__") or hasattr(cls, "__getattr__"):  # which would run if the attribute were gone
+                place = f"{self.text(thing)}.__dict__[{name!r}]" if watch else ""
+            stand = self.read(place, value, words, watch)
         else:
             if watch:
                 self.guards[f"{name!r} not in {self.text(thing)}.__dict__"] = words
             return
         self.fetched[key] = stand
         object.__setattr__(this, name, stand)
+        if not is_slot(entry) and id(this) in self.placed:
+            self.placed[id(this)].add(name)
 
     def of_tensor(self, t: Tensor, name: str, value: Any, words: str) -> Any:
         """The slots of a Tensor from outside. Its data and gradient are read anew by each replay."""
@@ -625,6 +686,22 @@ DESCRIPTORS = {GETTER, types.WrapperDescriptorType, types.MethodDescriptorType, 
 CONTAINERS = {list, tuple, dict, set, frozenset}
 
 
+def is_atom(x: Any) -> bool:
+    """Whether there is nothing about a number, a text or a member of an Enum that could change."""
+    kind = type(x)
+    if not isinstance(x, enum.Enum):
+        return not isinstance(x, np.void) and (not is_of_python(kind) or kind.__module__.partition(".")[0] == "numpy")
+    classes = [c for c in kind.__mro__ if is_of_python(c) and c.__module__ != "enum"]
+    plain = all(vars(c).keys() <= OF_ENUMS | kind.__members__.keys() for c in classes)
+    return plain and vars(x).keys() <= OF_MEMBERS and type(x._value_) in (bool, int, float, str, bytes, tuple, type(None))
+
+
+KINDS: tuple[Any, ...] = (enum.Enum, enum.IntEnum, enum.Flag, enum.IntFlag)
+EXAMPLES = [kind("Example", "MEMBER") for kind in KINDS]
+OF_ENUMS = {key for kind in EXAMPLES for key in vars(kind)} | NOT_OF_OBJECTS
+OF_MEMBERS = {key for kind in EXAMPLES for key in vars(kind.MEMBER)}
+
+
 def vars_of(x: Any) -> dict[str, Any]:
     found: dict[str, Any] = object.__getattribute__(x, "__dict__")
     return found
@@ -674,7 +751,7 @@ class Globals(dict[str, Any]):
 
     def final(self) -> None:
         for name, value in self.items():
-            if value is not self.taken.get(name) and not self.engine:
+            if value is not self.taken.get(name, MISSING) and not self.engine:
                 self.world.tape.refuse(f"the step changes the global variable {name}; {KEEP}")
 
 
@@ -688,6 +765,11 @@ class Module:
         world, module = object.__getattribute__(self, "_of")
         if name.startswith("__") and name != "__name__" or name in HIDDEN:
             world.tape.refuse(f"{module.__name__}.{name}")
+        if not trusted_name(module.__name__):
+            if "__getattr__" in vars(module):
+                world.tape.refuse(f"{module.__name__} has a __getattr__ of its own")
+            if name not in vars(module):
+                world.guards[f"{name!r} not in {world.text(vars(module), 'g')}"] = f"{module.__name__}.{name}"
         getattr(module, name)  # which may import it
         if name not in vars(module):
             return world.mirror(getattr(module, name), name)
@@ -722,6 +804,8 @@ class Builtins(dict[str, Any]):
     def __init__(self, world: World) -> None:
         super().__init__()
         self.world = world
+        for name in ("__import__", "__build_class__"):  # which Python looks up without asking `__missing__`
+            self[name] = self.get_known(name, getattr(builtins, name))
 
     def __missing__(self, name: str) -> Any:
         if not hasattr(builtins, name):
@@ -743,6 +827,9 @@ class Builtins(dict[str, Any]):
             def import_(name: str, *args: Any) -> Any:
                 if name not in sys.modules:
                     world.tape.refuse(f"it imports {name}")
+                if not trusted_name(name):
+                    modules, found = world.text(sys.modules), world.text(sys.modules[name])
+                    world.guards[f"{modules}.get({name!r}) is {found}"] = f"the module {name}"
                 return world.mirror(__import__(name, *args), name)
 
             return import_

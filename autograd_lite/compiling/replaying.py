@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from itertools import combinations
 from math import inf, isfinite
 from typing import Any, NamedTuple
@@ -391,7 +391,7 @@ class Program:
             names = [f"h{x.index}" for x in chain]
             self.names.update(dict.fromkeys(names))
             self.moved.append(Moved(holders, self._stand(wholes[chain[-1].index]), names, shared))
-            conditions += [f"{self._stand(x)} is {name}" for x, name in zip(chain, names)]
+            conditions += [f"{self._stand(x)} is {name} and {name}.flags.writeable" for x, name in zip(chain, names)]
         lines = []
         for step in block.template:
             if isinstance(step, Call):
@@ -625,9 +625,10 @@ class Program:
             return self._thing(value.thing)
         if isinstance(value, (Traced, Number)):
             text = f"e{value.index}" if value.index in self.gradients else self._stand(value)
-            return f"{text}.copy()" if isinstance(value.root.source, np.ndarray) and isinstance(value.value, np.ndarray) else text
+            is_array = isinstance(value.root.source, np.ndarray) and isinstance(value.value, np.ndarray)
+            return f"{text}.copy('K')" if is_array else text
         if isinstance(value, np.ndarray):
-            return f"{self._constant(value.copy())}.copy()"
+            return f"{self._constant(value.copy('K'))}.copy('K')"
         return self._text(value)
 
 
@@ -640,12 +641,14 @@ def layout(array: Any) -> Any:
     return array.shape, array.dtype, array.strides
 
 
-def rebuild(x: Any, of: Callable[[Any], Any]) -> Any:
-    """The same nest of other things."""
+def rebuild(x: Any, of: Callable[[Any], Any], whole: Container[int] = ()) -> Any:
+    """The same nest of other things; what has its ``id`` in `whole` is not taken apart."""
+    if id(x) in whole:
+        return of(x)
     if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return tuple.__new__(type(x), [rebuild(item, of) for item in x])
+        return tuple.__new__(type(x), [rebuild(item, of, whole) for item in x])
     if type(x) in (tuple, list):
-        return type(x)([rebuild(item, of) for item in x])
+        return type(x)([rebuild(item, of, whole) for item in x])
     if type(x) is dict:
-        return {key: rebuild(item, of) for key, item in x.items()}
+        return {key: rebuild(item, of, whole) for key, item in x.items()}
     return of(x)

@@ -86,7 +86,7 @@ class Tape:
 
     def constant(self, value: Any) -> Traced:
         """An array whose values do not depend on anything outside of the step."""
-        return Traced(self, value, source=value.copy())
+        return Traced(self, value, source=value.copy("K"))
 
     def call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any], target: Any = None) -> Any:
         """Call `function` on the values themselves and write down what it did."""
@@ -128,11 +128,21 @@ class Tape:
         elif isinstance(result, (tuple, list)) and all(isinstance(r, (np.ndarray, np.generic)) for r in result):
             made = Bundle(self, result)
             self.steps.append(Call(function, args, keywords, made, None, errors))
+            self._sized(made, function, args, keywords)
             items = [self._item(made, i, stands) for i in range(len(result))]
             return type(result)(items) if type(result) in (tuple, list) else type(result)(*items)
         else:
             self.refuse(f"{name_of(function)} gives {type(result).__name__}, which is no array of numbers")
         self.steps.append(Call(function, args, keywords, made, None, errors))
+        return self._sized(made, function, args, keywords)
+
+    def _sized(self, made: Any, function: Any, args: Any, keywords: Any) -> Any:
+        """A result whose size may be another one for other values: a replay goes on only if it is the same."""
+        if isinstance(made.value, (np.ndarray, list, tuple)) and size_depends(function, args, keywords):
+            if self.has_written:
+                self.refuse(f"the size of a result depends on a value after arrays were written to; {SIZES}")
+            found = Number(self, True)
+            self.steps += [Call(has_shapes, (made, shapes_of(made.value)), {}, found, None, ()), Choice(found, True)]
         return made
 
     def _item(self, bundle: Bundle, i: int, stands: list[Stand]) -> Traced:
@@ -158,6 +168,28 @@ class Tape:
         if x is None or isinstance(x, PLAIN):
             return x
         self.refuse(f"a NumPy function that is given {type(x).__name__}")
+
+
+def shapes_of(x: Any) -> Any:
+    return [shapes_of(item) for item in x] if isinstance(x, (list, tuple)) else np.shape(x)
+
+
+def has_shapes(x: Any, shapes: Any) -> bool:
+    return bool(shapes_of(x) == shapes)
+
+
+def size_depends(function: Any, args: Any, keywords: Any) -> bool:
+    """Whether the values of numbers among the arguments may decide how large the result is."""
+    if isinstance(function, np.ufunc) or isinstance(getattr(function, "__self__", None), np.ufunc) or function in SIZED_BY_SHAPES:
+        return False
+    if function is operator.getitem:
+        keys = args[1] if type(args[1]) is tuple else (args[1],)
+        return any(not x.is_constant for key in keys if type(key) is slice for x in stands_in(key))
+    return any(
+        not x.is_constant and (isinstance(x, Number) or x.dtype.kind in "iu" and x.ndim <= (function in SIZED_BY_VALUES))
+        for x in stands_in((args if function in SIZED_BY_VALUES else args[1:], keywords))
+        if isinstance(x, (Number, Traced))
+    )
 
 
 def may_raise(function: Any, args: tuple[Any, ...]) -> bool:
@@ -317,7 +349,7 @@ class Number(Stand):
 
     __slots__ = ()
     __class__ = property(lambda self: type(self.value))
-    __hash__ = Stand._decision
+    __hash__ = __divmod__ = __rdivmod__ = Stand._decision
 
     def is_integer(self) -> bool:
         self._decision()
@@ -476,7 +508,7 @@ def arithmetic(name: str, reflected: bool) -> Callable[..., Any]:
     return operate
 
 
-for _symbol in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+for _symbol in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"):
     setattr(Number, f"__{_symbol}__", arithmetic(_symbol, False))
     setattr(Number, f"__r{_symbol}__", arithmetic(_symbol, True))
 for _symbol in ("neg", "pos", "abs", "lt", "le", "gt", "ge", "eq", "ne"):
@@ -517,6 +549,16 @@ def known(*names: str) -> set[Any]:
 
 SIZES = "sizes must not depend on values: use np.where, or a product with the mask"
 OF_SHAPES = known("shape ndim size iscomplexobj isrealobj result_type can_cast broadcast_shapes common_type min_scalar_type")
+SIZED_BY_VALUES = known(
+    "zeros ones empty full arange eye identity tri linspace logspace geomspace tile pad resize reshape split array_split",
+    "broadcast_to",
+)
+SIZED_BY_SHAPES = known(
+    "array asarray asanyarray where clip round around nan_to_num isclose allclose array_equal roll select interp take",
+    "take_along_axis searchsorted digitize isin full_like zeros_like ones_like empty_like astype copy sum mean max min prod std",
+    "var argmax argmin",
+) | {operator.setitem}  # fmt: skip
+"""Functions whose results are as large as the shapes of their arguments say, whatever the numbers among these are."""
 INTO_FIRST = known("copyto put place putmask fill_diagonal put_along_axis")
 FUNCTIONS = known(
     "all allclose amax amin angle any append apply_over_axes argmax argmin argpartition argsort around array_equal array_equiv",

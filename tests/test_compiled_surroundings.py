@@ -1,0 +1,564 @@
+"""What a step reaches beyond its own variables may change at any call: a compiled step gives what the step gives.
+
+Each scenario takes the decorator, runs a program, and returns whatever can be observed. What changes does so at call `LATE`,
+after the replay has been compared with the step for the last time before many calls.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import sys
+import types
+import warnings
+from abc import ABC
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from test_compiled_programs import frozen
+
+import autograd_lite as ag
+from autograd_lite import Tensor
+
+Wrap = Callable[[Any], Any]
+LATE = 20
+X = np.random.default_rng(0).standard_normal((24, 3))
+SCENARIOS: dict[str, Callable[[Wrap], Any]] = {}
+FACTOR = 1.0
+FLAG: Any = None
+
+
+def scenario(f: Callable[[Wrap], Any]) -> Callable[[Wrap], Any]:
+    SCENARIOS[f.__name__] = f
+    return f
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_compiled_as_eager(name: str) -> None:
+    observed = []
+    for wrap in (lambda step: step, ag.compile):
+        globals().update(FACTOR=1.0, FLAG=None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            observed.append(frozen(SCENARIOS[name](wrap)))
+    assert observed[0] == observed[1]
+
+
+def calls(step: Any, late: Callable[[], Any] = lambda: None, n: int = 26) -> list[Any]:
+    """What the step gives, with a change before call `LATE`."""
+    found = []
+    for i in range(n):
+        if i == LATE:
+            late()
+        result = step(X)
+        found.append(result.copy() if isinstance(result, np.ndarray) else result)
+    return found
+
+
+# What lies in tuples --------------------------------------------------------------------------------------
+
+
+@scenario
+def a_count_in_an_array_in_a_tuple(wrap: Wrap) -> Any:
+    state = (np.zeros(1), [np.zeros(2)], {"m": np.zeros(2)})
+
+    @wrap
+    def step(x: Any) -> Any:
+        state[0][0] += 1
+        state[1][0] += 2
+        state[2]["m"] += 3
+        return x[0] * state[0]
+
+    return calls(step), state
+
+
+@scenario
+def adam_with_moments_in_pairs(wrap: Wrap) -> Any:
+    ps = [Tensor([1.0, 2.0, 3.0], requires_grad=True), Tensor([0.5, 0.5, 0.5], requires_grad=True)]
+    states = [(np.zeros(3), np.zeros(3)) for _ in ps]
+
+    @wrap
+    def step(x: Any) -> Any:
+        for p in ps:
+            p.zero_grad()
+        cost = ((x * ps[0] + ps[1]) ** 2).mean()
+        cost.backward()
+        for p, (m, v) in zip(ps, states):
+            m[...] = 0.9 * m + 0.1 * p.grad
+            v[...] = 0.99 * v + 0.01 * p.grad**2
+            p.data -= 0.01 * m / (np.sqrt(v) + 1e-8)
+        return cost.data
+
+    return calls(step), ps, states
+
+
+@scenario
+def a_data_set_in_a_tuple_that_is_filled_anew(wrap: Wrap) -> Any:
+    data = (np.ones(3), "train", 2.0)
+    step = wrap(lambda x, norm=(np.ones(3), 1.0): x * data[0] * norm[0])
+
+    def change() -> None:
+        data[0][...] = 5.0
+
+    return calls(step, change)
+
+
+# Sizes that depend on values ------------------------------------------------------------------------------
+
+
+@scenario
+def the_last_batch_of_a_slice_is_smaller(wrap: Wrap) -> Any:
+    z = np.arange(60.0)
+    mean = wrap(lambda i: (z[i : i + 8] * 2.0 + 1.0).mean())
+
+    @wrap
+    def by_length(i: Any) -> Any:
+        batch = z[i : i + 8]
+        return batch.sum() / len(batch)
+
+    return [(mean(i), by_length(i)) for i in range(0, 60, 8)]
+
+
+@scenario
+def sizes_from_numbers(wrap: Wrap) -> Any:
+    steps = [wrap(f) for f in (
+        lambda x, n: np.arange(n) * 1.0, lambda x, n: np.tile(x[0], n), lambda x, n: np.pad(x[0], n), lambda x, n: np.diag(x, n),
+        lambda x, n: [part * 2.0 for part in np.array_split(x[:, 0], n)], lambda x, n: np.zeros((n, 2)) + 1.0,
+        lambda x, n: x[: np.array([n, 2]).max()].sum(0), lambda x, n: np.linspace(0.0, 1.0, n + 2) * 2.0,
+    )]  # fmt: skip
+    return [[step(X, n) for step in steps] for n in (1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 1, 8)]
+
+
+@scenario
+def sizes_from_arrays(wrap: Wrap) -> Any:
+    prefix = wrap(lambda x, n: (x[: n.max()] * 2.0 + 1.0).mean())
+    counted = wrap(lambda x, n: np.ones(np.count_nonzero(x[0] > n[0] - 5)).sum())
+    return [(prefix(X, np.array([n, 2])), counted(X, np.array([n, 2]))) for n in (5, 5, 5, 5, 7, 4)]
+
+
+# Arguments and results ------------------------------------------------------------------------------------
+
+
+@scenario
+def the_same_arrays_in_other_nests(wrap: Wrap) -> Any:
+    step = wrap(lambda b: sum(v.sum() * (i + 1) for i, v in enumerate(b)))
+    scaled = wrap(lambda x, rate: x * (rate if isinstance(rate, float) else 10.0))
+    first = [step([X]) for _ in range(4)], [scaled(X, (0.5,)) for _ in range(4)]
+    return first, step(X), scaled(X, 0.5), step([X])
+
+
+@scenario
+def lists_and_dicts_that_are_returned_are_the_same(wrap: Wrap) -> Any:
+    history, params = {"rate": 0.01}, [np.ones(3)]
+
+    @wrap
+    def step(x: Any) -> Any:
+        x.sum()
+        return history, params
+
+    for _ in range(LATE):
+        found, ps = step(X)
+        found["rate"] *= 0.9
+        ps[0] *= 0.5
+    updated = wrap(lambda state, x: state)
+    own = {"n": np.zeros(1)}
+    return history, params, [updated(own, X) is own for _ in range(6)]
+
+
+@scenario
+def a_tensor_that_is_returned_twice_is_one(wrap: Wrap) -> Any:
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+    @wrap
+    def step(x: Any) -> Any:
+        w.zero_grad()
+        cost = ((x * w) ** 2).mean()
+        cost.backward()
+        return {"loss": cost, "total": cost}
+
+    return [d["loss"] is d["total"] for d in (step(X) for _ in range(6))]
+
+
+# What is raised and what is written -------------------------------------------------------------------------
+
+
+@scenario
+def an_exception_that_is_none_of_exception(wrap: Wrap) -> Any:
+    w, settings = np.zeros(1), types.SimpleNamespace(stop=False)
+
+    @wrap
+    def step(x: Any) -> Any:
+        w[...] += 1
+        if settings.stop:
+            raise KeyboardInterrupt
+        return x * 2
+
+    for i in range(10):
+        settings.stop = i == 8
+        try:
+            step(X)
+        except KeyboardInterrupt:
+            pass
+    return w
+
+
+@scenario
+def a_global_that_is_set_and_never_read(wrap: Wrap) -> Any:
+    def step(x: Any) -> Any:
+        global FLAG
+        FLAG = None
+        return x * 2
+
+    step = wrap(step)
+    found = []
+    for i in range(12):
+        globals()["FLAG"] = i
+        step(X)
+        found.append(FLAG)
+    return found
+
+
+class Flagged:
+    dirty: bool
+
+
+@scenario
+def an_entry_of_dict_that_is_removed(wrap: Wrap) -> Any:
+    this = Flagged()
+
+    @wrap
+    def step(x: Any) -> Any:
+        this.__dict__.pop("dirty", None)
+        return x * 2
+
+    found = []
+    for _ in range(6):
+        this.dirty = True
+        step(X)
+        found.append("dirty" in vars(this))
+    return found
+
+
+@dataclass(frozen=True)
+class Frozen:
+    __slots__ = ("n",)
+    n: int
+
+
+@scenario
+def a_slot_that_is_set_behind_its_class(wrap: Wrap) -> Any:
+    this = Frozen(0)
+
+    @wrap
+    def step(x: Any) -> Any:
+        object.__setattr__(this, "n", this.n + 1)
+        return x * 2
+
+    calls(step)
+    return this.n
+
+
+@scenario
+def data_that_becomes_read_only(wrap: Wrap) -> Any:
+    a, b = (Tensor([1.0, 2.0, 3.0], requires_grad=True) for _ in range(2))
+
+    @wrap
+    def step(x: Any) -> None:
+        a.zero_grad()
+        b.zero_grad()
+        ((x * a + b) ** 2).mean().backward()
+        for p in (a, b):
+            p.data -= 0.02 * p.grad
+
+    errors = []
+    for i in range(12):
+        if i == 9:
+            b.data.flags.writeable = False
+        try:
+            step(X)
+        except ValueError as error:
+            errors.append(str(error))
+    return errors, a, b
+
+
+@scenario
+def attributes_of_the_step_itself(wrap: Wrap) -> Any:
+    def step(x: Any) -> Any:
+        step.n += 1  # type: ignore[attr-defined]
+        return x * getattr(step, "rate", 1.0) / step.n  # type: ignore[attr-defined]
+
+    step.n = 0  # type: ignore[attr-defined]
+    step = wrap(step)
+    reading = wrap(lambda x: x * getattr(reading, "rate", 1.0))
+    return calls(step, lambda: setattr(step, "rate", 3.0)), calls(reading, lambda: setattr(reading, "rate", 3.0)), step.n  # type: ignore
+
+
+# Objects that hold more than they seem to ----------------------------------------------------------------------
+
+
+@scenario
+def records(wrap: Wrap) -> Any:
+    row = np.zeros(1, [("n", int), ("rate", float)])[0]
+
+    @wrap
+    def step(x: Any) -> Any:
+        row["n"] += 1
+        return x * row["rate"]
+
+    reading = wrap(lambda x: x * row["rate"])
+    return calls(step), calls(reading, lambda: row.__setitem__("rate", 3.0)), int(row["n"])
+
+
+class Phase(enum.Enum):
+    TRAIN = 1
+    TEST = 2
+
+    def factor(self) -> float:
+        return FACTOR * self.value
+
+
+@scenario
+def members_of_enums(wrap: Wrap) -> Any:
+    Phase.TRAIN.n = 0  # type: ignore[attr-defined]
+    phase = [Phase.TEST]
+
+    @wrap
+    def counting(x: Any) -> Any:
+        Phase.TRAIN.n += 1  # type: ignore[attr-defined]
+        return x * 2
+
+    by_method = wrap(lambda x: x * phase[0].factor())
+    return calls(counting), calls(by_method, lambda: globals().update(FACTOR=5.0)), Phase.TRAIN.n  # type: ignore[attr-defined]
+
+
+class Rate(float):
+    @property
+    def scaled(self) -> float:
+        return self * FACTOR
+
+
+class Hyper(NamedTuple):
+    rate: float
+
+    @property
+    def scaled(self) -> float:
+        return self.rate * FACTOR
+
+
+@scenario
+def numbers_and_tuples_with_code_of_their_own(wrap: Wrap) -> Any:
+    rate, hyper = Rate(0.5), Hyper(0.5)
+    found = []
+    for step in (wrap(lambda x: x * rate.scaled), wrap(lambda x: x * hyper.scaled)):
+        found.append(calls(step, lambda: globals().update(FACTOR=5.0)))
+        globals()["FACTOR"] = 1.0
+    return found
+
+
+class Diverged(Exception):
+    limit = 1.0
+
+
+@scenario
+def a_limit_kept_at_an_exception(wrap: Wrap) -> Any:
+    step = wrap(lambda x: x * Diverged.limit)
+    found = calls(step, lambda: setattr(Diverged, "limit", 3.0))
+    Diverged.limit = 1.0
+    return found
+
+
+class Register(type):
+    def __call__(cls, *args: Any) -> Any:
+        made = super().__call__(*args)
+        MADE.append(made)
+        return made
+
+
+class Layer(metaclass=Register):
+    pass
+
+
+MADE: list[Any] = []
+
+
+@scenario
+def a_metaclass_that_registers(wrap: Wrap) -> Any:
+    MADE.clear()
+
+    @wrap
+    def step(x: Any) -> Any:
+        Layer()
+        return x * 2
+
+    calls(step)
+    return len(MADE)
+
+
+# What is not there, and comes ------------------------------------------------------------------------------------
+
+
+class Settings:
+    pass
+
+
+class Slotted:
+    __slots__ = ("rate",)
+
+
+class Base:
+    @staticmethod
+    def factor() -> float:
+        return 1.0
+
+
+class Derived(Base):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    yield
+    for cls, names in ((Settings, ("rate", "__len__")), (Derived, ("factor",))):
+        for name in names:
+            if name in vars(cls):
+                delattr(cls, name)
+
+
+def remove(cls: type, name: str) -> None:
+    if name in vars(cls):
+        delattr(cls, name)
+
+
+@scenario
+def attributes_that_come_later(wrap: Wrap) -> Any:
+    remove(Settings, "rate")
+    remove(Derived, "factor")
+    settings, slotted, derived, module = Settings(), Slotted(), Derived(), types.ModuleType("settings_of_a_test")
+
+    def helper() -> float:
+        return getattr(helper, "rate", 1.0)
+
+    return [
+        calls(wrap(step), change)
+        for step, change in (
+            (lambda x: x * getattr(settings, "rate", 1.0), lambda: setattr(Settings, "rate", 5.0)),
+            (lambda x: x * getattr(slotted, "rate", 1.0), lambda: setattr(slotted, "rate", 5.0)),
+            (lambda x: x * getattr(module, "rate", 1.0), lambda: setattr(module, "rate", 5.0)),
+            (lambda x: x * helper(), lambda: setattr(helper, "rate", 5.0)),
+            (lambda x: x * derived.factor(), lambda: setattr(Derived, "factor", staticmethod(lambda: 5.0))),
+        )
+    ]
+
+
+class Train:
+    factor = 1.0
+
+
+class Evaluate:
+    factor = 5.0
+
+
+@scenario
+def classes_that_change(wrap: Wrap) -> Any:
+    class Kind(ABC):
+        pass
+
+    this = Train()
+    by_class = calls(wrap(lambda x: x * this.factor), lambda: setattr(this, "__class__", Evaluate))
+    other = Settings()
+    return by_class, calls(wrap(lambda x: x * (5.0 if isinstance(other, Kind) else 1.0)), lambda: Kind.register(Settings))
+
+
+@scenario
+def keywords_and_defaults_that_change(wrap: Wrap) -> Any:
+    def helper(x: Any, *, rate: float = 1.0) -> Any:
+        return x * rate
+
+    part = functools.partial(helper, rate=2.0)
+    return (
+        calls(wrap(lambda x: part(x)), lambda: part.keywords.update(rate=5.0)),
+        calls(wrap(lambda x: helper(x)), lambda: helper.__kwdefaults__.update(rate=5.0)),
+    )
+
+
+@scenario
+def the_form_of_an_array(wrap: Wrap) -> Any:
+    a, b = np.arange(6.0), np.arange(4.0)
+    reshaped = calls(wrap(lambda x: a.sum(0)), lambda: setattr(a, "shape", (2, 3)))
+    return reshaped, calls(wrap(lambda x: b * 1.0), lambda: b.resize(6, refcheck=False))
+
+
+@scenario
+def a_module_that_is_replaced(wrap: Wrap) -> Any:
+    def put(rate: float) -> None:
+        module = types.ModuleType("settings_of_a_test")
+        module.rate = rate  # type: ignore[attr-defined]
+        sys.modules["settings_of_a_test"] = module
+
+    @wrap
+    def step(x: Any) -> Any:
+        import settings_of_a_test  # type: ignore[import-not-found]
+
+        return x * settings_of_a_test.rate
+
+    put(1.0)
+    found = calls(step, lambda: put(5.0))
+    del sys.modules["settings_of_a_test"]
+    return found
+
+
+# Code that runs when something is looked at ------------------------------------------------------------------------
+
+
+class Norm:
+    def __init__(self) -> None:
+        self.w = np.ones(3)
+        self.asked: list[str] = []
+
+    @functools.cached_property
+    def norm(self) -> Any:
+        return self.w.sum(keepdims=True)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self.asked.append(name)
+        return 2.0
+
+    def step(self, x: Any) -> Any:
+        self.w *= 2
+        return self.norm + 0 * x[0]
+
+
+@scenario
+def a_property_that_is_computed_once_and_forgotten(wrap: Wrap) -> Any:
+    this = Norm()
+    found = calls(wrap(this.step), lambda: vars(this).pop("norm"))
+    this.rate = 1.0
+    return found, calls(wrap(lambda x: x * this.rate), lambda: vars(this).pop("rate")), this.asked
+
+
+def test_arguments_that_are_always_others_are_told() -> None:
+    step = ag.compile(lambda box: box.x * 2.0)
+    with pytest.warns(UserWarning, match="its arguments are others at most calls"):
+        boxes = [types.SimpleNamespace(x=np.full(2, float(i))) for i in range(300)]
+        assert [step(box)[0] for box in boxes] == [2.0 * i for i in range(300)]
+
+
+def test_many_outcomes_of_decisions_are_told() -> None:
+    w = np.ones(3)
+
+    @ag.compile
+    def step(x: Any) -> Any:
+        k = 0.0
+        for j in range(3):
+            if x[j] > 0:
+                k = k + 0.001
+        return x * w * k
+
+    with pytest.warns(UserWarning, match="the outcome of a decision is another one at most calls"):
+        for x in np.random.default_rng(0).standard_normal((60, 3)):
+            step(x)
