@@ -24,7 +24,7 @@ from autograd_lite.engine.graph import age, between
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
 from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Sum, Told, is_constant, nodes, total
-from autograd_lite.writing.naming import check_is_tensor, data_of, exact, is_number, items, readable_names, shape_of
+from autograd_lite.writing.naming import check_is_tensor, data_of, exact, is_number, items, readable_names, shape_of, split_index
 from autograd_lite.writing.terms import formula, name_operand, term
 from autograd_lite.writing.styles import Latex, Style
 
@@ -44,7 +44,7 @@ class Symbols:
         self.items: dict[int, Any] = {id(x): x for x in items(output)}
         self.adjoints: dict[int, Array] = {}
         self.names: dict[int, str] = {}
-        self.taken: set[str] = set()
+        self.taken: set[tuple[str, str]] = set()
         for key, name in readable_names(output, is_cost=seed is None).items():
             x = self.items[key]
             self.names[key] = exact(x) if is_number(x) else self.find_unused(quote(name))
@@ -54,8 +54,8 @@ class Symbols:
             self.items[id(seed)], self.names[id(seed)] = seed, self.find_unused("u")
 
     def find_unused(self, name: str) -> str:
-        name = next(new for new in chain([name], (f"{name}_({n})" for n in count(2))) if new not in self.taken)
-        self.taken.add(name)
+        name = next(new for new in chain([name], (f"{name}_({n})" for n in count(2))) if split_index(new) not in self.taken)
+        self.taken.add(split_index(name))  # as it is set in mathematics
         return name
 
     def operand(self, x: Any) -> Formula:
@@ -197,7 +197,7 @@ class Derivation(Sequence[Step]):
     def _sections(self) -> list[tuple[str, Sequence[Written]]]:
         """The lines, in groups with a title."""
         known = {step.text for step in self.steps}
-        further = [equation for equation in self.equations if equation.text not in known]
+        further = self.equations if any(equation.text not in known for equation in self.equations) else ()
         shared = any(sum(isinstance(node, Adjoint) for node in nodes(equation.formula)) > 1 for equation in further)
         how = "substituted, but for adjoints that are long or used again" if shared else "with everything substituted"
         sections = [("", self.steps), (f"{how}:\n", further), ("where:\n", self.definitions)]
@@ -233,7 +233,7 @@ def in_rows(line: Written) -> list[str]:
     """A line in LaTeX, with a mark where it is aligned; a sum that is too long for one row in several."""
     formula = line.formula
     if len(line.text) <= WIDTH or not isinstance(formula, Definition) or not isinstance(formula.meaning, Sum):
-        return [re.sub(" ?(= |{:})", r" &\1", line.latex, count=1)]
+        return [re.sub(r" ?(= |\\text\{: )", r" &\1", line.latex, count=1)]
     rows: list[list[Formula]] = [[]]
     width = 0
     for each in formula.meaning.terms:

@@ -160,6 +160,14 @@ class Product(Formula):
         return left + style.operator(sign) + right
 
 
+class Filled(Product):
+    """A number, whatever it is called, times 𝟏: an array of equal entries."""
+
+
+def is_filled(formula: Formula) -> bool:
+    return isinstance(formula, Filled) or isinstance(formula, Product) and formula.right == ONES and is_numeral(formula.left)
+
+
 def close_quotient(formula: Formula) -> Formula:
     """A factor whose denominator would swallow what follows on one line: (1/k) m, and not 1/k m."""
     if isinstance(formula, Product) and formula.level == PRODUCT:
@@ -219,7 +227,7 @@ class Applied(Formula):
 
     def write(self, style: Style) -> Writing:
         function = style.function(self.function)
-        if self.axes:
+        if self.axes or self.function in ("Σ", "∏"):
             function = style.over(self.function, self.axes)
         if self.told is not None:
             function += yield self.told
@@ -339,7 +347,7 @@ class Definition(Formula):
     def write(self, style: Style) -> Writing:
         name = yield self.name
         if isinstance(self.meaning, str):
-            return name + style.symbol(f": {self.meaning}")
+            return name + style.words(f": {self.meaning}")
         return name + style.operator("=") + (yield self.meaning)
 
 

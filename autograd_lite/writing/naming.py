@@ -120,6 +120,7 @@ def readable_names(output: Tensor, is_cost: bool = True) -> dict[int, str]:
     """
     found = list(items(output))
     taken = {x.name for x in found if getattr(x, "name", None)}
+    dressed = {split_index(str(name)) for name in taken}  # t1 and t_1 are set alike
     counts = {"t": count(1), "p": count(1), "c": count(1)}
     names: dict[int, str] = {}
     for x in found:
@@ -134,7 +135,7 @@ def readable_names(output: Tensor, is_cost: bool = True) -> dict[int, str]:
             name = exact(x) if np.iscomplexobj(data_of(x)) else number(data_of(x).item())
         else:
             letter = "c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"
-            name = next(new for new in (f"{letter}{i}" for i in counts[letter]) if new not in taken)
+            name = next(new for new in (f"{letter}{i}" for i in counts[letter]) if split_index(new) not in dressed)
         names[id(x)] = name
     return names
 

@@ -58,6 +58,9 @@ class Style:
     def symbol(self, text: str) -> str:
         return text
 
+    def words(self, text: str) -> str:
+        return self.symbol(text)
+
     def function(self, name: str) -> str:
         return self.symbol(name)
 
@@ -213,6 +216,13 @@ class Latex(Style):
 
     def symbol(self, text: str) -> str:
         return TOKENS.sub(lambda token: LATEX[str(token.lastgroup)](token[str(token.lastgroup)]), text)
+
+    def words(self, text: str) -> str:
+        words, shape = re.fullmatch("([^0-9(]*)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+        return rf"\text{{{words}}}" + self.symbol(shape)
+
+    def enclose(self, opening: str, inside: str, closing: str) -> str:
+        return self.group(inside) if opening == "(" and "\\frac" in inside else super().enclose(opening, inside, closing)
 
     def function(self, name: str) -> str:
         return self.symbol(name).rstrip()

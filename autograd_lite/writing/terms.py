@@ -19,7 +19,7 @@ from autograd_lite.engine.operation import ENTRYWISE, LEFT, LINEAR, REPEATED, RI
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing import formulas
 from autograd_lite.writing.formulas import (
-    ONE, ONES, PLACE, ZERO, Applied, Formula, Negated, Partial, Product, Symbol, Told, Transposed, is_numeral,
+    ONE, ONES, PLACE, ZERO, Applied, Filled, Formula, Negated, Partial, Product, Symbol, Told, Transposed, is_filled, is_numeral,
     juxtapose, product, read, split_sign, sum_over,
 )  # fmt: skip
 from autograd_lite.writing.naming import SMALL, is_number, plain_name
@@ -191,7 +191,11 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
         shape = out.shape[:-2] + x.shape[-2:]
         axes = broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else ()
         result = sum_over(result, over(axes, len(shape)) if axes else None)
-    else:  # stacks of vectors and permuted axes: no product of two matrices says it
+    elif form == TRANSPOSED:
+        settings_told = told(out)
+        permuting = Applied(operation.symbol, None, None if settings_told == Told(()) else settings_told)
+        result = product("", Transposed(permuting), u, formulas.MAP)
+    else:  # stacks of vectors: no product of two matrices says it
         same = sum(y is x for y in operands) > 1
         by = g.index + 1 if same else operand(x)
         result = product("", Transposed(Partial(operand(out), by)), u, formulas.MAP)
@@ -228,8 +232,8 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
         u, body = formulas.with_sign(minus, ONE), ONE
     if ONE in (body, split_sign(d)[1]) or out.ndim == 0:
         result = juxtapose(d, u) if is_numeral(split_sign(d)[1]) else juxtapose(u, d)
-    elif isinstance(body, Product) and body.right == ONES and body.sign in ("", "·") and d_shape == shape:
-        result = juxtapose(formulas.with_sign(minus, body.left), d)
+    elif d_shape == shape and is_filled(body):
+        result = juxtapose(formulas.with_sign(minus, body.left), d)  # type: ignore[attr-defined]
     else:
         result = juxtapose(d, u) if d_shape == () else product("⊙", u, d, formulas.ENTRYWISE)
     axes = broadcast_axes(shape, x.shape)
@@ -260,6 +264,8 @@ def repeat(u: Formula, d: Formula, g: LocalGradient) -> Formula:
             return u
     if split_sign(u)[1] == ONE:
         return -d if split_sign(u)[0] else d
+    if out.ndim == 0 and d == ONES and not is_numeral(split_sign(u)[1]) and split_sign(u)[1].level >= formulas.PRODUCT:
+        return formulas.with_sign(split_sign(u)[0], Filled("", split_sign(u)[1], ONES))
     return juxtapose(u, d) if out.ndim == 0 else product("⊙", u, d, formulas.ENTRYWISE)
 
 
