@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 from operation_cases import CASES, SPECIAL, Case, one_of_each, outputs, seed_of
 from oracles import Array, along, assert_close, random
@@ -240,8 +242,11 @@ class Reader:
         if token == "𝟏":
             return np.ones(self.shape)
         if token == "(":
+            is_prime = self.tokens[1] == "'"
             result = self.sum()
             self.take(")")
+            if is_prime and isinstance(result, Map):  # (tanh'(z))ᵀ is the transpose of an array, tanh'(z)ᵀ that of a map
+                result = result.factors()
             if self.tokens[0] == "@":
                 self.take()
                 return self.array(result)[self.key()]
@@ -966,6 +971,50 @@ def test_an_array_of_ones_vanishes_only_from_products_entry_by_entry() -> None:
         [equation] = ag.chain_rule(cost, W).equations
         assert equation.text == f"∂C/∂W = {says}"
         assert_close(Reader(equation.factors, (3, 3)).read(says), equation.adjoint, 1e-13)
+
+
+SQUARE = (3, 3)
+MAPS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "V @ t": lambda t, k: k["V"] @ t, "t @ V": lambda t, k: t @ k["V"], "W @ t": lambda t, k: k["W"] @ t,
+    "t @ t": lambda t, k: t @ t, "tanh": lambda t, k: np.tanh(t), "exp": lambda t, k: np.exp(t / 8),
+    "relu": lambda t, k: ag.relu(t), "square": lambda t, k: t**2, "t * X": lambda t, k: t * k["X"],
+    "t * b": lambda t, k: t * k["b"], "t + b": lambda t, k: t + k["b"], "t - r": lambda t, k: t - k["r"],
+    "-t": lambda t, k: -t, "3 t": lambda t, k: 3 * t, "t / 4": lambda t, k: t / 4,
+    "t / (1 + t t)": lambda t, k: t / (1 + t * t),
+    "t s": lambda t, k: t * k["s"], "s / t": lambda t, k: k["s"] / (2 + np.tanh(t)), "t.T": lambda t, k: t.T,
+    "t - mean": lambda t, k: t - np.mean(t, axis=0, keepdims=True), "t sum": lambda t, k: t * np.sum(t),
+    "t / norm": lambda t, k: t / np.sqrt(np.sum(t * t)),
+}  # fmt: skip
+ENDS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "sum": lambda t, k: np.sum(t), "mean": lambda t, k: np.mean(t), "half square": lambda t, k: np.sum(t**2) / 2,
+    "weighted": lambda t, k: -np.sum(k["X"] * t), "root": lambda t, k: np.sqrt(np.sum(t * t)),
+    "scaled": lambda t, k: np.sum(t) * k["s"], "penalty": lambda t, k: np.sum(t) + 0.5 * np.sum(k["W"] ** 2),
+}  # fmt: skip
+
+
+@settings(max_examples=settings().max_examples * 8)
+@given(st.lists(st.sampled_from(sorted(MAPS)), min_size=1, max_size=4), st.sampled_from(sorted(ENDS)))
+def test_equations_of_compositions_are_true(maps: list[str], end: str) -> None:
+    shapes = {"W": SQUARE, "V": SQUARE, "X": SQUARE, "b": (3, 1), "r": (1, 3), "s": ()}
+    names = {
+        name: Tensor(random(shape, 0.2, 1, i), requires_grad=name not in "Xr", name=name)
+        for i, (name, shape) in enumerate(shapes.items())
+    }
+    t: Any = names["W"] @ names["X"]
+    for each in maps:
+        t = MAPS[each](t, names)
+    cost = ENDS[end](t, names)
+    wrt = [x for x in names.values() if x in reached(cost) and x.requires_grad]
+    with np.errstate(all="ignore"):
+        derivation = ag.chain_rule(cost, wrt)
+        assume(all(np.all(np.isfinite(step.adjoint)) for step in derivation) and cost.item() != 0)
+    check(derivation, 1e-7)
+    for line in derivation.equations:
+        says = line.text.split(" = ", 1)[1]
+        if line.tensor.shape == SQUARE or not re.search("𝟏|repeat", says):  # their shape is that of the context
+            with np.errstate(over="ignore"):
+                value = Reader(line.factors, line.tensor.shape).read(says)
+            assert_close(value, line.adjoint, 1e-7, line.text)
 
 
 def test_names_that_are_set_alike_are_told_apart() -> None:

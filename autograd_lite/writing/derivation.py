@@ -405,7 +405,8 @@ def equations(
     ways = {x: list(edges(between(output, [x]))) for x in wanted}
     common = Counter(t for found in ways.values() for t in {g.output for g in found})
     for x, found in ways.items():
-        uses = Counter(g.output for g in found)
+        # equal terms become one: of x ⊙ x comes 2 u ⊙ x
+        uses = Counter(out for out, *_ in {(g.output, g.parent, term(g, Adjoint(id(g.output)), symbols.operand)) for g in found})
         terms = defaultdict(list, {output: [first]})
         for g in found:
             u = total(terms[g.output])

@@ -212,6 +212,8 @@ def in_form(form: str, u: Formula, d: Formula, g: LocalGradient, operand: Operan
 
 def transpose(u: Formula) -> Formula:
     minus, body = split_sign(u)
+    if isinstance(body, Applied) and body.primes:  # tanh'(z)ᵀ is the transpose of a map
+        body = formulas.Group(body)
     return formulas.with_sign(minus, Transposed(body))
 
 
