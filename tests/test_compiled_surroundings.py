@@ -541,6 +541,308 @@ def a_property_that_is_computed_once_and_forgotten(wrap: Wrap) -> Any:
     return found, calls(wrap(lambda x: x * this.rate), lambda: vars(this).pop("rate")), this.asked
 
 
+# What is passed, and what is passed on ---------------------------------------------------------------------------
+
+
+class Batch(NamedTuple):
+    x: Any
+
+    def tick(self) -> Any:
+        TICKS[0] += 1
+        return self.x * FACTOR
+
+
+TICKS = np.zeros(1)
+
+
+@scenario
+def named_tuples_with_methods(wrap: Wrap) -> Any:
+    TICKS[:] = 0
+    step = wrap(lambda b: b.tick())
+    return [step(Batch(X)) for _ in range(8)], TICKS.copy()
+
+
+class Key:
+    n = 0
+    rate = 1.0
+
+    def __repr__(self) -> str:
+        return "key"
+
+
+@scenario
+def dicts_with_objects_as_keys(wrap: Wrap) -> Any:
+    key = Key()
+    w = Tensor([1.0, 2.0], requires_grad=True)
+
+    @wrap
+    def step(d: Any) -> Any:
+        for each, x in d.items():
+            each.n += 1
+            result = x * each.rate
+        return result
+
+    by_parameter = wrap(lambda x: {w: x * 2})
+    return [step({key: X}) for _ in range(8)], key.n, [list(by_parameter(X).values()) for _ in range(6)]
+
+
+@scenario
+def functions_of_python_that_numpy_applies(wrap: Wrap) -> Any:
+    seen: list[float] = []
+    double = np.frompyfunc(lambda a: (seen.append(a), a * 2)[1], 1, 1)
+    step = wrap(lambda x: x * double(float(3)))
+    return calls(step, n=8), len(seen)
+
+
+class Log(dict[str, Any]):
+    best: Any = None
+
+
+@scenario
+def attributes_of_what_is_not_followed(wrap: Wrap) -> Any:
+    log, w = Log(), Tensor([1.0, 2.0, 3.0], requires_grad=True, name="w")
+
+    @wrap
+    def step(x: Any) -> Any:
+        log.best = x[0, 0]
+        return x * 2
+
+    @wrap
+    def renaming(x: Any) -> Any:
+        w.name = "done"
+        return x * w.data
+
+    found = []
+    for i in range(6):
+        w.name = "w"
+        step(X + i)
+        renaming(X)
+        found.append((float(log.best), w.name))
+    return found
+
+
+CACHE: Any = 1.0
+
+
+class Plain:
+    flag: Any = 5
+
+
+@scenario
+def globals_and_attributes_that_go(wrap: Wrap) -> Any:
+    this, other = Plain(), Plain()
+
+    def deleting(x: Any) -> Any:
+        global CACHE
+        result = x * CACHE
+        del CACHE
+        return result
+
+    def hiding(x: Any) -> Any:
+        this.flag = None
+        other.__dict__["flag"] = None
+        return x * 2
+
+    steps = wrap(deleting), wrap(hiding)
+    found = []
+    for _ in range(8):
+        globals()["CACHE"] = 2.0
+        vars(this).pop("flag", None)
+        vars(other).pop("flag", None)
+        steps[0](X)
+        steps[1](X)
+        found.append(("CACHE" in globals(), this.flag, other.flag))
+    return found
+
+
+class Model:
+    def step(self, x: Any) -> Any:
+        return x * 1.0
+
+    @staticmethod
+    def factor() -> float:
+        return 1.0
+
+
+class Child(Model):
+    def __init__(self) -> None:
+        self.rate = 1.0
+
+
+@scenario
+def code_and_bases_that_change(wrap: Wrap) -> Any:
+    code, static, making = Model.step.__code__, Model.factor.__code__, Child.__init__
+
+    def other_step(self: Any, x: Any) -> Any:
+        return x * 5.0
+
+    def other_factor() -> float:
+        return 5.0
+
+    def other_init(self: Any) -> None:
+        self.rate = 5.0
+
+    def helper(x: Any) -> Any:
+        return x * 1.0
+
+    def other_helper(x: Any) -> Any:
+        return x * 5.0
+
+    class Other:
+        @staticmethod
+        def factor() -> float:
+            return 7.0
+
+    class Late(Model):
+        pass
+
+    late = Late()
+    part = functools.partial(helper)
+    found = [
+        calls(wrap(Model().step), lambda: setattr(Model.step, "__code__", other_step.__code__)),
+        calls(wrap(lambda x: x * Model.factor()), lambda: setattr(Model.factor, "__code__", other_factor.__code__)),
+        calls(wrap(lambda x: x * Child().rate), lambda: setattr(Child, "__init__", other_init)),
+        calls(wrap(lambda x: part(x)), lambda: setattr(helper, "__code__", other_helper.__code__)),
+        calls(wrap(lambda x: x * late.factor()), lambda: setattr(Late, "__bases__", (Other,))),
+    ]
+    Model.step.__code__, Model.factor.__code__ = code, static
+    Child.__init__ = making  # type: ignore[method-assign]
+    return found
+
+
+@scenario
+def sets_keep_their_order_and_their_types(wrap: Wrap) -> Any:
+    numbers, one, keyed = {0, 8}, {1}, {1: 2.0}
+
+    def order() -> None:
+        numbers.clear()
+        numbers.update([8])
+        numbers.add(0)
+
+    def type_of_one() -> None:
+        one.clear()
+        one.add(1.0)  # type: ignore[arg-type]
+
+    def key() -> None:
+        keyed.clear()
+        keyed[True] = 2.0
+
+    def loop(x: Any) -> Any:
+        for i in numbers:
+            x = x * 2 + i
+        return x
+
+    return [
+        calls(wrap(step), change)
+        for step, change in (
+            (loop, order), (lambda x: x * (5.0 if type(next(iter(one))) is int else 1.0), type_of_one),
+            (lambda x: x * (5.0 if type(next(iter(keyed))) is int else 1.0), key),
+        )
+    ]  # fmt: skip
+
+
+@scenario
+def whether_an_array_can_be_written_to(wrap: Wrap) -> Any:
+    w, v = np.ones(3), np.ones(3)
+
+    @wrap
+    def trying(x: Any) -> Any:
+        try:
+            v[...] = v + 1
+        except ValueError:
+            return x * 0
+        return x * 2
+
+    reading = wrap(lambda x: x * (2.0 if w.flags.writeable else 3.0))
+    return (
+        calls(reading, lambda: setattr(w.flags, "writeable", False)), calls(trying, lambda: setattr(v.flags, "writeable", False)), v
+    )  # fmt: skip
+
+
+@scenario
+def an_argument_that_is_the_data_of_a_tensor(wrap: Wrap) -> Any:
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    step = wrap(lambda x: x * (5 if x is w.data else 1))
+    both = wrap(lambda t, x: x * (5 if x is t.data else 1))
+    return [(step(w.data if i in (9, 20) else X[i]), both(w, w.data if i in (9, 20) else X[i])) for i in range(24)]
+
+
+@scenario
+def axes_and_powers_that_are_numbers(wrap: Wrap) -> Any:
+    a = np.arange(9.0).reshape(3, 3) / 9
+
+    @wrap
+    def mean(x: Any, t: Any) -> Any:
+        m = np.mean(x, axis=t % 2)
+        return m.sum() / len(m)
+
+    power = wrap(lambda n: np.linalg.matrix_power(a, n) * 2)
+    permuted = wrap(lambda x, p: np.transpose(x, p) + 1.0)
+    return (
+        [mean(X, t) for t in (0, 2, 4, 6, 8, 10, 12, 1, 3)], [power(n) for n in (2, 3, 4, 5, 6, 1, 7)],
+        [permuted(X, np.array([0, 1] if i < 6 else [1, 0])) for i in range(8)],
+    )  # fmt: skip
+
+
+@scenario
+def numbers_before_and_after_a_write(wrap: Wrap) -> Any:
+    w, z = np.array(1.0), np.array(0.0)
+
+    @wrap
+    def step() -> Any:
+        old = w.item()
+        np.add(w, z, out=w)
+        return old
+
+    found = []
+    for i in range(10):
+        z[...] = float(i > 4)
+        found.append(step())
+    return found
+
+
+@scenario
+def squares_of_scalars_and_products_with_ones(wrap: Wrap) -> Any:
+    square = wrap(lambda x: x.sum() ** 2)
+    rng = np.random.default_rng(1)
+    product = wrap(lambda x: x * (1 + 1j) * np.ones(2, complex) + 0)
+    with np.errstate(invalid="ignore"):
+        special = [product(np.array([np.inf if i == 7 else 1.0, 1.0], complex)) for i in range(9)]
+    return [square(rng.standard_normal(1)) for _ in range(3000)], special
+
+
+class Quiet:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: Any) -> bool:
+        return True
+
+
+@scenario
+def exceptions_that_somebody_deals_with(wrap: Wrap) -> Any:
+    n = np.zeros(1)
+
+    @wrap
+    def weighted(x: Any, v: Any) -> Any:
+        n[...] += 1
+        try:
+            return np.average(x, weights=v)
+        except ZeroDivisionError:
+            return x.mean()
+
+    @wrap
+    def suppressed(a: Any) -> Any:
+        n[...] += 1
+        result = a
+        with Quiet():
+            result = np.linalg.cholesky(a)
+        return result
+
+    averages = [weighted(X[0], np.full(3, float(i != 6))) for i in range(8)]
+    return averages, [suppressed(np.eye(2) * (1 if i != 6 else -1)) for i in range(8)], n
+
+
 def test_arguments_that_are_always_others_are_told() -> None:
     step = ag.compile(lambda box: box.x * 2.0)
     with pytest.warns(UserWarning, match="its arguments are others at most calls"):

@@ -21,7 +21,7 @@ from weakref import ref
 
 import numpy as np
 
-from autograd_lite.compiling.mirroring import ATOMS, Globals, World, trusted_name
+from autograd_lite.compiling.mirroring import ATOMS, Globals, World, is_atom, trusted_name
 from autograd_lite.compiling.replaying import MISS, Known, Place, Program, Result, rebuild, same
 from autograd_lite.compiling.tracing import Effect, NotReplayable, Number, Refusal, Tape, Traced
 from autograd_lite.engine.recording import State, differentiated
@@ -84,6 +84,8 @@ class Compiled(Generic[P, R]):
         """Attributes are those of the step, which may read and set them by its own name."""
         if name.startswith("_") or name in ("step", "strict"):
             object.__setattr__(self, name, value)
+            if name == "step":
+                object.__setattr__(self, "_here", Here())
         else:
             setattr(self.step, name, value)
 
@@ -288,7 +290,7 @@ def flatten(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[list[Any],
 
 def signature(leaves: Sequence[Any], nest: Any) -> Any:
     """What tells one combination of arguments from another."""
-    key: list[Any] = [repr(nest)]
+    key: list[Any] = [repr(nest), *(type(x) for x in entries(nest) if is_named_tuple(x))]
     for x in leaves:
         kind = type(x)
         if kind is np.ndarray:
@@ -323,6 +325,7 @@ def record_program(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], v
         arguments = [argument(world, name, x, names[:i], leaves) for i, (name, x) in enumerate(zip(names, leaves))]
         args, keywords = rebuild(nest, lambda place: arguments[place.i])
         before = entries((args, keywords))
+        check_nests(world, before)
         world.code_guard(step, "the step")
         mirrored = world.mirror(step, getattr(step, "__name__", "the step"))
         returned = copy_context().run(quietly, mirrored, *args, **keywords)
@@ -331,6 +334,7 @@ def record_program(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], v
             raise refusal(world, "it changes a list or dict among its arguments; return what it has to say")
         values: list[Any] = []
         swept = any("sweep" in names for names in world.globals.values() if not names.watch)
+        check_nests(world, [x for x in entries(returned) if id(x) not in world.reals])
         if {id(x) for x in entries(returned)} & {id(x) for x in before if type(x) in (list, dict)}:
             raise refusal(world, "it returns a list or dict among its arguments; return what is in it")
         places: dict[int, Any] = {}
@@ -338,11 +342,15 @@ def record_program(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], v
         keep_effects(world)
         if tape.refused:
             raise Refusal(tape.refused)
-        for i, x in enumerate(leaves):
-            if type(x) in (Tensor, np.ndarray):  # handed over later on as what it is not now
-                for name, other in world.names.items():
-                    if type(other) is type(x) and other.shape == x.shape and other is not x and name[1:].isdigit():
-                        world.guards[f"x{i} is not {name}"] = f"argument {i}"
+        things: dict[str, Any] = {name: x for name, x in world.names.items() if name[1:].isdigit()} | dict(zip(names, leaves))
+        for name, x in zip(names, leaves):  # it may be handed over later on as what it is not now
+            for other, thing in things.items() if type(x) in (Tensor, np.ndarray) else ():
+                found: list[tuple[str, Any]] = [(other, thing)] if type(thing) is type(x) else []
+                if type(x) is np.ndarray and type(thing) is Tensor:
+                    found = [(f"{other}._array", thing._array), (f"{other}._grad", thing._grad)]
+                for place, y in found:
+                    if y is not x and getattr(y, "shape", x.shape) == x.shape:
+                        world.guards[f"{name} is not {place}"] = f"argument {name[1:]}"
         around = [
             "not differentiated()", "(state() is mode or state_of_recording() == modes)",
             "(errors() is error is not None or is_quiet())", "next(left, None) is not None",
@@ -398,9 +406,22 @@ except ImportError:
 def entries(x: Any) -> list[Any]:
     """Everything in a nest of arguments, one after the other."""
     found = [] if type(x) is tuple else [x]
-    for item in x.values() if type(x) is dict else x if type(x) in (list, tuple) else ():
+    for item in x.values() if type(x) is dict else x if type(x) in (list, tuple) or is_named_tuple(x) else ():
         found += entries(item)
     return found
+
+
+def is_named_tuple(x: Any) -> bool:
+    return issubclass(type(x), tuple) and hasattr(type(x), "_fields")
+
+
+def check_nests(world: World, nests: Sequence[Any]) -> None:
+    """Nests of arguments and results hold nothing but their entries."""
+    for x in nests:
+        if is_named_tuple(x) and (hasattr(x, "__dict__") or world.class_(type(x), type(x).__name__) is not type(x)):
+            raise refusal(world, f"a {type(x).__name__} has more than fields; pass the fields")
+        if type(x) is dict and not all(isinstance(key, ATOMS) and is_atom(key) for key in x):
+            raise refusal(world, "a dict has keys that are no numbers or texts; give them names")
 
 
 def argument(world: World, name: str, x: Any, earlier: Sequence[str], leaves: Sequence[Any]) -> Any:
@@ -477,7 +498,8 @@ def keep_effects(world: World) -> None:
     for step in world.tape.steps:
         if isinstance(step, Effect) and not (isinstance(step.thing, Tensor) and step.name in ("_array", "_grad", "_changed")):
             before, after = world.changed[id(step.thing), step.name]
-            if before is not after and not same(before, after) and not trusted_name(type(step.thing).__module__):
+            counts = not trusted_name(type(step.thing).__module__) or isinstance(step.thing, Tensor) and step.name != "_order"
+            if before is not after and not same(before, after) and counts:
                 what = step.thing.describe() if isinstance(step.thing, Tensor) else type(step.thing).__name__
                 raise refusal(
                     world, f"it changes {what}.{step.name}, and only data and grad of Tensors can be followed; keep what a step "

@@ -79,7 +79,7 @@ for _name in (
     "call", "getitem", "setitem", "iter", "next", "len", "bool", "eq", "ne", "lt", "gt", "le", "ge", "contains", "enter", "exit",
     "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "matmul", "rmatmul", "pow", "rpow", "neg", "hash", "str",
     "repr", "format", "float", "int", "index", "array", "array_ufunc", "array_function", "iadd", "isub", "imul",
-    "or", "ror", "and", "rand", "mod", "rmod", "reversed", "await", "aiter", "aenter",
+    "or", "ror", "and", "rand", "mod", "rmod", "reversed", "await", "aiter", "aenter", "setattr", "delattr", "delitem",
 ):  # fmt: skip
     setattr(Unknown, f"__{_name}__", lambda self, *_, **__: object.__getattribute__(self, "_refuse")())
 
@@ -91,7 +91,7 @@ class Meta(type):
 
     def __getattribute__(cls, name: str) -> Any:
         world = type.__getattribute__(cls, "_world")
-        if not name.startswith("__"):
+        if not name.startswith("__") or name in ("__init__", "__new__"):
             world.class_attribute(cls, name)
         return type.__getattribute__(cls, name)
 
@@ -175,6 +175,7 @@ class World:
     def read(self, place: str, value: Any, words: str, watch: bool = True) -> Any:
         """The stand-in of what stands at a place; a replay makes sure that the same still stands there."""
         if not watch:
+            self.code_guard(value, words)
             return self.mirror(value, words, False)
         if type(value) in (int, float) and self.tape_key(place) in self.varying:
             self.guards[f"type({place}) is {type(value).__name__}"] = words
@@ -236,15 +237,22 @@ class World:
             place = f"{self.text(x)}.keywords" if watch else ""
             keywords = {key: self.read(f"{place}[{key!r}]", value, words, watch) for key, value in x.keywords.items()}
             if watch:
-                self.guards[f"len({place}) == {len(keywords)}"] = f"the keywords of {words}"
-            return functools.partial(self.mirror(x.func, words), *[self.mirror(a, words) for a in x.args], **keywords)
+                size = f"len({place}) == {len(keywords)}"
+                self.guards[f"{size} and len({self.text(x)}.__dict__) == {len(x.__dict__)}"] = f"the keywords of {words}"
+            if x.__dict__:
+                return self.unknown(words, "a functools.partial with attributes")
+            made = functools.partial(self.mirror(x.func, words), *[self.mirror(a, words) for a in x.args], **keywords)
+            self.finals.append(lambda: self.tape.refuse(f"the step sets attributes of {words}; {KEEP}") if made.__dict__ else None)
+            return made
         if kind in CONTAINERS:
             return self.container(x, words, watch)
         if kind in DESCRIPTORS:
-            return x
+            return x if getattr(x, "__objclass__", None) is not type else self.unknown(words, "a method of `type`")
         if kind is slice:
             return slice(*[self.mirror(end, words, watch) for end in (x.start, x.stop, x.step)])
         if hasattr(kind, "__compiled_step__"):
+            if watch:
+                self.guards[f"{self.text(x)}.step is {self.text(x.step)}"] = words
             return self.mirror(x.__compiled_step__, words)
         return self.other(x, words, watch)
 
@@ -264,6 +272,8 @@ class World:
         if kind in (staticmethod, classmethod):
             return kind(self.mirror(x.__func__, words, watch))
         if isinstance(x, tuple) and hasattr(x, "_fields"):
+            for item in x if watch else ():
+                self.code_guard(item, words)
             return tuple.__new__(self.class_(kind, words), [self.mirror(item, words, watch) for item in x])
         if isinstance(x, dict) and trusted_name(kind.__module__):
             return Lazy(self, x)
@@ -281,7 +291,7 @@ class World:
         if hasattr(x, "__dict__"):
             placed = self.placed[id(made)] = set()
             self.finals.append(
-                lambda: self.check_unchanged(vars_of(made), lambda key: self.fetched.get((id(made), key)), placed, words)
+                lambda: self.check_unchanged(vars_of(made), lambda key: self.fetched.get((id(made), key), MISSING), placed, words)
             )
         return made
 
@@ -344,11 +354,13 @@ class World:
             return
         place = self.text(x)
         if isinstance(x, dict):
-            self.guards[f"[*{place}] == {self.text(list(x))}"] = f"the keys of {words}"
+            exact = all(type(key) is str for key in x)
+            guard = "[*{}] == {}" if exact else "same_entries({}, {})"
+            self.guards[guard.format(place, self.text(list(x)))] = f"the keys of {words}"
         elif isinstance(x, list):
             self.guards[f"len({place}) == {len(x)}"] = f"the length of {words}"
         elif isinstance(x, set):
-            self.guards[f"{place} == {self.text(x.copy())}"] = words
+            self.guards[f"same_entries({place}, {self.text(list(x))})"] = words
             return
         items = x.items() if isinstance(x, dict) else enumerate(x)
         for key, value in items if not isinstance(x, frozenset) else ():
@@ -445,7 +457,9 @@ class World:
     def builtin(self, x: Any, words: str, watch: bool) -> Any:
         """A function written in C: known ones only."""
         if isinstance(x, np.ufunc):
-            return x
+            if any(set(types_) - {"O", "-", ">"} for types_ in x.types):
+                return x
+            return self.unknown(words, "a function in Python that np.frompyfunc or np.vectorize applies")
         bound = getattr(x, "__self__", None)
         if isinstance(bound, np.ufunc) or x == object.__new__ or x == tuple.__new__:
             return x
@@ -483,6 +497,7 @@ class World:
             return functools.partial(Errors, self.tape)
         if issubclass(cls, enum.Enum):
             plain = all(map(is_atom, cls))
+            self.form_guard(cls)
             return cls if plain else self.unknown(words, f"an Enum with code or entries of its own ({cls.__name__})")
         if issubclass(cls, (np.generic, np.dtype, np.ndarray)) or cls in (np.finfo, np.iinfo, np.ndindex, np.ufunc):
             return cls
@@ -493,11 +508,15 @@ class World:
         if type(cls) not in (type, ABCMeta, type(Protocol)):
             return self.unknown(words, f"of a class with a metaclass of its own ({cls.__name__})")
         own = {key for c in cls.__mro__ if is_of_python(c) for key in vars(c)} - NOT_OF_OBJECTS
+        if "__del__" in own:
+            return self.unknown(words, f"of a class with a finalizer, __del__ ({cls.__name__})")
         if issubclass(cls, BaseException) and not own:
+            self.form_guard(cls)
             return cls
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             own -= {*OF_NAMED_TUPLES, *cls._fields}
             if not own:
+                self.form_guard(cls)
                 return cls
             if not all(isinstance(vars(cls).get(key), types.FunctionType) for key in own):
                 return self.unknown(words, f"of a named tuple with more than fields and methods ({cls.__name__})")
@@ -510,10 +529,7 @@ class World:
         if any(type(b) is not Meta for b in bases):
             return self.unknown(words, f"of a class with another base ({cls.__name__})")
         watch = not trusted_name(cls.__module__)
-        if watch:  # nothing is added to it
-            self.guards[f"len({self.text(vars(cls))}) == {len(vars(cls))}"] = f"the attributes of {cls.__name__}"
-            if type(cls) is ABCMeta:  # a class may be registered as one of its kind
-                self.guards[f"{self.text(get_cache_token)}() == {get_cache_token()}"] = f"what counts as {cls.__name__}"
+        self.form_guard(cls)
         members: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "_world": self}
         if "__slots__" in vars(cls):
             slots = vars(cls)["__slots__"]
@@ -532,6 +548,15 @@ class World:
                     self.class_guard(cls, key)
         return made
 
+    def form_guard(self, cls: Any) -> None:
+        """Nothing is added to a class, and its bases remain."""
+        if trusted_name(cls.__module__) or not is_of_python(cls):
+            return
+        size = f"len({self.text(vars(cls))}) == {len(vars(cls))}"
+        self.guards[f"{size} and {self.text(cls)}.__mro__ is {self.text(cls.__mro__)}"] = f"the attributes of {cls.__name__}"
+        if type(cls) is ABCMeta:  # a class may be registered as one of its kind
+            self.guards[f"{self.text(get_cache_token)}() == {get_cache_token()}"] = f"what counts as {cls.__name__}"
+
     def class_guard(self, cls: Any, name: str, found: Any = None) -> None:
         """Make sure that a class still has what it had under this name, of its own or of the class that it was found in."""
         value = vars(found or cls)[name]
@@ -544,12 +569,25 @@ class World:
 
     def code_guard(self, f: Any, words: str) -> None:
         """Functions keep their code, which reloading modules in notebooks replaces, their attributes and their defaults."""
-        f = f.__compiled_step__ if hasattr(type(f), "__compiled_step__") else f
+        if hasattr(type(f), "__compiled_step__"):
+            f = f.__compiled_step__
+        inside: tuple[Any, ...] = ()
+        if isinstance(f, (types.MethodType, staticmethod, classmethod)):
+            inside = (f.__func__,)
+        elif isinstance(f, property):
+            inside = (f.fget, f.fset, f.fdel)
+        elif type(f) is functools.partial:
+            inside = (f.func, *f.args)
+        for each in inside:
+            self.code_guard(each, words)
         if isinstance(f, types.FunctionType) and not trusted_name(f.__module__):
             place = self.text(f)
             self.guards[f"{place}.__code__ is {self.text(f.__code__)} and len({place}.__dict__) == {len(f.__dict__)}"] = words
             if f.__defaults__:
                 self.guards[f"{place}.__defaults__ is {self.text(f.__defaults__)}"] = words
+                for default in f.__defaults__:
+                    if default is not f:
+                        self.code_guard(default, words)
             for name, value in (f.__kwdefaults__ or {}).items():
                 if (id(f), name) not in self.fetched:
                     self.fetched[id(f), name] = None
@@ -592,7 +630,7 @@ class World:
             return
         found = self.class_attribute(type(this), name)
         entry: Any = None if found is None else vars(found).get(name)
-        self.fetched[key] = None
+        self.fetched[key] = MISSING
         if is_slot(entry):
             try:
                 value = entry.__get__(thing)
@@ -632,6 +670,10 @@ class World:
             if name == "_grad":
                 guards = {f"{place} is not None": words}
                 self.guards = {**guards, **self.guards}
+            if id(value) in self.known and isinstance(self.known[id(value)][1], Traced):  # it is an argument too
+                same = self.known[id(value)][1]
+                self.guards[f"{place} is {same.source}"] = words
+                return same
             return self.array(value, place)
         if name == "_operation" and value is None:  # a leaf remains one
             return None
@@ -693,7 +735,7 @@ def is_atom(x: Any) -> bool:
         return not isinstance(x, np.void) and (not is_of_python(kind) or kind.__module__.partition(".")[0] == "numpy")
     classes = [c for c in kind.__mro__ if is_of_python(c) and c.__module__ != "enum"]
     plain = all(vars(c).keys() <= OF_ENUMS | kind.__members__.keys() for c in classes)
-    return plain and vars(x).keys() <= OF_MEMBERS and type(x._value_) in (bool, int, float, str, bytes, tuple, type(None))
+    return plain and vars(x).keys() <= OF_MEMBERS and type(x._value_) in (bool, int, float, str, bytes, type(None))
 
 
 KINDS: tuple[Any, ...] = (enum.Enum, enum.IntEnum, enum.Flag, enum.IntFlag)
@@ -750,6 +792,8 @@ class Globals(dict[str, Any]):
         return stand
 
     def final(self) -> None:
+        for name in self.taken.keys() - self.keys():
+            self.world.tape.refuse(f"the step deletes the global variable {name}; {KEEP}")
         for name, value in self.items():
             if value is not self.taken.get(name, MISSING) and not self.engine:
                 self.world.tape.refuse(f"the step changes the global variable {name}; {KEEP}")
@@ -821,7 +865,7 @@ class Builtins(dict[str, Any]):
         if name == "super":
             world.uses_super = True
         if name == "vars":
-            return lambda x: x.__dict__
+            return lambda x: world.tape.refuse("vars() of a class") if isinstance(x, type) else x.__dict__
         if name == "__import__":
 
             def import_(name: str, *args: Any) -> Any:

@@ -93,6 +93,11 @@ def same(x: Any, y: Any) -> bool:
     return x is y or type(x) is type(y) and type(x) in (int, float, complex, str, bytes) and repr(x) == repr(y)
 
 
+def same_entries(x: Any, y: list[Any]) -> bool:
+    """Whether a set or a dict has these entries or keys, in this order."""
+    return len(x) == len(y) and all(a is b or same(a, b) for a, b in zip(x, y))
+
+
 class Program:
     """A recorded step as two functions of the arguments' leaves: `run`, which first looks whether all is as it was, and
     `on`, which replays on copies.
@@ -120,7 +125,8 @@ class Program:
         self.numbers = world.numbers
         self.arguments = arguments
         self.names.update(
-            MISS=MISS, restore=restore, same=same, changed=recording.note_change, errstate=np.errstate, np=np,
+            MISS=MISS, restore=restore, same=same, same_entries=same_entries,
+            changed=recording.note_change, errstate=np.errstate, np=np,
             ndarray=np.ndarray, Tensor=Tensor, busy=[],
         )  # fmt: skip
         self._simplify()
@@ -250,7 +256,7 @@ class Program:
                         (b for a, b in (step.args, step.args[::-1])
                          if constant(a) and constant(b) is False and isinstance(b, Traced) and b.root.index not in written
                          and b.source is None and b.shape == x.shape and b.dtype == x.dtype and type(b.value) is type(x.value)
-                         and np.all(a.source == 1)), None,
+                         and x.dtype.kind != "c" and np.all(a.source == 1)), None,
                     )  # fmt: skip
                     if factor is not None and x.index not in self._escaping():
                         self.aliases[x.index] = factor
@@ -315,12 +321,12 @@ class Program:
             if form == "{0}":
                 made[x.index] = str(texts[0])
             else:
-                made[x.index] = f"f{x.index}"
-                lines.append(f"f{x.index} = {form.format(*texts)}")
+                made[x.index] = f"f{x.index}" if step.target is None else f"f{x.index}_{len(lines)}"
+                lines.append(f"{made[x.index]} = {form.format(*texts)}")
             if operand(x) is None:
                 return []
             if step.target is not None:
-                effects.append(f"{self._stand(x)}[...] = f{x.index}")
+                effects.append(f"{self._stand(x)}[...] = {made[x.index]}")
             elif x.index in self.escaped and isinstance(x, Traced):
                 kind = "asarray" if isinstance(x.value, np.ndarray) else "float64"
                 effects.append(f"v{x.index} = {kind}({made[x.index]})")

@@ -91,6 +91,8 @@ class Tape:
     def call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any], target: Any = None) -> Any:
         """Call `function` on the values themselves and write down what it did."""
         args, keywords = self._note(args), self._note(keywords)
+        if target is not None and type(target.root.source) is str and deals_with_exceptions():
+            self.refuse("an array from outside may be read-only, and the step has an 'except' or 'finally' for what is raised then")
         if target is not None and not target.value.flags.writeable:
             if target.frozen:
                 raise ValueError("assignment destination is read-only")
@@ -120,6 +122,8 @@ class Tape:
             return target
         same = next((x for x in stands if result is x.value or result is shown.get(id(x))), None)
         if same is not None and isinstance(result, np.ndarray):
+            if any(isinstance(x, Number) for x in stands):
+                self.refuse(f"{name_of(function)} gives its argument back for this number, and for others it may not")
             return same
         if type(result) is np.ndarray and result.dtype.kind in "biufc" or isinstance(result, np.generic):
             made: Any = Traced(self, result, parent=owner(result, stands))
@@ -180,13 +184,14 @@ def has_shapes(x: Any, shapes: Any) -> bool:
 
 def size_depends(function: Any, args: Any, keywords: Any) -> bool:
     """Whether the values of numbers among the arguments may decide how large the result is."""
-    if isinstance(function, np.ufunc) or isinstance(getattr(function, "__self__", None), np.ufunc) or function in SIZED_BY_SHAPES:
-        return False
+    sizing = list(stands_in([keywords.get(key) for key in ("axis", "axes", "keepdims", "shape")]))
+    if isinstance(function, np.ufunc) or function in SIZED_BY_SHAPES:
+        return any(not x.is_constant for x in sizing)
     if function is operator.getitem:
         keys = args[1] if type(args[1]) is tuple else (args[1],)
         return any(not x.is_constant for key in keys if type(key) is slice for x in stands_in(key))
     return any(
-        not x.is_constant and (isinstance(x, Number) or x.dtype.kind in "iu" and x.ndim <= (function in SIZED_BY_VALUES))
+        not x.is_constant and (isinstance(x, Number) or x.dtype.kind in "iu" and (x.ndim == 0 or function not in OF_ENTRIES))
         for x in stands_in((args if function in SIZED_BY_VALUES else args[1:], keywords))
         if isinstance(x, (Number, Traced))
     )
@@ -196,10 +201,12 @@ def may_raise(function: Any, args: tuple[Any, ...]) -> bool:
     """Whether it depends on values whether a call raises an exception."""
     if function in (np.power, operator.pow, operator.ipow) and any(isinstance(x, Traced) for x in args):
         return all(x.dtype.kind in "iu" for x in args if isinstance(x, Traced))
-    if isinstance(function, np.ufunc):
-        return False
+    if isinstance(function, np.ufunc):  # of a small integer and a Python number too large for it
+        return any(isinstance(x, Number) for x in args) and any(isinstance(x, Traced) and x.dtype.kind in "iu" for x in args)
     if function in (operator.getitem, operator.setitem):
-        return any(x.value.dtype.kind in "iu" for x in stands_in(args[1]) if isinstance(x, Traced))
+        return any(isinstance(x, Number) or x.value.dtype.kind in "iu" for x in stands_in(args[1]))
+    if isinstance(getattr(function, "__self__", None), np.ufunc):
+        return function.__name__ in ("at", "reduceat")
     return function in RAISING or function is METHODS["take"] or getattr(function, "__module__", "") == "numpy.linalg"
 
 
@@ -210,12 +217,15 @@ def deals_with_exceptions() -> bool:
         if not frame.f_code.co_filename.startswith(LIBRARIES):
             names = [instruction.opname for instruction in get_instructions(frame.f_code)]
             handlers = names.count("PUSH_EXC_INFO") + names.count("SETUP_FINALLY")
-            if handlers > names.count("WITH_EXCEPT_START") or "suppress" in frame.f_code.co_names:
+            blocks = names.count("WITH_EXCEPT_START")
+            if handlers > blocks or blocks > sum(name in QUIET_BLOCKS for name in frame.f_code.co_names):
                 return True
         frame = frame.f_back
     return False
 
 
+QUIET_BLOCKS = {"no_grad", "enable_grad", "name_scope", "errstate"}
+"""Context managers that let exceptions pass."""
 PLAIN = (bool, int, float, complex, str, type(Ellipsis), np.generic, np.dtype, type, type(np._NoValue))
 
 
@@ -323,6 +333,8 @@ class Stand:
         if any(hasattr(type(x), "__array_ufunc__") and not isinstance(x, (*STANDS, np.ndarray, np.generic)) for x in inputs):
             return NotImplemented  # the Tensor's turn
         tape = self.tape
+        if all(isinstance(x.value, np.complexfloating) for x in inputs if isinstance(x, Stand)):
+            tape.refuse("a complex scalar, with which Python computes otherwise than NumPy's functions; take x[i : i + 1]")
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         out = keywords.pop("out", None)
         if method == "at":
@@ -378,8 +390,9 @@ class Traced(Stand, NDArrayOperatorsMixin):
     def base(self) -> Any:
         if self.source is not None and self.root is self and type(self.source) is str:
             self.tape.refuse("whether an array from outside is a view decides what the step does")
-        base = getattr(self.value, "base", None)
-        return base if base is None or self.parent is None else self.parent
+        if getattr(self.value, "base", None) is not None and self.parent is None:
+            self.tape.refuse("whether an array is a view decides what the step does")
+        return self.parent
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
         tape = self.tape
@@ -432,7 +445,7 @@ class Traced(Stand, NDArrayOperatorsMixin):
     def __pow__(self, other: Any) -> Any:  # for which NumPy's arrays have ways of their own, unlike np.power
         if hasattr(type(other), "__array_ufunc__") and not isinstance(other, (*STANDS, np.ndarray, np.generic)):
             return NotImplemented
-        if type(other) in (int, float) and other == 2 and self.dtype.kind == "f":
+        if type(other) in (int, float) and other == 2 and self.dtype.kind == "f" and isinstance(self.value, np.ndarray):
             return np.square(self)
         return self.tape.call(operator.pow, (self, other), {})
 
@@ -524,6 +537,8 @@ class Flags:
 
     def __getattr__(self, name: str) -> Any:
         if name == "writeable":
+            if type(self.array.root.source) is str:
+                self.array.tape.refuse("whether an array from outside may be written to decides what the step does")
             return not self.array.frozen
         self.array.tape.refuse("how an array lies in memory decides what the step does")
 
@@ -554,11 +569,15 @@ SIZED_BY_VALUES = known(
     "broadcast_to",
 )
 SIZED_BY_SHAPES = known(
-    "array asarray asanyarray where clip round around nan_to_num isclose allclose array_equal roll select interp take",
-    "take_along_axis searchsorted digitize isin full_like zeros_like ones_like empty_like astype copy sum mean max min prod std",
-    "var argmax argmin",
+    "array asarray asanyarray where clip round around nan_to_num isclose allclose array_equal roll select interp searchsorted",
+    "digitize isin full_like zeros_like ones_like empty_like astype copy",
 ) | {operator.setitem}  # fmt: skip
 """Functions whose results are as large as the shapes of their arguments say, whatever the numbers among these are."""
+OF_ENTRIES = known(
+    "take take_along_axis dot outer inner tensordot einsum kron convolve correlate cross concatenate stack hstack vstack dstack",
+    "column_stack append cov corrcoef polyval average choose vdot vecdot linspace ix_",
+)
+"""Functions to which arrays of integers are operands or indices."""
 INTO_FIRST = known("copyto put place putmask fill_diagonal put_along_axis")
 FUNCTIONS = known(
     "all allclose amax amin angle any append apply_over_axes argmax argmin argpartition argsort around array_equal array_equiv",
@@ -595,6 +614,9 @@ METHODS: dict[str, Callable[..., Any]] = {
         "repeat reshape round searchsorted squeeze std sum swapaxes take trace transpose var view"
     ).split()
 }  # fmt: skip
-RAISING = known("take take_along_axis put put_along_axis choose select quantile percentile nanquantile interp unravel_index",
-                "ravel_multi_index") | {operator.truediv, operator.floordiv, operator.mod, operator.pow}  # fmt: skip
+RAISING = known(
+    "average nanargmax nanargmin digitize take take_along_axis put put_along_axis choose select quantile percentile nanquantile",
+    "interp unravel_index ravel_multi_index",
+) | {operator.truediv, operator.floordiv, operator.mod, operator.pow, operator.lshift, operator.rshift}
+OF_ENTRIES |= {METHODS["dot"], METHODS["take"], METHODS["searchsorted"]}
 ON_VALUES = {operator.getitem, METHODS["transpose"], METHODS["reshape"], METHODS["swapaxes"], METHODS["dot"]}
