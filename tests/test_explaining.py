@@ -619,7 +619,7 @@ def test_stacked_diamonds_have_a_line_for_each_node_and_short_equations() -> Non
         y = y + y
     derivation = ag.chain_rule(y, x)
     assert len(derivation) == 30 and sum(len(step.terms) for step in derivation) == 60
-    assert derivation[-1].text == derivation.equations[0].text == "∂C/∂x = 2 ∂C/∂t1"
+    assert derivation[-1].text == "∂C/∂x = 2 ∂C/∂t1" and derivation.equations[0].text == f"∂C/∂x = {2**30}"
     assert derivation[-1].adjoint == 2.0**30
     check(derivation)
 

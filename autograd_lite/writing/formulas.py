@@ -429,8 +429,10 @@ def fold(a: Formula, b: Formula, inverse: bool = False) -> Formula | None:
     if x is None or not y:
         return None
     value = x / y if inverse else x * y
+    if value.denominator == 1 and value < 10**15:
+        return Symbol(str(value.numerator))
     decimal = f"{float(value):.6g}"
-    if "e" not in decimal and Fraction(decimal) == value and (value.denominator == 1 or "." in f"{a}{b}"):
+    if "e" not in decimal and Fraction(decimal) == value and "." in f"{a}{b}":
         return Symbol(decimal)
     short = max(value.numerator, value.denominator) < 10**6 and "." not in f"{a}{b}"
     return Quotient(Symbol(str(value.numerator)), Symbol(str(value.denominator))) if short else None
