@@ -323,7 +323,7 @@ def compare(
 
 
 def of_result(t: Tensor) -> str:
-    """What to say of a result that was given as a gradient: it is one if it was differentiated for, and a mistake otherwise."""
+    """The note for a result that was given as a gradient: right if `gradients` returned it, else a step of the computation."""
     return (
         f"compared were the values of {t.describe()}: a result keeps no grad; if it is a step of the computation, "
         "ag.gradients(cost, [t]) gives the gradient with respect to it"

@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from autograd_lite.comparing.mistakes import Recording
+from autograd_lite.engine.operation import broadcasts
 from autograd_lite.engine.tensor import Array, Tensor
 
 Same = Callable[[Array, Array], bool]
@@ -107,7 +108,8 @@ def of_the_numbers(name: str, m: Array, a: Array, known: Known, same: Same) -> I
 
 
 def differing(m: Array, a: Array) -> Array:
-    """A mask of the entries that differ, as the whole would if they alone did."""
+    """A mask of the entries that make up the difference: those that differ by more than a millionth of the largest
+    difference."""
     gap = np.abs(m.astype(float) - a.astype(float))
     return np.asarray(gap > 1e-6 * np.max(gap))
 
@@ -118,7 +120,7 @@ def of_the_shape(m: Array, a: Array, same: Same) -> Iterator[str]:
         yield "it is the automatic one transposed"
     elif m.size == a.size and same(m.reshape(a.shape), a):
         yield f"it has the right values in another shape: reshape it to {a.shape}"
-    if m.size < a.size and can_broadcast(m.shape, a.shape):
+    if m.size < a.size and broadcasts(m.shape, a.shape):
         return
     for count in range(1, m.ndim + 1):
         for axes in combinations(range(m.ndim), count):
@@ -135,13 +137,6 @@ def of_the_shape(m: Array, a: Array, same: Same) -> Iterator[str]:
             total = np.sum(a, axis=axis, keepdims=True)
             if total.size == m.size and same(m, total.reshape(m.shape)):
                 yield f"it is summed over axis {axis}, which belongs to the parameter"
-
-
-def can_broadcast(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(shape, to) == to
-    except ValueError:
-        return False
 
 
 def multiple(m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:

@@ -50,7 +50,8 @@ class Recording:
         self.named: dict[str, Tensor] = named | dict(tensors)
 
     def regularisation(self, x: Tensor, arrows: Sequence[LocalGradient]) -> float:
-        """How many times `x` itself its gradient holds as a term, that of a penalty on its squares."""
+        """The c of a term c x in the gradient with respect to `x`, as a penalty on the squares of x gives it; 0 if
+        there is none."""
         found, p = 0.0, x.data
         for g in arrows:
             u = None if g.parent is not x else sweep(self.output, g.output, arrows) if g.output is not self.output else 1.0
@@ -99,7 +100,8 @@ class Recording:
 
 
 def find_regularisation(x: Tensor, m: Array, a: Array, recorded: float, same: Callable[[Array, Array], bool]) -> Iterator[str]:
-    """A term in proportion to the parameter itself, of which the cost has so many times `recorded`."""
+    """A difference that is a multiple of the parameter itself; `recorded` is the multiple that the recorded cost
+    has."""
     p = x.data
     if np.count_nonzero(p) < 3 or np.all(p == p.flat[0]):
         return

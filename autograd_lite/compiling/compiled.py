@@ -131,7 +131,7 @@ class Compiled(Generic[P, R]):
         if entry.as_it_is or entry.calls < 2 and not self.strict:
             return self.step(*args, **keywords)
         try:
-            program = self._record(entry, args, keywords, leaves, nest)
+            program = self._record(entry, leaves, nest)
         except Refusal as refusal:
             self._refuse(str(refusal), entry)
             return self.step(*args, **keywords)
@@ -168,7 +168,7 @@ class Compiled(Generic[P, R]):
                 depth, frame = depth + 1, frame.f_back
             warnings.warn(f"{text}. It runs as it is", stacklevel=depth)
 
-    def _record(self, entry: Entry, args: Any, keywords: Any, leaves: Sequence[Any], nest: Any) -> Program:
+    def _record(self, entry: Entry, leaves: Sequence[Any], nest: Any) -> Program:
         if entry.programs and entry.recorded >= VALUES:
             guard, words = entry.programs[-1].failing(leaves) or ("", "the outcome of a decision")
             place = entry.programs[-1].numbers.get(guard)
@@ -378,7 +378,8 @@ def is_raised_by_step(error: BaseException) -> bool:
 
 
 def quietly(function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
-    """Call a function whose floating-point errors are those of the step, which says them itself; in a context of its own."""
+    """Call a function without NumPy's warnings, which the step itself gives. To be run in a context of its own
+    (`copy_context().run`). `deals_with_exceptions` looks for this function by its name."""
     np.seterr(all="ignore")
     return function(*args, **keywords)
 

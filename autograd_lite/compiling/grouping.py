@@ -102,8 +102,10 @@ class Moved:
     Parameters
     ----------
     tensors : sequence of Tensor
-    names : sequence of str
-        How a replay calls the vector and, one by one, its pieces.
+    whole : str
+        The name of the vector in a replay.
+    pieces : sequence of str
+        The names of its pieces.
     read : sequence of str
         The places of arrays that must not lie in it.
     """

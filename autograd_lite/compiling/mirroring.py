@@ -3,7 +3,8 @@
 To record a step, its own code runs, but nothing of it touches what is there: functions have their code with other globals
 and cells, classes have other methods, objects other attributes, containers are copies, and arrays are `Traced`. What the
 step reads from outside is noted, to be watched by replays; what it sets is an effect, to be done by them. Only what is known
-has a stand-in. All else, from files to random numbers, is `Unknown`, which whatever is done with it refuses. So the engine
+has a stand-in. Everything else, from files to random numbers, is `Unknown`, which refuses whatever is done with it.
+So the engine
 and the table run here as they are, and know nothing of it.
 """
 
@@ -61,7 +62,7 @@ OF_NAMED_TUPLES = {
 
 
 def trusted_name(name: Any) -> bool:
-    """Whether a module is the engine's: it is not watched, because it does not change."""
+    """Whether a module belongs to autograd_lite or NumPy: such modules are not watched, because they do not change."""
     return isinstance(name, str) and name.partition(".")[0] in ("autograd_lite", "numpy")
 
 
@@ -119,8 +120,6 @@ class World:
         The objects from outside that a replay refers to, by name.
     guards : dict
         What must hold for a replay, as expressions, each with the words for it.
-    sources : dict
-        The expressions that a replay reads its arrays and numbers from.
     """
 
     def __init__(self, tape: Tape, varying: set[Any]) -> None:
@@ -129,7 +128,6 @@ class World:
         self.names: dict[str, Any] = {}
         self.texts: dict[int, str] = {}
         self.guards: dict[str, str] = {}
-        self.sources: dict[str, Any] = {}
         self.numbers: dict[str, Any] = {}  # the numbers that are watched: (object, place) by guard
         self.known: dict[int, tuple[Any, Any]] = {}  # what has a stand-in, with it
         self.reals: dict[int, Any] = {}  # by id of the stand-in
@@ -179,7 +177,6 @@ class World:
             return self.mirror(value, words, False)
         if type(value) in (int, float) and self.tape_key(place) in self.varying:
             self.guards[f"type({place}) is {type(value).__name__}"] = words
-            self.sources[place] = words
             return Number(self.tape, value, source=place)
         constant = repr(value) if value is None or type(value) is bool else self.text(value, "k")
         if type(value) in (int, float, complex, str, bytes):
@@ -368,9 +365,8 @@ class World:
             self.read(f"{place}[{name}]", value, f"{words}[{short(key)}]")
 
     def same_entries(self, before: list[Any], now: list[Any], words: str) -> None:
-        if len(before) != len(now) or any(a is not c or b is not d for (a, b), (c, d) in zip(before, now) if type(a) is not int):
-            self.tape.refuse(f"the step changes {words}; {KEEP}")
-        if any(b is not d for (_, b), (_, d) in zip(before, now)):
+        pairs = zip(before, now)
+        if len(before) != len(now) or any(b is not d or type(a) is not int and a is not c for (a, b), (c, d) in pairs):
             self.tape.refuse(f"the step changes {words}; {KEEP}")
 
     def check_slots(self, made: Any, words: str) -> None:
@@ -664,7 +660,6 @@ class World:
         if name in ("_order", "_changed"):  # it is older than anything in the step
             return 0
         if isinstance(value, np.ndarray):
-            self.sources[place] = words
             if value.ndim > 1 and max(value.shape) < value.size:
                 self.guards[f"{place}.strides == {value.strides}"] = f"how {words} lies in memory"
             if name == "_grad":

@@ -99,8 +99,8 @@ def same_entries(x: Any, y: list[Any]) -> bool:
 
 
 class Program:
-    """A recorded step as two functions of the arguments' leaves: `run`, which first looks whether all is as it was, and
-    `on`, which replays on copies.
+    """A recorded step. `run(leaves)` first checks that everything is as it was recorded, and then replays;
+    `on(names)` returns a replay that works on other objects, such as copies.
 
     Attributes
     ----------
@@ -524,7 +524,7 @@ class Program:
         name = self._thing(step.thing)
         if step.name == "_changed":
             return f"{name}._changed = changed()"
-        return f"{name}.{step.name} = {self._result(step.value, own=True)}"
+        return f"{name}.{step.name} = {self._result(step.value)}"
 
     def _line(self, step: Call, into: Any) -> str:
         function, x = step.function, step.result
@@ -618,7 +618,7 @@ class Program:
             name = f"f{len(self.names)}"
         return name
 
-    def _result(self, value: Any, own: bool = False) -> str:
+    def _result(self, value: Any) -> str:
         """An expression for what becomes known outside."""
         if isinstance(value, Result):
             data = self._result(value.data)

@@ -198,7 +198,7 @@ def size_depends(function: Any, args: Any, keywords: Any) -> bool:
 
 
 def may_raise(function: Any, args: tuple[Any, ...]) -> bool:
-    """Whether it depends on values whether a call raises an exception."""
+    """Whether a call may raise an exception for some values and not for others."""
     if function in (np.power, operator.pow, operator.ipow) and any(isinstance(x, Traced) for x in args):
         return all(x.dtype.kind in "iu" for x in args if isinstance(x, Traced))
     if isinstance(function, np.ufunc):  # of a small integer and a Python number too large for it

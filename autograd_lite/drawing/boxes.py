@@ -167,8 +167,9 @@ def spine(arrows: Sequence[Arrow]) -> dict[Box, Arrow | None]:
 
 
 def least_steps(arrows: Sequence[Arrow]) -> dict[Arrow, int]:
-    """How many ranks an arrow goes on at least: into a scope as many as are above its target there, so that the scope
-    begins where the one before has ended; and from a leaf with several uses two, past the leaves that have only one."""
+    """The least number of ranks that each arrow spans. Into a scope: one more than the longest chain inside that
+    leads to its target, so that the scope begins where the one before it has ended. From a leaf with several uses:
+    two, past the leaves that are used only there."""
     inside: dict[Box, int] = {}
     alone: dict[Box, bool] = {}
     uses = Counter(arrow.source for arrow in arrows)

@@ -52,8 +52,8 @@ def row(*cells: str, right: str = "") -> str:
     return f'<TR>{left}{FILLER}<TD ALIGN="RIGHT">{right}</TD></TR>'
 
 
-# Graphviz shares out what a table is too wide by among its columns. Nearly all of it goes to these empty ones, which
-# are not more since Graphviz 2.43 makes each a point wide.
+# Graphviz distributes the spare width of a table among its columns. These empty columns take nearly all of it;
+# there are no more of them because Graphviz 2.43 makes each a point wide.
 FILLER = '<TD COLSPAN="20"></TD>'
 ALL_COLUMNS = 'COLSPAN="22"'
 

@@ -179,7 +179,8 @@ def crosses(curve: Any, left: float, right: float, bottom: float, top: float) ->
 def run_graphviz(
     source: str, format: str, engine: str = "dot", resolution: float | None = None, *, measured: bool = False
 ) -> bytes:
-    """Lay out and draw dot source; if `measured`, with the widths of letters that are those of no machine.
+    """Lay out and draw dot source; if `measured`, with the letter widths of MEASURES, which are the same on every
+    machine.
 
     Raises
     ------

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 
 def clean(words: str) -> str:
-    """`words` without what no svg may hold, control characters and halves of characters; between marks of direction
-    if any run from right to left, so that what stands around them still runs to the right."""
+    """`words` with � in place of the characters that no svg may hold (control characters, lone surrogates). If some
+    of them run from right to left, they stand between left-to-right marks, so that the text around them keeps its
+    direction."""
     words = words.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     words = re.sub("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", words)
     mark = "\u200e" * any(unicodedata.bidirectional(c) in ("R", "AL") for c in words)

@@ -26,11 +26,12 @@ OURS = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent), "<autogra
 class debug(Entered):
     """Find out where NaN comes from, and who writes into arrays between forward and backward pass.
 
-    What is recorded inside is watched, also in a backward pass outside: the first operation whose result, or whose share
-    of a gradient, has NaN, or infinity out of finite numbers, raises, and so does a backward pass through operations of
-    which an array has been written to since. Errors name the operation and the line of yours that it was recorded at. All
+    What is recorded inside is watched, even in a backward pass outside. The first operation that gives NaN raises, or
+    infinity from finite numbers, be it as its result or as its share of a gradient. A backward pass raises too if an
+    array of an operation has been written to since. Errors name the operation and the line of yours that it was recorded at. All
     arrays are read several times; without `debug` nothing is. Holds for the current thread, as `no_grad` does, and is a
-    context manager and a decorator. Compiled steps run as they are inside.
+    context manager and a decorator. Inside `debug`, a compiled step runs uncompiled, and is watched like any other
+    code.
 
     Raises
     ------
@@ -129,7 +130,8 @@ def look_at(pull: Callable[..., Any], index: int, u: Any, value: Any, x: Any, ou
 
 
 def trouble(result: Any, sources: Iterable[Any]) -> str:
-    """NaN in an array, or infinity that none of its sources has, with the first place of it."""
+    """The words for the first NaN in `result`, or else for the first infinity if no source has one; empty if all is
+    well."""
     for name, found in (("NaN", np.isnan(result)), ("infinity", np.isinf(result))):
         if np.any(found) and (name == "NaN" or not any(np.any(np.isinf(a)) for a in sources)):
             where = ", ".join(map(str, np.argwhere(found)[0]))

@@ -66,7 +66,7 @@ def assigns(caller: FrameType) -> bool:
 
 
 def show_instead(error: TypeError, caller: FrameType) -> TypeError:
-    """`error`, which is what `caller` gets to see also where NumPy puts an error of its own in its place.
+    """Return `error`, and make sure that `caller` sees it even where NumPy replaces it by an error of its own.
 
     NumPy makes "setting an array element with a sequence" of whatever is raised where a single entry is set, and "Error
     setting single item of array", without ours as its cause. Nothing keeps it from doing so: a trace function exchanges the

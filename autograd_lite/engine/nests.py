@@ -1,8 +1,8 @@
 """Nests: arrays in dicts, lists, tuples and named tuples, in one another to any depth.
 
 Parameters come like this, and derivatives have the form of what they are taken with respect to. A list of numbers,
-however deep, is an array as everywhere in NumPy; a list that holds an array, a Tensor or a nest, or a number beside what
-is none, is a nest.
+however deep, is an array as everywhere in NumPy; a list is a nest if it holds an array, a Tensor or a nest, or
+numbers mixed with other things (names, None, functions).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DEPTH = 64
 
 
 def is_nest(x: Any, depth: int = 0) -> bool:
-    """Whether x holds arrays, and is none itself."""
+    """Whether x is a container of arrays and not an array itself."""
     if isinstance(x, Mapping) or isinstance(x, tuple) and hasattr(x, "_fields"):
         return True
     if depth == DEPTH:

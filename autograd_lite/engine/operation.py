@@ -281,6 +281,11 @@ def broadcast_axes(shape: tuple[int, ...], of: tuple[int, ...]) -> tuple[int, ..
     return tuple(i for i, n in enumerate(shape) if i < lead or of[i - lead] == 1 != n)
 
 
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of that shape broadcasts to one of shape `to`."""
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1]))
+
+
 @lru_cache(maxsize=256)
 def ones_for_columns(shape: tuple[int, ...], of: tuple[int, ...], char: str) -> Any:
     """The column of ones that sums over the columns of a matrix, if that is what makes `of` of `shape`.
@@ -387,8 +392,9 @@ def elementwise_operation(
 
     A rule gives the factor of each entry, from the operands and, if it asks for it, the result; it may be
     a number, or None for an operand that no derivative is taken of. `together` computes the result and the
-    first rule's value in one pass. With `keywords` the function passes keywords on to forward and rules. One that
-    is not `listed` is for the table's own use: a function with other arguments, or the rule of another, calls it.
+    first rule's value in one pass. With `keywords` the function passes keywords on to forward and rules. With
+    ``listed=False`` the function is not entered in the table: it is called by a function with other arguments, or
+    by a rule.
     """
     if labels is None:
         labels = [f"{rule:g}".replace("-", "−") if isinstance(rule, (int, float)) else None for rule in rules]
@@ -434,8 +440,8 @@ def register(
 ) -> Callable[..., Any]:
     """Make `function` what the table holds for its name and for the NumPy functions that it stands for.
 
-    Without an `operation` it is composed of others. One of the user's `own` does not get hold of a name:
-    methods and operators stay the engine's.
+    Without an `operation` it is composed of others. An operation of the user's (`own`) is not entered under its
+    name, so methods and operators stay the engine's.
     """
     name = name or operation.name  # type: ignore[union-attr]
     function.__name__ = function.__qualname__ = name

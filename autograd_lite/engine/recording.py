@@ -1,7 +1,7 @@
 """What is recorded, and when: the state that Tensors, operations and the sweep share.
 
 Every Tensor gets a number when it is created. Operands are older than results, so the numbers order
-every graph; a change of data takes a number too, which tells the graphs recorded before it.
+every graph; a change of data takes a number too, by which graphs recorded before it are recognised.
 """
 
 from __future__ import annotations
@@ -72,12 +72,13 @@ class Entered(ContextDecorator):
     def __enter__(self) -> None:
         now = state.get()
         outer, inner = self._last
-        if outer is not now or inner is None:  # a scope that is entered at every step costs 0.3 µs this way
+        # the inner state is kept for the next time: entering a scope at every step then costs only 0.3 µs
+        if outer is not now or inner is None:
             inner = self._inside(now)
             self._last = now, inner
         try:
             state.set(inner)
-        except BaseException:  # Ctrl-C may come right after it, and `with` leaves only what it has entered
+        except BaseException:  # Ctrl-C after `set`: `with` calls `__exit__` only if `__enter__` has returned
             state.set(now)
             raise
 

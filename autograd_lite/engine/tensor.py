@@ -33,7 +33,8 @@ def _binary(self: Tensor, other: Operand, /) -> Tensor: ...
 
 
 def _in_place(symbol: str) -> Callable[[Tensor, Any], Tensor]:
-    """``t += x`` is ``t = t + x``, as NumPy code expects of a result; a parameter would stay what it is."""
+    """For a result ``t += x`` means ``t = t + x``, as NumPy code expects. For a parameter it is refused: the
+    parameter itself would stay unchanged."""
 
     def operator(self: Tensor, other: Any) -> Any:
         if self._requires_grad and self._operation is None and self not in differentiated.get():
@@ -52,6 +53,15 @@ def _comparison(compare: np.ufunc) -> Callable[[Tensor, Any], Any]:
         return compare(self._array, other._array if isinstance(other, Tensor) else other)
 
     return comparison
+
+
+def _conversion(kind: type) -> Callable[[Tensor], Any]:
+    def convert(self: Tensor) -> Any:
+        if self._requires_grad and recording.state.get().on:
+            raise lost_as_number(self, f"{kind.__name__}(t)")
+        return kind(self.item())
+
+    return convert
 
 
 ONES = {char: np.broadcast_to(np.ones((), char), ()) for char in "efdg"}
@@ -89,7 +99,7 @@ class Tensor:
 
     __slots__ = (
         "_name",
-        "_array",  # not `_data`, which numpy.ma takes of any object without asking
+        "_array",  # not `_data`: numpy.ma would read it from any object that has one
         "_grad",
         "_requires_grad",
         "_operation",  # what computed it, None for a leaf
@@ -188,7 +198,7 @@ class Tensor:
     def grad(self) -> Array | None:
         """What `backward` has accumulated, an array of its own with the shape and dtype of `data`, or None.
 
-        Leaves alone have one: of a result it is None, with a warning that says what to write.
+        Only leaves have one. For a result it is None, and reading it warns and says what to write instead.
         """
         if self._grad is None and self._operation is not None:
             warnings.warn(
@@ -249,7 +259,7 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """The Tensor with its axes reversed."""
-        return self.transpose()
+        raise NotImplementedError
 
     @property
     def mT(self) -> Tensor:
@@ -325,7 +335,7 @@ class Tensor:
         RuntimeError
             If nothing was recorded, or data was replaced since.
 
-        Whatever is raised, Ctrl-C too: either every `grad` has changed, or none.
+        Whatever is raised, even by Ctrl-C, either every `grad` has changed or none has.
         """
         self._check_recorded()
         seed = self._seed(gradient)
@@ -335,7 +345,8 @@ class Tensor:
                 adjoints[x] = u = make_own(u, x, ours)
             if x._grad is not None:
                 adjoints[x] = np.add(x._grad, u, out=u)
-        deque(map(setattr, adjoints, repeat("_grad"), adjoints.values()), 0)  # one call, which no interruption divides
+        # a single call in C, which Ctrl-C cannot interrupt halfway
+        deque(map(setattr, adjoints, repeat("_grad"), adjoints.values()), 0)
 
     def _check_recorded(self) -> None:
         """Refuse to differentiate a constant."""
@@ -403,20 +414,9 @@ class Tensor:
             return np.array(self._array, dtype=dtype)
         return np.asarray(self.numpy())
 
-    def __float__(self) -> float:
-        if self._requires_grad and recording.state.get().on:
-            raise lost_as_number(self, "float(t)")
-        return float(self.item())
-
-    def __int__(self) -> int:
-        if self._requires_grad and recording.state.get().on:
-            raise lost_as_number(self, "int(t)")
-        return int(self.item())
-
-    def __complex__(self) -> complex:
-        if self._requires_grad and recording.state.get().on:
-            raise lost_as_number(self, "complex(t)")
-        return complex(self.item())
+    __float__: Callable[[Tensor], float] = _conversion(float)
+    __int__: Callable[[Tensor], int] = _conversion(int)
+    __complex__: Callable[[Tensor], complex] = _conversion(complex)
 
     def __index__(self) -> int:
         return operator.index(self._array)
@@ -461,7 +461,7 @@ class Tensor:
         return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        """A leaf of its own for a leaf, the recorded operation `copy` for a result."""
+        """A leaf gives a new leaf; a result gives the result of the recorded operation `copy`."""
         if self._operation is not None:
             return self.copy()
         return _restore(self._array, self._requires_grad, self.name, self._grad)
@@ -530,10 +530,10 @@ class Tensor:
         """The entries, with the bound in place of what lies beyond; bounds may be Tensors."""
 
     def round(self, decimals: int = 0) -> Tensor:
-        """The entries to so many decimals, with gradient 0."""
+        """The entries rounded to that many decimals, with gradient 0."""
 
     def __round__(self, ndigits: int = 0) -> Tensor:
-        """The entries to so many digits behind the point, with gradient 0."""
+        """The entries rounded to that many digits after the decimal point, with gradient 0."""
 
     def dot(self, other: Operand, /) -> Tensor:
         """The product that sums over the last axis of this and the last but one of the other."""
@@ -568,7 +568,7 @@ class Tensor:
         """Each entry several times along `axis`; all entries, flattened, by default."""
 
     def astype(self, dtype: npt.DTypeLike, copy: bool = True) -> Any:
-        """The entries in another dtype; a plain array for integers and booleans, which no gradient passes."""
+        """The entries in another dtype; a plain array for integers and booleans, through which no gradient passes."""
 
     def copy(self) -> Tensor:
         """The same values with the same history; ``t.detach().copy()`` is a leaf of its own."""
@@ -718,7 +718,7 @@ def refuse_mask() -> NoReturn:
 
 
 def is_masked(data: Any) -> bool:
-    """Whether it is an array of numpy.ma, which is not imported for the question."""
+    """Whether `data` is an array of numpy.ma, told by the name of its module so that numpy.ma need not be imported."""
     return type(data).__module__.startswith("numpy.ma")
 
 

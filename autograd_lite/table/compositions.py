@@ -36,7 +36,8 @@ def floats(name: str, *xs: Any, at_least: Any = None) -> list[Any]:
 
 
 def among(x: Any, values: Any, name: str) -> Any:
-    """`values` in the dtype of x, beside whose entries they come to stand; those of a Tensor are not cut to whole numbers."""
+    """`values` in the dtype of x, whose entries they are to join. Refused if this would cut the values of a Tensor
+    to whole numbers."""
     values = operand(values)
     if getattr(values, "requires_grad", False) and x.dtype.kind not in "fc":
         raise TypeError(
@@ -291,7 +292,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     """The sums of products of two sequences, one of them moved along the other."""
     a, v = np.atleast_1d(operand(a)), np.conj(np.atleast_1d(operand(v)))[::-1]
-    if mode == "same" and len(v) > len(a) and len(a) % 2 == 0:  # of two in the middle the other one
+    if mode == "same" and len(v) > len(a) and len(a) % 2 == 0:  # NumPy takes the other one of two middle positions
         return convolve(a[::-1], v[::-1], mode)[::-1]
     return convolve(a, v, mode)
 
@@ -439,7 +440,8 @@ def nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 def center(x: Any, axis: Any, keepdims: bool, ddof: Any) -> tuple[Any, Any]:
-    """x with what is missing in the middle, where it does not deviate; and what a mean square over all is multiplied by."""
+    """x with the mean in place of each NaN, where it adds nothing to the variance; and the factor that turns the
+    variance over all entries into the one over those that are not NaN."""
     middle = np.clip(nanmean(x, axis, keepdims=True), nanmin(x, axis, keepdims=True), nanmax(x, axis, keepdims=True))
     number = present(x, axis, keepdims)
     return np.where(np.isnan(x), middle, x), x.size / number.size / np.maximum(number - ddof, 0)
@@ -490,7 +492,7 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def modf(x: Any) -> tuple[Any, Any]:
-    """What stands behind the point, and before it."""
+    """The fractional part and the integral part."""
     (x,) = floats("modf", x)
     return x - np.trunc(x), np.trunc(x)
 
@@ -588,7 +590,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 
 
 def cond(x: Any, p: Any = None) -> Any:
-    """How much an inverse makes of an error: the norm times that of the inverse."""
+    """The condition number: the norm of x times the norm of its inverse."""
     if p in (None, 2, -2):
         values = np.linalg.svd(x, compute_uv=False)
         return values[..., 0] / values[..., -1] if p != -2 else values[..., -1] / values[..., 0]

@@ -12,9 +12,10 @@ inside; 0⁰ and 0ᵇ have gradient 0 with respect to the exponent b ≥ 0; sort
 Second derivatives follow from what a kink is. Where an operation selects (relu, maximum, clip, where, sort), the
 derivatives of every order are those of what it selects, in a tie of both in equal parts. At the tip of a cone (abs,
 hypot, arctan2, norm and std at 0) and at 0⁰ the gradient is a choice that has no derivative: the second derivative is
-NaN. It stays NaN in what is smooth, such as ‖x‖² at 0, since it depends on more than the value and slope that the
-operation sees there; written as Σ x² it is right. In sweeps it also reaches entries that do not meet the kink: 0 · NaN
-is NaN, and whether that 0 is a direction or a slope (|x|² has one at 0) cannot be told.
+NaN. It is NaN even for smooth compositions such as ‖x‖² at 0, because the second derivative there depends on more
+than the value and slope that the operation knows; written as Σ x² it is right. In a sweep the NaN also spreads to
+entries that are not at the kink, since 0 · NaN is NaN: the sweep cannot tell whether that 0 comes from the
+direction or is the slope of the outer function (as of |x|² at 0).
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def quiet(rule: Rule) -> Rule:
 
 
 def as_precise_as(out: Any, b: Any) -> Any:
-    """An operand in the precision of the result, to which a rule that uses it alone would otherwise not compute."""
+    """Operand `b` in the dtype of the result: a rule that uses `b` alone would otherwise compute in the precision
+    of `b`."""
     return b if getattr(b, "dtype", out.dtype) == out.dtype or out.dtype.kind != "f" else astype(b, out.dtype)
 
 
@@ -150,7 +152,7 @@ elementwise_operation(
     "remainder", np.remainder, 1, quiet(lambda a, b: -np.floor_divide(a, b)), labels=("1", "−⌊{0}/{1}⌋"),
     written="{0} mod {1}",
 )  # fmt: skip
-elementwise_operation(  # the quotient that the value used, which a / b may round away from
+elementwise_operation(  # the integer quotient that np.fmod used; rounding a / b could give another one
     "fmod", np.fmod, 1, quiet(lambda a, b, r: -np.rint((a - r) / b)), labels=("1", "−trunc({0}/{1})")
 )
 elementwise_operation("negative", np.negative, -1, written="−{0}")
@@ -171,7 +173,8 @@ elementwise_operation(
     "hypot", np.hypot, lambda x, y, h: direction(x, h), lambda x, y, h: direction(y, h),
     labels=("{0}/{out}", "{1}/{out}"),
 )  # fmt: skip
-# What rules are made of: a value where the derivative has none, by convention, and NaN as derivative of that
+# Building blocks of rules: where a derivative does not exist they give the value that the convention says, and NaN
+# as the derivative of that value.
 direction: Callable[..., Any] = elementwise_operation(
     "direction", direction_forward, quiet(lambda x, norm: 1 / or_nan(norm)), quiet(lambda x, norm, d: -d / or_nan(norm)),
     labels=("1/{1}", "−{out}/{1}"), written="{0} / {1}", listed=False,
@@ -448,12 +451,12 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
 
 
 def round(x: Any, decimals: int = 0) -> Any:
-    """x to so many decimals."""
+    """x rounded to that many decimals."""
     return _round(x, decimals=decimals)
 
 
 def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
-    """x in another dtype; a plain array for integers and booleans, which no gradient passes."""
+    """x in another dtype; a plain array for integers and booleans, through which no gradient passes."""
     dtype = dtype_of_numbers(dtype)
     return _astype(x, dtype=dtype) if dtype.kind in "fc" else data_of(x).astype(dtype)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +42,8 @@ def factor(name: str, which: int, rule: Callable[..., Any], pull: Callable[..., 
 
 
 def reciprocal_gaps(values: Any, of: Any, what: str) -> Any:
-    """1 / (value j − value i), 0 on the diagonal; an error where two of the numbers that `values` are made of are equal."""
+    """1 / (value j − value i), 0 on the diagonal; an error if two of the numbers `of` are equal, of which `values`
+    are a function (the singular values, if `values` are their squares)."""
     n, numbers = values.shape[-1], data_of(of)
     if n > 1:
         distance = np.abs(np.diff(np.sort(numbers, -1), axis=-1)).min(-1)
@@ -103,18 +104,11 @@ eigenvectors: Callable[..., Any] = factor(
 )  # fmt: skip
 
 
-class EighResult(NamedTuple):
-    """What `np.linalg.eigh` gives."""
-
-    eigenvalues: Any
-    eigenvectors: Any
-
-
-def eigh(a: Any, UPLO: str = "L") -> EighResult:
+def eigh(a: Any, UPLO: str = "L") -> Any:
     """The eigenvalues of a symmetric matrix in ascending order, and its eigenvectors as columns."""
     a = transposed(a) if UPLO.upper() == "U" else a
     parts = np.linalg.eigh(real_matrices("eigh", a))
-    return EighResult(eigenvalues(a, *parts), eigenvectors(a, *parts))
+    return parts._replace(eigenvalues=eigenvalues(a, *parts), eigenvectors=eigenvectors(a, *parts))
 
 
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
@@ -158,16 +152,9 @@ singular = factor("singular_values", 1, of_svd, singular_pull, 3)
 right = factor("right_singular_vectors", 2, of_svd, right_pull, 3)
 
 
-class SVDResult(NamedTuple):
-    """What `np.linalg.svd` gives."""
-
-    U: Any
-    S: Any
-    Vh: Any
-
-
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    """The singular values, and with `compute_uv` the singular vectors, of which those beyond are not determined."""
+    """The singular values, and with `compute_uv` the singular vectors that belong to them. The further ones that
+    `full_matrices` adds are not determined, and are refused."""
     if hermitian:
         raise TypeError("np.linalg.svd of a Tensor takes no hermitian=True; np.linalg.eigh is for symmetric matrices")
     if compute_uv and full_matrices and a.shape[-1] != a.shape[-2]:
@@ -176,7 +163,8 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
             "derivative; write full_matrices=False"
         )
     parts = np.linalg.svd(real_matrices("svd", a), full_matrices=False)
-    return SVDResult(left(a, *parts), singular(a, *parts), right(a, *parts)) if compute_uv else singular(a, *parts)
+    values = singular(a, *parts)
+    return parts._replace(U=left(a, *parts), S=values, Vh=right(a, *parts)) if compute_uv else values
 
 
 def svdvals(x: Any) -> Any:
@@ -213,19 +201,13 @@ orthogonal = factor("orthogonal_factor", 0, of_qr, q_pull, 2)
 triangular = factor("triangular_factor", 1, of_qr, r_pull, 2)
 
 
-class QRResult(NamedTuple):
-    """What `np.linalg.qr` gives."""
-
-    Q: Any
-    R: Any
-
-
 def qr(a: Any, mode: str = "reduced") -> Any:
     """Orthonormal columns Q and the upper triangular R with Q R = a, of a matrix with as many rows as columns or more."""
     if mode not in ("reduced", "r") or a.shape[-2] < a.shape[-1]:
         raise TypeError(f"np.linalg.qr of {a.describe()} has a rule for mode='reduced' and 'r', and not for wide matrices")
     parts = np.linalg.qr(real_matrices("qr", a))
-    return triangular(a, *parts) if mode == "r" else QRResult(orthogonal(a, *parts), triangular(a, *parts))
+    r = triangular(a, *parts)
+    return r if mode == "r" else parts._replace(Q=orthogonal(a, *parts), R=r)
 
 
 def pinv_pull(u: Any, parts: Any, a: Any, out: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from string import ascii_letters
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -254,13 +254,14 @@ def times_each(g: Any, a: Any) -> Any:
 
 
 def in_singular_vectors(a: Any) -> tuple[Any, Any, Any, Any]:
-    """Matrices ū, v̄ and singular values s with a = u diag(s) vᵀ for u, v of determinant 1 but for a sign or phase, and that."""
+    """conj(u), s and conj(vᴴ) of the singular value decomposition a = u diag(s) vᴴ, and det(u) det(vᴴ): a sign, or
+    a phase if a is complex."""
     u, s, vh = np.linalg.svd(a)
     return np.conj(u), s, np.conj(vh), np.linalg.det(u) * np.linalg.det(vh)
 
 
 def from_singular_vectors(a: Any) -> Any:
-    """The cofactors in singular vectors, those of a diagonal matrix: products of the other singular values."""
+    """The cofactors of a, by way of those of diag(s): each is the product of all other singular values."""
     u, s, vh, sign = in_singular_vectors(a)
     return times_each(sign, (u * product_of_others(s, None, -1)[..., None, :]) @ vh)
 
@@ -325,15 +326,11 @@ log_abs_det = general_operation("log_abs_det", lambda a: np.linalg.slogdet(a)[1]
 log_det = general_operation("log_det", logarithm_of_det, of_inverse)  # of complex matrices
 
 
-class SignAndLogarithm(NamedTuple):
-    """What `np.linalg.slogdet` gives: the sign (of a real matrix a plain array) and log |det|."""
-
-    sign: Any
-    logabsdet: Any
+SignAndLogarithm: Any = type(np.linalg.slogdet(np.eye(1)))
 
 
-def slogdet(a: Any) -> SignAndLogarithm:
-    """The sign of the determinant and the logarithm of its absolute value."""
+def slogdet(a: Any) -> Any:
+    """The sign of the determinant, of a real matrix a plain array, and the logarithm of its absolute value."""
     if not np.iscomplexobj(a):
         return SignAndLogarithm(np.linalg.slogdet(data_of(a))[0], log_abs_det(a))
     both = log_det(a)

@@ -101,7 +101,8 @@ def half_squared_distance_together(a: Any, y: Any) -> tuple[Any, Any]:
 
 
 def times_difference(u: Any, v: Any, x: Any, out: Any) -> Any:
-    if u is not ONES.get(u.dtype.char):  # else the cost is what is differentiated
+    # it is the constant 1 if the sweep starts from this very cost: then there is nothing to multiply
+    if u is not ONES.get(u.dtype.char):
         v = u * v
     return sum_to(v, x._array.shape)
 

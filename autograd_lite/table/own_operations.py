@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.operation import (
-    LINEAR, PLAIN, Edge, Operation, elementwise_operation, make_function, register,
+    LINEAR, PLAIN, Edge, Operation, broadcasts, elementwise_operation, make_function, register,
 )  # fmt: skip
 from autograd_lite.engine.tensor import TABLE, Operand, Tensor, as_array
 
@@ -244,11 +244,6 @@ def with_result(what: str, rule: Callable[..., Any], arguments: int, given: str)
     if not needed <= arguments <= len(positional):
         raise TypeError(f"{what} takes {needed} argument(s), but is called with {given}, and with the result if it takes that too")
     return lambda *values, **keywords: rule(*values[:-1], **keywords)
-
-
-def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    """Whether an array of that shape broadcasts to one of shape `to`."""
-    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1]))
 
 
 def check_floating(what: str, value: Any, kinds: str = "fcb") -> None:

@@ -211,8 +211,8 @@ class Derivation(Sequence[Step]):
     def latex(self) -> str:
         """All lines in an ``aligned`` environment, for mathematics mode. LaTeX needs the package amsmath for it.
 
-        Long sums go on in further rows. Between its rows ``align*`` breaks over pages, in place of ``aligned`` and outside
-        of mathematics mode.
+        Long sums go on in further rows. To let it break across pages, use ``align*`` in place of ``aligned``,
+        outside of mathematics mode.
         """
         groups = []
         for title, lines in self._sections():
@@ -400,7 +400,8 @@ def equations(
 
     These are the ones that are used repeatedly and are no mere numbers: with them written out, a formula would have a term
     for each path. So are those that a page is too narrow for, and that several of the equations would have to write out at
-    length. If it is asked for, they are those of Tensors that have a name instead.
+    length. With `named`, it is not length that decides but the name: besides the adjoints that are used repeatedly,
+    those of Tensors with a name keep theirs.
     """
     ways = {x: list(edges(between(output, [x]))) for x in wanted}
     common = Counter(t for found in ways.values() for t in {g.output for g in found})

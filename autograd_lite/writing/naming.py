@@ -59,7 +59,7 @@ def large_arrays(settings: Any) -> Iterator[Array]:
 
 
 def split_index(name: str) -> tuple[str, str]:
-    """A name without its index, with a letter in place of the name of one, and the index.
+    """The two parts of a name: the letters, where the name of a Greek letter becomes the letter, and the index.
 
     Examples
     --------

@@ -114,7 +114,7 @@ class Dressed(Style):
         return dress(self.names(key))
 
     def over(self, sign: str, axes: str) -> str:
-        return super().over("∑" if sign == "Σ" else sign, axes)  # which is no Σ that Sigma becomes
+        return super().over("∑" if sign == "Σ" else sign, axes)  # not the letter Σ that the name Sigma becomes
 
 
 class Markup(Dressed):

@@ -277,8 +277,9 @@ def repeat(u: Formula, d: Formula, g: LocalGradient) -> Formula:
 def label(g: LocalGradient, operand: Operand, with_side: bool = False) -> Formula:
     """What a local gradient does to the adjoint, with a dot in its place: ``−(B)ᵀ · (B)ᵀ``.
 
-    A factor alone, ``σ'(z)``, is multiplied into it entry by entry; a map, ``flipᵀ``, is applied to it. The factor of a
-    product of matrices keeps its dot, and one that is multiplied entry by entry its sign, only `with_side`.
+    A factor alone, ``σ'(z)``, is multiplied into it entry by entry; a map, ``flipᵀ``, is applied to it. Only with
+    `with_side` does the factor of a matrix product keep its dot, and a factor that is multiplied entry by entry its
+    ⊙.
     """
     return shorten(term(g, PLACE, operand), with_side)
 
