@@ -391,6 +391,21 @@ def test_shapes_of_jacobians() -> None:
     assert ag.jacobian(lambda x: x.astype(np.float32))(np.ones(2, np.float32)).dtype == np.float32
 
 
+def test_the_adjoint_of_a_real_step_between_complex_ones_is_real() -> None:
+    def f(x: Any) -> Any:
+        r = np.real(x * (1 + 2j))
+        return np.sum(np.imag(np.exp(r * (0.3 + 1j)) * (1 - 2j)) + np.real(r * (1 + 1j)) ** 2)
+
+    x = random((3,), -1, 1, 1)
+    [expected] = gradient(f, [x])
+    assert_close(ag.grad(f)(x), expected, 1e-9)
+
+
+def test_the_axes_of_results_stand_before_those_of_few_inputs() -> None:
+    stack = random((3, 4, 2), -1, 1, 1)
+    np.testing.assert_array_equal(ag.jacobian(lambda x: stack @ x)(np.array([0.5, -2.0])), stack)
+
+
 def test_forward_mode_jacobians_of_several_arguments_and_dtypes() -> None:
     a, b = np.array([0.5], np.float32), np.array([2.0])
     ja, jb = ag.jacobian(lambda a, b: np.concatenate([a * b, a + b, b**2, a]), (0, 1))(a, b)

@@ -87,3 +87,12 @@ def test_pinv_keeps_the_rank() -> None:
 
     for g, expected in zip(ag.grad(cost, (0, 1))(x, y), gradient(cost, [x, y])):
         assert_close(g, expected, 1e-9)
+
+
+def test_stacks_of_stacks_of_matrices() -> None:
+    a = random((2, 3, 2, 2), -1, 1, 1) + 3 * np.eye(2)
+    g = ag.grad(lambda a: np.sum(np.linalg.slogdet(a)[1]))(a)
+    assert_close(g, np.swapaxes(np.linalg.inv(a), -1, -2), 1e-13)
+    x, y = random((2, 3, 4), -1, 1, 2), random((5, 4), -1, 1, 3)
+    t = np.inner(Tensor(x, requires_grad=True), y)
+    assert_close(t.data, np.einsum("ijk,lk->ijl", x, y), 1e-14)

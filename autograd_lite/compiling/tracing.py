@@ -390,7 +390,7 @@ class Traced(Stand, NDArrayOperatorsMixin):
     def base(self) -> Any:
         if self.source is not None and self.root is self and type(self.source) is str:
             self.tape.refuse("whether an array from outside is a view decides what the step does")
-        if getattr(self.value, "base", None) is not None and self.parent is None:
+        if getattr(self.value, "base", None) is not None and self.parent is None and self.size:
             self.tape.refuse("whether an array is a view decides what the step does")
         return self.parent
 
