@@ -578,7 +578,8 @@ class World:
             self.code_guard(each, words)
         if isinstance(f, types.FunctionType) and not trusted_name(f.__module__):
             place = self.text(f)
-            self.guards[f"{place}.__code__ is {self.text(f.__code__)} and len({place}.__dict__) == {len(f.__dict__)}"] = words
+            size = f"len({place}.__dict__) == {len(f.__dict__)}" if f.__dict__ else f"not {place}.__dict__"
+            self.guards[f"{place}.__code__ is {self.text(f.__code__)} and {size}"] = words
             if f.__defaults__:
                 self.guards[f"{place}.__defaults__ is {self.text(f.__defaults__)}"] = words
                 for default in f.__defaults__:
