@@ -675,3 +675,32 @@ def test_every_row_has_its_special_points_here() -> None:
     names = {name for name in rows - here if TABLE.get(name) not in [TABLE[other] for other in here]}  # another name of one
     composed = {name for name in names if getattr(TABLE.get(name), "operation", None) is None}
     assert names - composed <= {"diagflat", "sliding_window_view"}  # which move entries, as those in MOVES do
+
+
+@pytest.mark.parametrize("cost", [
+    lambda z: ag.softmax_cross_entropy(z, np.eye(3)), lambda z: ag.sigmoid_cross_entropy(z, np.eye(3)),
+    lambda z: ag.half_squared_distance(z, np.eye(3)), lambda z: np.sum(np.tanh(z)), lambda z: np.sum(z * np.full((3, 3), 2.0)),
+], ids=["softmax", "sigmoid", "distance", "tanh", "multiply"])  # fmt: skip
+def test_a_gradient_shares_no_memory_with_what_is_stored(cost: Callable[[Any], Any]) -> None:
+    z = Tensor(np.arange(9.0).reshape(3, 3) / 9, requires_grad=True)
+    c = cost(z)
+    c.backward()
+    first = z.grad.copy()
+    z.grad[...] = 7.0
+    c.backward()
+    assert_close(z.grad, 7.0 + first, 1e-15)
+
+
+def test_correlations_are_at_most_1() -> None:
+    x = np.random.default_rng(2).normal(size=7)  # rounding makes 1.0000000000000002 of it
+    t = Tensor(np.stack([x, 3 * x]), requires_grad=True)
+    assert np.corrcoef(t).data.max() == 1.0 and np.corrcoef(t.data).max() == 1.0
+
+
+def test_no_more_than_one_reflection_in_a_point() -> None:
+    t = Tensor([1.0, 2.0, 4.0], requires_grad=True)
+    expected = np.pad(t.data, 2, mode="reflect", reflect_type="odd")
+    np.testing.assert_array_equal(np.pad(t, 2, mode="reflect", reflect_type="odd").data, expected)
+    for width, mode in ((3, "reflect"), (4, "symmetric")):
+        with pytest.raises(TypeError, match="no more than one reflection"):
+            np.pad(t, width, mode=mode, reflect_type="odd")
