@@ -843,6 +843,57 @@ def exceptions_that_somebody_deals_with(wrap: Wrap) -> Any:
     return averages, [suppressed(np.eye(2) * (1 if i != 6 else -1)) for i in range(8)], n
 
 
+# What is common, and compiles ------------------------------------------------------------------------------------
+
+
+def a_rate_by_epoch(wrap: Wrap) -> Any:
+    w = Tensor(np.zeros(3), requires_grad=True)
+
+    @wrap
+    def step(epoch: int) -> None:
+        rate = 0.1 if epoch < 50 else 0.01
+        w.zero_grad()
+        ((X @ w - 1) ** 2).mean().backward()
+        w.data -= rate * w.grad
+
+    for epoch in range(100):
+        step(epoch)
+    return w
+
+
+def numbers_of_numpy_as_arguments(wrap: Wrap) -> Any:
+    w = Tensor(np.zeros(3), requires_grad=True)
+
+    @wrap
+    def step(x: Any, target: Any, k: Any) -> Any:
+        w.zero_grad()
+        cost = (x @ w - target) ** 2
+        cost.backward()
+        w.data -= 0.01 * w.grad
+        return cost.data, target * 2, k + 1
+
+    targets = X[:, 0] ** 2
+    return [step(X[i % 24], targets[i % 24], np.int64(i)) for i in range(60)], w
+
+
+def a_state_that_was_detached(wrap: Wrap) -> Any:
+    w = Tensor(np.ones(3), requires_grad=True)
+    step = wrap(lambda h: np.tanh(h.detach() * w.data).data)
+    h: Any = Tensor(X[0]).detach()
+    found = []
+    for _ in range(10):
+        found.append(step(h))
+        h = Tensor(found[-1]).detach()
+    return found
+
+
+@pytest.mark.parametrize("run", [a_rate_by_epoch, numbers_of_numpy_as_arguments, a_state_that_was_detached])
+def test_what_is_common_compiles(run: Callable[[Wrap], Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert frozen(run(ag.compile)) == frozen(run(lambda step: step))
+
+
 def test_arguments_that_are_always_others_are_told() -> None:
     step = ag.compile(lambda box: box.x * 2.0)
     with pytest.warns(UserWarning, match="its arguments are others at most calls"):

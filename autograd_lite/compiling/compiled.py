@@ -180,6 +180,7 @@ class Compiled(Generic[P, R]):
             if place is not None and place not in self._varying:
                 self._varying.add(place)
                 entry.programs.clear()
+                entry.recorded = 0  # what is recorded from here on is for any value of it
         program = record_program(self.step, nest, leaves, self._varying)
         entry.recorded += 1
         program.names["left"] = iter(range(CHECKS[0]))
@@ -297,7 +298,7 @@ def signature(leaves: Sequence[Any], nest: Any) -> Any:
             key += (x.shape, x.dtype.str, x.strides)
         elif kind is Tensor:
             key += (x._requires_grad, x._array.shape, x._array.dtype.str, x._array.strides, x._grad is None)
-        elif kind in (int, float):
+        elif kind in (int, float) or isinstance(x, np.number):
             key.append(kind)
         elif isinstance(x, ATOMS):
             key += (kind, repr(x))
@@ -436,6 +437,9 @@ def argument(world: World, name: str, x: Any, earlier: Sequence[str], leaves: Se
             return world.known[id(x)][1]
         if type(leaves[j]) is type(x) and type(x) in (np.ndarray, Tensor) and leaves[j].shape == x.shape:
             guards[f"{name} is not {other}"] = words
+    if isinstance(x, np.number):
+        guards[f"type({name}) is {world.text(type(x))}"] = words
+        return Traced(world.tape, x, source=name)
     if isinstance(x, ATOMS):
         return world.read(name, x, words)
     world.texts[id(x)] = name

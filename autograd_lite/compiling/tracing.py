@@ -266,6 +266,10 @@ def replace(x: Any, by: Callable[[Any], Any]) -> Any:
     return x
 
 
+OUTSIDE = (
+    "a replay would take the same number at each call. Compute with NumPy's functions (np.cos, not math.cos), return what is to be "
+    "shown, or compute it outside of the step and pass it"
+)
 REMEDY = (
     "a replay does the same at each call. Decide by entry with np.where, np.minimum, np.clip; or return the value and "
     "decide outside of the step"
@@ -314,14 +318,12 @@ class Stand:
     def _decision(self, *_: Any, **__: Any) -> NoReturn:
         shape = getattr(self.value, "shape", ())
         what = f"of an array of shape {shape} " if shape else ""
-        self.tape.refuse(
-            f"the value {what}is used as a Python number, as text, or in a decision after arrays were written to; {REMEDY}"
-        )
+        self.tape.refuse(f"the value {what}is used as a Python number or as text; {OUTSIDE}")
 
     def __bool__(self) -> bool:
         outcome = bool(self.value)
         if self.tape.has_written:  # from here on, nobody can start anew
-            self._decision()
+            self.tape.refuse(f"a value is used in a decision after arrays were written to; {REMEDY}")
         self.tape.steps.append(Choice(self, outcome))
         return outcome
 
@@ -545,6 +547,8 @@ class Flags:
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "writeable" or value is not False:
             self.array.tape.refuse(f"array.flags.{name} = {value}")
+        if self.array.frozen:
+            return
         self.array.tape.call(freeze, (self.array,), {}, target=self.array)
         self.array.frozen = True
 
