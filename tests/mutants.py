@@ -45,7 +45,7 @@ CHOSEN = {
     "": ["special_points", "conventions", "exits", "shapes", "operations"],
 }
 """The tests of a module, the quickest first; those of the last line for the other modules of the table."""
-MAKERS = {"elementwise_operation", "general_operation", "reduction_operation", "register", "moving"}
+MAKERS = {"elementwise_operation", "general_operation", "reduction_operation", "register", "moving_operation"}
 MOST = 12  # operations: what is for more of them is tried on all tests at once
 OTHER = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult, ast.MatMult: ast.Mult,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.comparing.comparison import (
-    Comparison, GradientMismatch, as_array, by_path, coarser, compare_arrays, compare_sets, default_rtol, largest_entry,
+    Comparison, GradientMismatch, gradient_as_array, by_path, coarser, compare_arrays, compare_sets, default_rtol, largest_entry,
     refuse_tolerances,
 )  # fmt: skip
 from autograd_lite.comparing.numerical import Point, along_by, choose, differentiate, name_of
@@ -355,7 +355,7 @@ def argument_names(f: Callable[..., Any], point: Point) -> list[str]:
 def manual_by_name(mine: Any, names: Sequence[str], point: Point) -> dict[str, Array | None]:
     """The leaves of what my_gradient returned, by the names of the arguments."""
     if isinstance(mine, Mapping):
-        return {name: as_array("manual", name, x) for name, x in by_path(mine).items()}
+        return {name: gradient_as_array("manual", name, x) for name, x in by_path(mine).items()}
     several = len(point.args) > 1 or is_nest(point.args[0])
     if several and not isinstance(mine, (list, tuple)):
         raise TypeError(
@@ -365,7 +365,7 @@ def manual_by_name(mine: Any, names: Sequence[str], point: Point) -> dict[str, A
     items = [x for item in mine for x in by_path(item).values()] if several else [mine]
     if len(items) != len(names):
         raise ValueError(f"my_gradient returned {len(items)} gradients, for {len(names)} arguments: {', '.join(names)}")
-    return {name: as_array("manual", name, x) for name, x in zip(names, items)}
+    return {name: gradient_as_array("manual", name, x) for name, x in zip(names, items)}
 
 
 def record(

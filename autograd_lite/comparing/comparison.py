@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from autograd_lite.comparing import hints, report
 from autograd_lite.comparing.places import index as written_index
-from autograd_lite.comparing.places import where
+from autograd_lite.comparing.places import words_for_mask
 from autograd_lite.engine.nests import leaves
 from autograd_lite.engine.tensor import Array, Tensor
 
@@ -312,7 +312,7 @@ def compare(
     if output is not None and not isinstance(output, Tensor):
         raise TypeError(f"output is the Tensor that was differentiated, not {type(output).__name__}")
     tensors = {name: x for name, x in sides[1].items() if isinstance(x, Tensor) and x.is_leaf and x.requires_grad}
-    arrays = [{name: as_array(kind, name, x) for name, x in side.items()} for kind, side in zip(KINDS, sides)]
+    arrays = [{name: gradient_as_array(kind, name, x) for name, x in side.items()} for kind, side in zip(KINDS, sides)]
     comparison = compare_sets(arrays[0], arrays[1], rtol, atol, output=output, factors=factors, tensors=tensors)
     results = {name: x for name, x in sides[1].items() if isinstance(x, Tensor) and not x.is_leaf}
     rows = [
@@ -359,7 +359,7 @@ def compare_sets(
     for name in [*manual, *(name for name in automatic if name not in manual)]:
         m, a = manual.get(name), automatic.get(name)
         if m is None or a is None:
-            rows.append(missing(name, m, a, manual, automatic))
+            rows.append(row_of_missing(name, m, a, manual, automatic))
             continue
         row = compare_arrays(name, m, a, rtol, atol, whole, entries)
         if not row.approximate:
@@ -370,7 +370,7 @@ def compare_sets(
     return Comparison(rows, title)
 
 
-def missing(name: str, m: Any, a: Any, manual: Mapping[str, Any], automatic: Mapping[str, Any]) -> Row:
+def row_of_missing(name: str, m: Any, a: Any, manual: Mapping[str, Any], automatic: Mapping[str, Any]) -> Row:
     """The row of a name that only one side has."""
     kind, others = ("manual", manual) if m is None else ("automatic", automatic)
     free = [other for other in others if (automatic if m is None else manual).get(other) is None]
@@ -431,7 +431,7 @@ def kind_of(side: Any) -> str:
     return "a sequence" if isinstance(side, (list, tuple)) else "an array"
 
 
-def as_array(which: str, name: str, gradient: Any) -> Array | None:
+def gradient_as_array(which: str, name: str, gradient: Any) -> Array | None:
     """The gradient as an array of numbers; None for a manual one that is."""
     shown = report.printable(name)
     what = f"the {which} gradient of {shown}"
@@ -470,7 +470,7 @@ def compare_arrays(
 ) -> Row:
     """The row of two arrays, of which the largest entry and the largest size in their set are known."""
     if manual.shape != automatic.shape:
-        notes = tuple(dtypes(manual, automatic))
+        notes = tuple(note_dtypes(manual, automatic))
         return Row(name, manual.shape, automatic.shape, notes=notes, gradients=(manual, automatic))
     precision = coarser(manual, automatic)
     m, a, gap = gaps(manual, automatic)
@@ -483,7 +483,7 @@ def compare_arrays(
     noise = rounding(precision, entries, whole) if atol is None else atol
     tolerance = noise + rtol * largest
     over = ~(gap <= tolerance)
-    remarks = [*dtypes(manual, automatic), *not_finite(manual, automatic)]
+    remarks = [*note_dtypes(manual, automatic), *note_not_finite(manual, automatic)]
     beside = largest
     if atol is None and rtol * largest < max_abs <= tolerance:
         remarks.append(f"the difference is no larger than what rounding leaves beside {whole:.2g}")
@@ -507,7 +507,7 @@ def compare_arrays(
         manual=nan if worst is None else manual[worst].item(),
         automatic=nan if worst is None else automatic[worst].item(),
         differing=int(over.sum()),
-        where=where(over) if over.any() else "",
+        where=words_for_mask(over) if over.any() else "",
         notes=tuple(remarks),
         gradients=(manual, automatic),
     )
@@ -564,13 +564,13 @@ def ulps(m: Any, a: Any, gap: float, *dtypes: np.dtype[Any]) -> float:
     return float(np.longdouble(gap) / unit)
 
 
-def dtypes(manual: Array, automatic: Array) -> list[str]:
+def note_dtypes(manual: Array, automatic: Array) -> list[str]:
     if manual.dtype == automatic.dtype or not {manual.dtype.kind, automatic.dtype.kind} <= set("fc"):
         return []
     return [f"manual {manual.dtype} against automatic {automatic.dtype}: held to the precision of the coarser"]
 
 
-def not_finite(manual: Array, automatic: Array) -> list[str]:
+def note_not_finite(manual: Array, automatic: Array) -> list[str]:
     found = []
     for kind, array in zip(KINDS, (manual, automatic)):
         for what, which in (("NaN", np.isnan), ("infinite", np.isinf)):

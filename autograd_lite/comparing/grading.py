@@ -23,7 +23,7 @@ import numpy as np
 
 import autograd_lite.comparing.steps as steps
 from autograd_lite.comparing.checking import compare_with_numerical
-from autograd_lite.comparing.comparison import Comparison, as_array
+from autograd_lite.comparing.comparison import Comparison, gradient_as_array
 from autograd_lite.comparing.numerical import Point
 from autograd_lite.engine.tensor import Array, Tensor
 
@@ -110,18 +110,18 @@ def judge(path: str, task: str | None = None) -> dict[str, Any]:
         if np.asarray(value).dtype.kind != "f":
             raise CannotJudge(f"the parameter {name} holds {np.asarray(value).dtype}, not floating-point numbers: write 1.0 for 1")
     parameters = {name: np.asarray(value) for name, value in parameters.items()}
-    computed = theirs("forward", lambda: call(forward, copy_all(parameters), copy_all(data)))
+    computed = run_theirs("forward", lambda: call(forward, copy_all(parameters), copy_all(data)))
     value = cost_of(computed)
     if not np.all(np.isfinite(np.asarray(value, float))):
         raise CannotJudge(f"forward returned a cost of {value}")
     if callable(getattr(module, "forward", None)) and forward is not module.forward:
-        computed = theirs("forward", lambda: call(module.forward, copy_all(parameters), copy_all(data)))
+        computed = run_theirs("forward", lambda: call(module.forward, copy_all(parameters), copy_all(data)))
         theirs_, right = (np.asarray(c, float) for c in (cost_of(computed), value))
         if theirs_.shape != right.shape or not np.allclose(theirs_, right, 1e-6, 0.0):
             message = f"its forward gives a cost of {theirs_}, that of the task {right}"
             return {"file": path, "status": WRONG, "message": message, "text": message}
     known = copy_all({**(computed if isinstance(computed, Mapping) else {}), **data})
-    returned = theirs("manual_gradients", lambda: call(manual_gradients, copy_all(parameters), known))
+    returned = run_theirs("manual_gradients", lambda: call(manual_gradients, copy_all(parameters), known))
     manual, others = sort_out(returned, list(parameters))
 
     def cost(*arrays: Any) -> Any:
@@ -130,8 +130,8 @@ def judge(path: str, task: str | None = None) -> dict[str, Any]:
             steps.named({name: x for name, x in result.items() if name not in COSTS})
         return cost_of(result)
 
-    point = theirs("forward", lambda: Point(cost, list(parameters.values())))
-    comparison, output = theirs("forward", lambda: compare_with_numerical(point, list(parameters), manual))
+    point = run_theirs("forward", lambda: Point(cost, list(parameters.values())))
+    comparison, output = run_theirs("forward", lambda: compare_with_numerical(point, list(parameters), manual))
     result = {
         "file": path, "status": RIGHT if comparison.ok else WRONG, "text": str(comparison),
         "message": comparison.verdict() + first_wrong(comparison), "comparison": comparison.to_dict(),
@@ -171,11 +171,11 @@ def load(path: str) -> ModuleType:
     module = ModuleType(Path(path).stem)
     module.__file__ = path
     sys.path.insert(0, str(Path(path).resolve().parent))
-    theirs(path, lambda: exec(compile(source, path, "exec"), vars(module)))  # noqa: S102 - running it is the job
+    run_theirs(path, lambda: exec(compile(source, path, "exec"), vars(module)))  # noqa: S102 - running it is the job
     return module
 
 
-def theirs(what: str, run: Callable[[], Any]) -> Any:
+def run_theirs(what: str, run: Callable[[], Any]) -> Any:
     """The result of a student's code; what it raises is shown as such, without our frames."""
     try:
         return run()
@@ -272,7 +272,7 @@ def sort_out(returned: Any, parameters: Sequence[str]) -> tuple[dict[str, Array 
         if key is None:
             continue
         try:
-            manual[name] = as_array("manual", name, left.pop(key))
+            manual[name] = gradient_as_array("manual", name, left.pop(key))
         except (TypeError, ValueError) as problem:
             raise CannotJudge(str(problem)) from None
     return manual, left

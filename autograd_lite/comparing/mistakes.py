@@ -54,7 +54,7 @@ class Recording:
         there is none."""
         found, p = 0.0, x.data
         for g in arrows:
-            u = None if g.parent is not x else sweep(self.output, g.output, arrows) if g.output is not self.output else 1.0
+            u = None if g.parent is not x else sweep_to(self.output, g.output, arrows) if g.output is not self.output else 1.0
             if u is not None:
                 share = np.real(g.pull(as_dtype(np.broadcast_to(u, g.output.shape), g.output.dtype)))
                 c = float(np.sum(share * p) / np.sum(p * p)) if np.any(p) else 0.0
@@ -90,11 +90,11 @@ class Recording:
         arrows = arrows_between(self.nodes, region)
         yield from find_regularisation(x, m, a, self.regularisation(x, arrows), same)
         tried = 0
-        for mistake in possible(arrows, x, self.nodes, updated):
+        for mistake in possible_mistakes(arrows, x, self.nodes, updated):
             tried += len(arrows)
             if tried > MOST_STEPS:
                 return
-            g = sweep(self.output, x, arrows, mistake)
+            g = sweep_to(self.output, x, arrows, mistake)
             if g is not None and same(m, g) and not same(a, g):
                 yield mistake.words
 
@@ -127,7 +127,7 @@ def arrows_between(nodes: Sequence[Tensor], region: set[Tensor]) -> list[LocalGr
     ]
 
 
-def sweep(
+def sweep_to(
     output: Tensor,
     x: Tensor,
     arrows: Sequence[LocalGradient],
@@ -156,7 +156,7 @@ def sweep(
 # The mistakes ---------------------------------------------------------------------------------------------
 
 
-def possible(
+def possible_mistakes(
     arrows: Sequence[LocalGradient], x: Tensor, nodes: Sequence[Tensor], updated: Mapping[str, Array]
 ) -> Iterator[Mistake]:
     """All mistakes that are tried, the likeliest first."""
@@ -188,27 +188,28 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
     everywhere = f", all {len(group)} times" if len(group) > 1 else ""
     label = label_of(g)
     if is_elementwise(g) and isinstance(g.value, np.ndarray):
-        yield Mistake(f"the factor {label} is missing{everywhere}", concerned, by(lambda g: np.ones_like(g.value)))
+        yield Mistake(f"the factor {label} is missing{everywhere}", concerned, as_if(lambda g: np.ones_like(g.value)))
         if g.value.dtype.kind == "f":
             yield Mistake(
-                f"the factor {label} stands there twice{everywhere}", concerned, by(lambda g: g.value**2)
+                f"the factor {label} stands there twice{everywhere}", concerned, as_if(lambda g: g.value**2)
             )
         if len(record_of(g.output).operands) == 1:
             out, operand = name_of(g.output), g.parent.name or "…"
             symbol = record_of(g.output).operation.symbol or g.output.op
             result = f"{symbol}({operand})" + f" = {out}" * bool(g.output.name)
             yield Mistake(
-                f"{result} stands in place of the derivative {label}{everywhere}", concerned, by(lambda g: g.output.data)
+                f"{result} stands in place of the derivative {label}{everywhere}", concerned, as_if(lambda g: g.output.data)
             )
             taken = f"{operand}: {label.replace(operand, out)}" if g.parent.name else "its operand"
             yield Mistake(
-                f"the derivative is taken at {out} instead of {taken}{everywhere}", concerned, by(lambda g: at_the_result(g)),
+                f"the derivative is taken at {out} instead of {taken}{everywhere}", concerned, as_if(lambda g: at_the_result(g)),
             )  # fmt: skip
             formula = FROM_THE_RESULT.get(g.output.op or "")
             if formula is not None:
                 yield Mistake(
-                    f"1 − {out} stands in place of the derivative {label}{everywhere}", concerned, by(lambda g: 1 - g.output.data)
-                )
+                    f"1 − {out} stands in place of the derivative {label}{everywhere}", concerned,
+                    as_if(lambda g: 1 - g.output.data),
+                )  # fmt: skip
                 yield Mistake(
                     f"the formula for {label} in terms of {out} is applied to {operand}{everywhere}", concerned,
                     at_the_operand(formula),
@@ -216,7 +217,7 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
     elif isinstance(g.value, np.ndarray) and g.value.ndim == 2 and g.value.shape[0] == g.value.shape[1] > 1:
         bare = factor_of(g)
         if bare is not None:
-            yield Mistake(f"{bare} stands in place of {label}{everywhere}", concerned, by(lambda g: g.value.T))
+            yield Mistake(f"{bare} stands in place of {label}{everywhere}", concerned, as_if(lambda g: g.value.T))
 
 
 class Chain(NamedTuple):
@@ -360,21 +361,21 @@ def with_value(g: LocalGradient, u: Any, value: Any) -> Any:
     return other.pull(u)
 
 
-def by(value_of: Callable[[LocalGradient], Any]) -> Change:
+def as_if(value_of: Callable[[LocalGradient], Any]) -> Change:
     """Another value for each of the local gradients concerned."""
     return lambda g, u: with_value(g, u, value_of(g))
 
 
 def always(value: Array) -> Change:
-    return by(lambda _: value)
+    return as_if(lambda _: value)
 
 
 def one_of(values: Mapping[Any, Array]) -> Change:
-    return by(lambda g: values[id(g.output), g.index])
+    return as_if(lambda g: values[id(g.output), g.index])
 
 
 def at_the_operand(formula: Callable[[Array], Array]) -> Change:
-    return by(lambda g: formula(g.parent.data))
+    return as_if(lambda g: formula(g.parent.data))
 
 
 def at_the_result(g: LocalGradient) -> Any:

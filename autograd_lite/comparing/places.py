@@ -9,16 +9,16 @@ import numpy as np
 from autograd_lite.engine.tensor import Array
 
 
-def where(mask: Array) -> str:
+def words_for_mask(mask: Array) -> str:
     """In words, where the entries lie that `mask` marks, of which there is at least one.
 
     Examples
     --------
-    >>> where(np.eye(3, dtype=bool))
+    >>> words_for_mask(np.eye(3, dtype=bool))
     'on the diagonal'
-    >>> where(np.array([[True, False], [True, False]]))
+    >>> words_for_mask(np.array([[True, False], [True, False]]))
     'all of column 0'
-    >>> where(np.array([[False, False, False], [False, True, True]]))
+    >>> words_for_mask(np.array([[False, False, False], [False, True, True]]))
     'in the last row, 1'
     """
     if mask.all():

@@ -16,10 +16,10 @@ import numpy as np
 
 from autograd_lite.comparing import report
 from autograd_lite.comparing.comparison import (
-    Comparison, Row, as_array, by_path, compare_arrays, largest_entry, refuse_tolerances, same_as,
+    Comparison, Row, gradient_as_array, by_path, compare_arrays, largest_entry, refuse_tolerances, same_as,
 )  # fmt: skip
 from autograd_lite.comparing.hints import Known, hints
-from autograd_lite.comparing.mistakes import arrows_between, chains, sweep
+from autograd_lite.comparing.mistakes import arrows_between, chains, sweep_to
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import age, between, history, record_of
 from autograd_lite.engine.tensor import Array, Tensor
@@ -80,7 +80,7 @@ AFTER = re.compile(r"(?:_grad|_bar|_adjoint|\.grad)$")
 LAYER = re.compile(r"(?:delta|δ|d)_?\[?([0-9]+|L)\]?")
 
 
-def meant(key: str, named_tensors: Mapping[str, Tensor]) -> list[tuple[str, Tensor]]:
+def find_meant(key: str, named_tensors: Mapping[str, Tensor]) -> list[tuple[str, Tensor]]:
     """The Tensors whose adjoint a quantity called `key` may be: ``dz2``, ``∂C/∂z2``, ``dC_dz2``, ``z2``, ``delta2``.
 
     δ2 is ∂C/∂a2 in the chapter and ∂C/∂z2 with Nielsen.
@@ -218,7 +218,7 @@ def compare_steps(
             before = [other for other in wrong if tensors[other] in region and tensors[other] is not x]
             misshapen = [other for other in before if manual[other].shape != tensors[other].shape]
             given = {tensors[other]: manual[other] for other in before if other not in misshapen}
-            expected = sweep(output, x, arrows_between(nodes, region), given=given) if given else automatic[name]
+            expected = sweep_to(output, x, arrows_between(nodes, region), given=given) if given else automatic[name]
             if misshapen:
                 row = replace(row, notes=(*row.notes, f"comes after {misshapen[0]}, which has another shape"))
             elif before and expected is not None and row_of(name, expected).approximate:
@@ -260,7 +260,7 @@ def match_steps(
             manual[key.name or f"the adjoint of '{key.op}'"] = require(key.describe(), value)
             continue
         for path, leaf in by_path({key: value}).items():
-            found = meant(path, unique)
+            found = find_meant(path, unique)
             if not found:
                 unknown.append(path)
                 continue
@@ -285,7 +285,7 @@ def match_steps(
 
 
 def require(name: str, x: Any) -> Array:
-    array = as_array("manual", name, x)
+    array = gradient_as_array("manual", name, x)
     if array is None:
         raise ValueError(f"the step {report.printable(name)} is None")
     return array

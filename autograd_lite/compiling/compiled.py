@@ -107,7 +107,7 @@ class Compiled(Generic[P, R]):
         if self._refused > 3 and not self.strict or differentiated.get() or type(recording_state.get()) is not State:
             # part of a derivative, or under debug
             return self.step(*args, **keywords)
-        leaves, nest = flatten(args, keywords)
+        leaves, nest = flatten_arguments(args, keywords)
         key = signature(leaves, nest)
         if key not in here.entries:
             self._check_reuse(here)
@@ -278,7 +278,7 @@ def compile(step: Callable[..., Any] | None = None, *, strict: bool = False) -> 
     return Compiled(step, strict) if step is not None else lambda step: Compiled(step, strict)
 
 
-def flatten(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[list[Any], Any]:
+def flatten_arguments(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[list[Any], Any]:
     """What lies in nested arguments, and the nest."""
     leaves: list[Any] = []
 
@@ -536,7 +536,7 @@ class Copies:
             return self.made[id(x)][1]
         if isinstance(x, Tensor):
             copy = Tensor.__new__(Tensor)
-            for slot, value in slots(x):
+            for slot, value in slots_of(x):
                 setattr(copy, slot, value)
             copy._array = self.of(x._array)
             copy._grad = None if x._grad is None else self.of(x._grad)
@@ -566,7 +566,7 @@ class Copies:
         return view
 
 
-def slots(t: Tensor) -> Iterator[tuple[str, Any]]:
+def slots_of(t: Tensor) -> Iterator[tuple[str, Any]]:
     for name in Tensor.__slots__:
         if name != "__weakref__" and hasattr(t, name):
             yield name, getattr(t, name)

@@ -923,14 +923,14 @@ class Errors:
 # NumPy's functions that make arrays of something else -----------------------------------------------------
 
 
-def creating(function: Any) -> Any:
+def creator_of(function: Any) -> Any:
     def create(tape: Tape, *args: Any, **keywords: Any) -> Any:
         return tape.call(function, args, keywords)
 
     return create
 
 
-def converting(function: Any, always: bool) -> Any:
+def converter_of(function: Any, always: bool) -> Any:
     """np.asarray and the like: an array stays what it is if it has the dtype already."""
 
     def convert(tape: Tape, x: Any, dtype: Any = None, *args: Any, **keywords: Any) -> Any:
@@ -955,8 +955,8 @@ def converting(function: Any, always: bool) -> Any:
 
 
 CREATING: dict[Any, Any] = {
-    **{f: creating(f) for f in (np.zeros, np.ones, np.empty, np.full, np.arange, np.eye, np.identity, np.tri)},
-    np.array: converting(np.array, True),
-    **{f: converting(f, False) for f in (np.asarray, np.asanyarray)},
+    **{f: creator_of(f) for f in (np.zeros, np.ones, np.empty, np.full, np.arange, np.eye, np.identity, np.tri)},
+    np.array: converter_of(np.array, True),
+    **{f: converter_of(f, False) for f in (np.asarray, np.asanyarray)},
 }
 PURE_OF_NUMPY = {np.isscalar, np.promote_types, np.issubdtype, np.broadcast_shapes}

@@ -561,29 +561,31 @@ def freeze(x: Array) -> None:
     x.flags.writeable = False
 
 
-def known(*names: str) -> set[Any]:
+def numpy_functions(*names: str) -> set[Any]:
     found = (getattr(np, name, None) for name in " ".join(names).split())
     return {function for function in found if function is not None}
 
 
 SIZES = "sizes must not depend on values: use np.where, or a product with the mask"
-OF_SHAPES = known("shape ndim size iscomplexobj isrealobj result_type can_cast broadcast_shapes common_type min_scalar_type")
-SIZED_BY_VALUES = known(
+OF_SHAPES = numpy_functions(
+    "shape ndim size iscomplexobj isrealobj result_type can_cast broadcast_shapes common_type min_scalar_type"
+)
+SIZED_BY_VALUES = numpy_functions(
     "zeros ones empty full arange eye identity tri linspace logspace geomspace tile pad resize reshape split array_split",
     "broadcast_to",
 )
-SIZED_BY_SHAPES = known(
+SIZED_BY_SHAPES = numpy_functions(
     "array asarray asanyarray where clip round around nan_to_num isclose allclose array_equal roll select interp searchsorted",
     "digitize isin full_like zeros_like ones_like empty_like astype copy",
 ) | {operator.setitem}  # fmt: skip
 """Functions whose results are as large as the shapes of their arguments say, whatever the numbers among these are."""
-OF_ENTRIES = known(
+OF_ENTRIES = numpy_functions(
     "take take_along_axis dot outer inner tensordot einsum kron convolve correlate cross concatenate stack hstack vstack dstack",
     "column_stack append cov corrcoef polyval average choose vdot vecdot linspace ix_",
 )
 """Functions to which arrays of integers are operands or indices."""
-INTO_FIRST = known("copyto put place putmask fill_diagonal put_along_axis")
-FUNCTIONS = known(
+INTO_FIRST = numpy_functions("copyto put place putmask fill_diagonal put_along_axis")
+FUNCTIONS = numpy_functions(
     "all allclose amax amin angle any append apply_over_axes argmax argmin argpartition argsort around array_equal array_equiv",
     "array_split astype atleast_1d atleast_2d atleast_3d average block broadcast_arrays broadcast_to choose clip column_stack",
     "concatenate concat convolve copy corrcoef correlate count_nonzero cov cross cumprod cumsum cumulative_prod cumulative_sum",
@@ -594,7 +596,7 @@ FUNCTIONS = known(
     "real_if_close repeat reshape resize roll rollaxis rot90 round row_stack searchsorted select sinc sort split squeeze stack",
     "std sum swapaxes take take_along_axis tensordot tile trace transpose trapezoid tril triu unstack unwrap vander var vdot",
     "vecdot vsplit vstack where zeros_like linspace logspace geomspace ix_ ravel_multi_index unravel_index fft",
-) - known("real_if_close")  # fmt: skip
+) - numpy_functions("real_if_close")  # fmt: skip
 FUNCTIONS |= {getattr(np.linalg, name) for name in (
     "cholesky cond cross det diagonal eig eigh eigvals eigvalsh inv matmul matrix_norm matrix_power matrix_transpose multi_dot "
     "norm outer pinv qr slogdet solve svd svdvals tensordot tensorinv tensorsolve trace vecdot vector_norm"
@@ -618,7 +620,7 @@ METHODS: dict[str, Callable[..., Any]] = {
         "repeat reshape round searchsorted squeeze std sum swapaxes take trace transpose var view"
     ).split()
 }  # fmt: skip
-RAISING = known(
+RAISING = numpy_functions(
     "average nanargmax nanargmin digitize take take_along_axis put put_along_axis choose select quantile percentile nanquantile",
     "interp unravel_index ravel_multi_index",
 ) | {operator.truediv, operator.floordiv, operator.mod, operator.pow, operator.lshift, operator.rshift}

@@ -17,7 +17,7 @@ from autograd_lite.engine.graph import history, record_of
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing.formulas import Formula
-from autograd_lite.writing.naming import is_number, items, readable_names, times_ten_to
+from autograd_lite.writing.naming import is_literal, items, readable_names, times_ten_to
 from autograd_lite.writing.terms import formula, label, name_operand
 
 
@@ -71,7 +71,7 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
     def power_of_ten(name: str) -> str:
         return re.sub("e([+−][0-9]+)$", lambda power: times_ten_to(int(power[1].replace("−", "-"))), name)
 
-    numbers = {id(x): power_of_ten(names[id(x)]) for x in items(output) if is_number(x)}
+    numbers = {id(x): power_of_ten(names[id(x)]) for x in items(output) if is_literal(x)}
 
     def operand(x: Any) -> Formula:
         return name_operand(x, numbers if id(x) in numbers else names)
@@ -90,7 +90,7 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
         return new
 
     for t in history(output):
-        if is_number(t) and t is not output:  # stands in the formulas
+        if is_literal(t) and t is not output:  # stands in the formulas
             continue
         found = []
         if t.is_leaf:
@@ -98,21 +98,21 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
             continue
         gradients = {g.index: g for g in t.local_gradients}
         for i, x in enumerate(record_of(t).operands):
-            if constants or not is_number(x):
+            if constants or not is_literal(x):
                 gradient = gradients.get(i)
                 symbol = None if gradient is None else label(gradient, operand, with_side=True)
                 found.append((box(x), symbol, gradient))
         target = box(t)
         arrows += [Arrow(source, target, symbol, gradient) for source, symbol, gradient in found]
     place_leaves(arrows)
-    chips = with_chips(arrows)
+    chips = add_chips(arrows)
     place_beside(arrows)
     return [*boxes.values(), *chips], arrows, names
 
 
 def kind_of(x: Any, output: Tensor) -> str:
     if not isinstance(x, Tensor) or not x.requires_grad:
-        return "number" if is_number(x) and x is not output else "input"
+        return "number" if is_literal(x) and x is not output else "input"
     if x.op is None:
         return "parameter"
     return "output" if x is output else "intermediate"
@@ -125,19 +125,19 @@ FAR = 5
 def place_leaves(arrows: Sequence[Arrow]) -> None:
     """Put leaves into the innermost scope that holds all their uses, but for an input that the computation starts from."""
     main = spine(arrows)
-    for leaf, found in by(arrows, "source").items():
+    for leaf, found in group_by(arrows, "source").items():
         joins = len(found) > 1 or main.get(found[0].target, True)
         if leaf.kind in ("parameter", "number") or leaf.kind == "input" and joins:
             same = takewhile(lambda names: len(set(names)) == 1, zip(*(arrow.target.scope for arrow in found)))
             leaf.scope = tuple(names[0] for names in same)
 
 
-def with_chips(arrows: Sequence[Arrow]) -> list[Box]:
+def add_chips(arrows: Sequence[Arrow]) -> list[Box]:
     """A chip ``U ↑`` for each scope but the first that a leaf is used in, and for uses far from the first: an arrow from
     the one full box would run across everything in between."""
     chips: list[Box] = []
     depth, height = lengths(arrows), heights(arrows)
-    for leaf, found in by(arrows, "source").items():
+    for leaf, found in group_by(arrows, "source").items():
         if leaf.kind not in ("parameter", "input"):
             continue
         here, start, scope = leaf, found[0].target, found[0].target.scope
@@ -155,7 +155,7 @@ def with_chips(arrows: Sequence[Arrow]) -> list[Box]:
 
 def spine(arrows: Sequence[Arrow]) -> dict[Box, Arrow | None]:
     """The longest way to the output: the boxes that were computed on it, and the arrow to each from the one before."""
-    depth, operands = lengths(arrows), by(arrows, "target")
+    depth, operands = lengths(arrows), group_by(arrows, "target")
     found: dict[Box, Arrow | None] = {}
     box: Box | None = arrows[-1].target if arrows else None
     while box is not None:
@@ -206,7 +206,7 @@ def heights(arrows: Sequence[Arrow]) -> dict[Box, int]:
 def place_beside(arrows: Sequence[Arrow]) -> None:
     """Put leaves with one use to the left and the right of the box where they are used, so that the data flows through
     the middle. Where several boxes at the same height have such leaves there is no room for that."""
-    uses, operands = by(arrows, "source"), by(arrows, "target")
+    uses, operands = group_by(arrows, "source"), group_by(arrows, "target")
     depth, height = lengths(arrows), heights(arrows)
     planned: list[tuple[Box, list[Arrow]]] = []
     passed = set()  # by arrows from leaves that are used further on
@@ -239,7 +239,7 @@ def place_beside(arrows: Sequence[Arrow]) -> None:
                 arrow.source.scope = arrow.target.scope
 
 
-def by(arrows: Sequence[Arrow], end: str) -> dict[Box, list[Arrow]]:
+def group_by(arrows: Sequence[Arrow], end: str) -> dict[Box, list[Arrow]]:
     """The arrows that start or end at each box."""
     found: dict[Box, list[Arrow]] = {}
     for arrow in arrows:

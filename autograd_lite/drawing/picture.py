@@ -28,7 +28,7 @@ from autograd_lite.engine.graph import history
 from autograd_lite.engine.operation import is_elementwise
 from autograd_lite.engine.tensor import Operand, Tensor
 from autograd_lite.writing.formulas import PLACE, Adjoint, Formula, Name, Negated, is_numeral, nodes, split_sign
-from autograd_lite.writing.naming import check_is_tensor, data_of, is_number, shape_of
+from autograd_lite.writing.naming import check_is_tensor, array_of, is_literal, shape_of
 from autograd_lite.writing.styles import LONGEST, Dressed, Markup
 from autograd_lite.writing.terms import is_transposed
 
@@ -250,7 +250,7 @@ class Picture:
             return self.contents(box, theme)
         head = self.name_of(box) + (f" = {self.markup_of(box.formula)}" if box.formula else "")
         head = font(head + '<BR ALIGN="LEFT"/>' * ("<BR" in head), theme.ink, 14, "I")
-        data = data_of(item)
+        data = array_of(item)
         kind = "constant" if box.kind == "input" and not getattr(item, "name", None) else box.kind
         words = ["" if box.formula else kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
         caption = "" if options.is_slide else font("  ".join(filter(None, words)) or " ", theme.faint, 9)
@@ -541,7 +541,7 @@ def render(
 
 def make_picture(output: Tensor, options: Options, *, in_steps: bool = False) -> Picture:
     check_is_tensor(output, "a picture")
-    size = len({id(x) for t in history(output) for x in (*t._operands, t) if not is_number(x)})
+    size = len({id(x) for t in history(output) for x in (*t._operands, t) if not is_literal(x)})
     summary, note = options.summary, ""
     if summary is None and not in_steps:
         summary = size > LARGEST and any(t.scope for t in history(output))

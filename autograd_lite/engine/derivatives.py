@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from autograd_lite.engine.backward import as_dtype, make_own, sweep
 from autograd_lite.engine.graph import between, history
-from autograd_lite.engine.nests import is_nest, is_number, items_of, leaves, map_leaves, pack, replace_numbers, unpack
+from autograd_lite.engine.nests import is_nest, is_numeric, items_of, leaves, map_leaves, pack, replace_numbers, unpack
 from autograd_lite.engine.recording import differentiated, enable_grad, state
 from autograd_lite.engine.tensor import TABLE, Array, Operand, Tensor, as_array, as_tensor, make_tensor
 
@@ -219,7 +219,7 @@ def _evaluate(
     check_function(f)
     name = getattr(f, "__name__", "f")
     inputs = [
-        map_leaves(lambda leaf: as_tensor(leaf) if isinstance(leaf, np.ndarray) and is_number(leaf) else leaf, x) for x in args
+        map_leaves(lambda leaf: as_tensor(leaf) if isinstance(leaf, np.ndarray) and is_numeric(leaf) else leaf, x) for x in args
     ]
     variables: dict[int, list[Tensor]] = {}  # by argument
     for i in argnums:
@@ -230,7 +230,7 @@ def _evaluate(
             )
         if i not in variables:
             variables[i] = [
-                _variable(leaf, f, i, path) for path, leaf in leaves(args[i]) if not path or is_number(leaf)
+                _variable(leaf, f, i, path) for path, leaf in leaves(args[i]) if not path or is_numeric(leaf)
             ]
             inputs[i] = replace_numbers(args[i], variables[i], lambda leaf: leaf) if is_nest(args[i]) else variables[i][0]
     every = [x for i in argnums for x in variables[i]]
@@ -286,7 +286,7 @@ def _as_tensors(returned: Any, name: str) -> Any:
     if isinstance(returned, Tensor):
         return returned
     for path, leaf in leaves(returned):
-        if not is_number(leaf):
+        if not is_numeric(leaf):
             raise TypeError(
                 f"{name} returned {type(leaf).__name__}{f' in {path}' if path else ''}, where a derivative needs numbers or "
                 "arrays; what else it returns goes to the second of a pair, with has_aux=True"
@@ -312,8 +312,8 @@ def _numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:
 
 def _match(what: str, form: Any, given: Any) -> list[Any]:
     """The numbers in `given`, which has the form and shapes of `form`."""
-    expected = [(path, np.shape(x)) for path, x in leaves(form) if is_number(x) or not path]
-    numbers = [(path, x) for path, x in leaves(given) if is_number(x) or not path]
+    expected = [(path, np.shape(x)) for path, x in leaves(form) if is_numeric(x) or not path]
+    numbers = [(path, x) for path, x in leaves(given) if is_numeric(x) or not path]
     found = [(path, np.shape(x)) for path, x in numbers]
     if expected != found:
         one = "one array of shape " if [path for path, _ in expected] != [path for path, _ in found] else ""
@@ -697,7 +697,7 @@ def hvp(f: Callable[..., Any], args: Sequence[Any], vectors: Sequence[Any]) -> A
 
     def slope(*variables: Any) -> Any:
         gradient = grad(f, every)(*variables)
-        numbers = [g for x in gradient for _, g in leaves(x) if is_number(g)]
+        numbers = [g for x in gradient for _, g in leaves(x) if is_numeric(g)]
         return sum((g * v).sum() for g, v in zip(numbers, along))
 
     results = grad(slope, every)(*args)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from autograd_lite.engine.operation import Operation
 
 
-class Recorded(NamedTuple):
+class Record(NamedTuple):
     """How a Tensor was computed.
 
     Attributes
@@ -32,9 +32,9 @@ class Recorded(NamedTuple):
     settings: dict[str, Any]
 
 
-def record_of(t: Tensor) -> Recorded:
+def record_of(t: Tensor) -> Record:
     """How `t`, which is no leaf, was computed."""
-    return Recorded(t._operation, t._operands, t._values, t._static)
+    return Record(t._operation, t._operands, t._values, t._static)
 
 
 def history(output: Tensor, oldest: int = 0, *, constants: bool = True) -> list[Tensor]:

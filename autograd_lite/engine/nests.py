@@ -67,7 +67,7 @@ def map_leaves(change: Callable[[Any], Any], x: Any, depth: int = 0) -> Any:
     return items if isinstance(x, list) else tuple(items)
 
 
-def is_number(leaf: Any) -> bool:
+def is_numeric(leaf: Any) -> bool:
     """Whether a leaf is a number or an array of numbers; names, None and functions stand aside."""
     if isinstance(leaf, (Tensor, bool, int, float, complex)):
         return True
@@ -77,7 +77,7 @@ def is_number(leaf: Any) -> bool:
 def replace_numbers(x: Any, values: Iterable[Any], aside: Callable[[Any], Any] = lambda leaf: None) -> Any:
     """A nest of the form of x with `values` in place of the numbers, and what `aside` gives for what is none."""
     following = iter(values)
-    return map_leaves(lambda leaf: next(following) if is_number(leaf) else aside(leaf), x)
+    return map_leaves(lambda leaf: next(following) if is_numeric(leaf) else aside(leaf), x)
 
 
 def pack(tensors: Iterable[Any]) -> Any:
@@ -138,7 +138,7 @@ def flatten(nest: Any) -> tuple[Any, Callable[[Any], Any]]:
     """
     numbers = []
     for path, leaf in leaves(nest):
-        if is_number(leaf):
+        if is_numeric(leaf):
             x = as_array(leaf)
             if x.dtype.kind != "f":
                 raise TypeError(f"flatten: {'nest' + path} is of dtype {x.dtype}, not a real floating one; write 1.0 instead of 1")

@@ -18,7 +18,7 @@ from autograd_lite.engine.tensor import TABLE, Tensor
 from autograd_lite.table.elementwise import astype, quiet
 from autograd_lite.table.linear_algebra import norm
 from autograd_lite.table.reductions import max_, mean, min_, sum_
-from autograd_lite.table.shapes import array, broadcast_to, data_of, moving, as_constants
+from autograd_lite.table.shapes import array, broadcast_to, data_of, moving_operation, as_constants
 
 
 def operand(x: Any) -> Any:
@@ -49,12 +49,12 @@ def among(x: Any, values: Any, name: str) -> Any:
 
 # Entries picked and joined ----------------------------------------------------------------------------------
 
-_delete = moving(np.delete)
+_delete = moving_operation(np.delete)
 for mover in (np.diagflat, np.lib.stride_tricks.sliding_window_view):
-    moving(mover)
+    moving_operation(mover)
 
 
-def gather(move: Callable[..., Any], *operands: Any) -> Any:
+def gather_from(move: Callable[..., Any], *operands: Any) -> Any:
     """The entries of all operands, where `move` puts their numbers."""
     ends = np.cumsum([0, *(np.size(x) for x in operands)])
     numbers = [np.arange(*ends[i : i + 2]).reshape(np.shape(x)) for i, x in enumerate(operands)]
@@ -64,7 +64,7 @@ def gather(move: Callable[..., Any], *operands: Any) -> Any:
 def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """x with `values` before the entries or slices that `obj` says."""
     x = operand(x)
-    return gather(lambda a, v: np.insert(a, as_constants(obj), v, axis), x, among(x, values, "insert"))
+    return gather_from(lambda a, v: np.insert(a, as_constants(obj), v, axis), x, among(x, values, "insert"))
 
 
 def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
@@ -88,7 +88,7 @@ def block(arrays: Any) -> Any:
         return [at(p, numbers) for p in place] if isinstance(place, list) else numbers[place]
 
     layout = places(arrays)
-    return gather(lambda *numbers: np.block(at(layout, numbers)), *blocks)
+    return gather_from(lambda *numbers: np.block(at(layout, numbers)), *blocks)
 
 
 def extract(condition: Any, x: Any) -> Any:
@@ -429,21 +429,21 @@ def nancumprod(x: Any, axis: Any = None) -> Any:
     return np.cumprod(np.where(np.isnan(x), 1, x), axis)
 
 
-def present(x: Any, axis: Any, keepdims: bool) -> Any:
+def count_present(x: Any, axis: Any, keepdims: bool) -> Any:
     """How many entries are not NaN."""
     return np.sum(~np.isnan(data_of(x)), axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
 def nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The mean of the entries that are not NaN."""
-    return nansum(x, axis, keepdims=keepdims) / present(x, axis, keepdims)
+    return nansum(x, axis, keepdims=keepdims) / count_present(x, axis, keepdims)
 
 
 def center(x: Any, axis: Any, keepdims: bool, ddof: Any) -> tuple[Any, Any]:
     """x with the mean in place of each NaN, where it adds nothing to the variance; and the factor that turns the
     variance over all entries into the one over those that are not NaN."""
     middle = np.clip(nanmean(x, axis, keepdims=True), nanmin(x, axis, keepdims=True), nanmax(x, axis, keepdims=True))
-    number = present(x, axis, keepdims)
+    number = count_present(x, axis, keepdims)
     return np.where(np.isnan(x), middle, x), x.size / number.size / np.maximum(number - ddof, 0)
 
 

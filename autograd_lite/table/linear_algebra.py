@@ -135,7 +135,7 @@ def einsum(*operands: Any, **keywords: Any) -> Any:
         subscripts, tensors = operands[0].replace(" ", ""), operands[1:]
     else:
         subscripts, tensors = from_lists(operands)
-    return _einsum(*tensors, subscripts=explicit(subscripts, [np.ndim(x) for x in tensors]))
+    return _einsum(*tensors, subscripts=make_explicit(subscripts, [np.ndim(x) for x in tensors]))
 
 
 def from_lists(operands: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
@@ -151,7 +151,7 @@ def from_lists(operands: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
     return text, tuple(operands[2 * i] for i in range(pairs))
 
 
-def explicit(subscripts: str, dimensions: Sequence[int]) -> tuple[tuple[str, ...], str]:
+def make_explicit(subscripts: str, dimensions: Sequence[int]) -> tuple[tuple[str, ...], str]:
     """The subscripts of every operand and of the output, with letters in place of ``...``."""
     text, arrow, output = subscripts.partition("->")
     inputs = text.split(",")

@@ -84,7 +84,8 @@ def elementwise(
     def check_values(rule: Any, i: int) -> Any:
         if not callable(rule):
             return rule
-        rule = with_result(f"the local gradient {i} of '{name}'", rule, len(local_gradients), f"{len(local_gradients)} operand(s)")
+        n = len(local_gradients)
+        rule = accept_result(f"the local gradient {i} of '{name}'", rule, n, f"{n} operand(s)")
 
         @wraps(rule)
         def local_gradient(*arguments: Any) -> Any:
@@ -182,7 +183,7 @@ def operation(
         if pullback is None:
             return Edge(lambda *_, **__: None, lambda *_: None, "0")
         given = f"the adjoint and {len(pullbacks)} operand(s)"
-        with_out = with_result(f"the pullback {i} of '{name}'", pullback, len(pullbacks) + 1, given)
+        with_out = accept_result(f"the pullback {i} of '{name}'", pullback, len(pullbacks) + 1, given)
 
         def pull(u: Any, value: Any, x: Any, out: Any) -> Any:
             g = with_out(u, *value, **out._static)
@@ -231,7 +232,7 @@ def check_row(name: Any, forward: Any, labels: Any, operands: int) -> None:
         raise ValueError(f"labels of '{name}' are {len(labels)}, but it has {operands} operands; give one for each")
 
 
-def with_result(what: str, rule: Callable[..., Any], arguments: int, given: str) -> Callable[..., Any]:
+def accept_result(what: str, rule: Callable[..., Any], arguments: int, given: str) -> Callable[..., Any]:
     """`rule` in the form ``rule(*arguments, out)``, also if it takes no result; parameters with a default are not passed."""
     try:
         parameters = inspect.signature(rule).parameters.values()

@@ -193,7 +193,7 @@ def log_softmax_forward(x: Any, axis: Any) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-def along_axis(
+def axis_operation(
     name: str, forward: Callable[..., Any], edge: Edge, *, numpy: Sequence[Any] = (), axis: int | None
 ) -> Callable[..., Any]:  # fmt: skip
     """A function ``(x, axis)`` with its own default for the axis."""
@@ -213,7 +213,7 @@ def softmax(x: Tensor, axis: int = -1) -> Tensor: ...
 def softmax(x: npt.ArrayLike, axis: int = -1) -> Array: ...
 
 
-@implement_with(along_axis(
+@implement_with(axis_operation(
     "softmax",
     softmax_forward,
     Edge(
@@ -241,7 +241,7 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor: ...
 def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Array: ...
 
 
-@implement_with(along_axis(
+@implement_with(axis_operation(
     "log_softmax",
     log_softmax_forward,
     Edge(
@@ -290,10 +290,10 @@ def cumprod_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
     return np.moveaxis(before(d) * s, -1, axis).reshape(x.shape)
 
 
-along_axis(
+axis_operation(
     "cumsum", np.cumsum, Edge(lambda x, _, axis: 1, cumsum_pull, "cumsum{at}", LINEAR), numpy=[np.cumsum], axis=None
 )
-along_axis(
+axis_operation(
     "cumprod", np.cumprod, Edge(lambda x, _, axis: x, cumprod_pull, "cumprod{at}'({0})", LINEAR),
     numpy=[np.cumprod], axis=None,
 )  # fmt: skip

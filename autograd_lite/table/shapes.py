@@ -49,7 +49,7 @@ _reshape = general_operation(
 )
 
 
-def reshaping(function: Callable[..., Any], name: str) -> None:
+def reshaping_operation(function: Callable[..., Any], name: str) -> None:
     """`function` keeps the order of the entries: NumPy says what the shape becomes."""
 
     def reshape_as_told(x: Any, *args: Any, **keywords: Any) -> Any:
@@ -75,8 +75,8 @@ def ravel(x: Any, order: str = "C") -> Any:
 
 register(reshape, _reshape.operation, [np.reshape], name="reshape")  # type: ignore[attr-defined]
 register(ravel, _reshape.operation, [np.ravel], name="ravel")  # type: ignore[attr-defined]
-reshaping(np.squeeze, "squeeze")
-reshaping(np.expand_dims, "expand_dims")
+reshaping_operation(np.squeeze, "squeeze")
+reshaping_operation(np.expand_dims, "expand_dims")
 
 
 def at_least(dimensions: int, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,7 +106,7 @@ _transpose = general_operation(
 )
 
 
-def permuting(function: Callable[..., Any]) -> None:
+def permuting_operation(function: Callable[..., Any]) -> None:
     """`function` permutes axes: what it does to the shape (0, 1, 2, ...) says how."""
 
     def permute(x: Any, *args: Any, **keywords: Any) -> Any:
@@ -121,7 +121,7 @@ def permuting(function: Callable[..., Any]) -> None:
 
 
 for permutation in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis):
-    permuting(permutation)
+    permuting_operation(permutation)
 
 # Copies of entries ----------------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ _scatter: Callable[..., Any] = general_operation(
 )
 
 
-def moving(function: Callable[..., Any], name: str | None = None, numbered: Callable[..., Any] | None = None) -> Any:
+def moving_operation(function: Callable[..., Any], name: str | None = None, numbered: Callable[..., Any] | None = None) -> Any:
     """`function` moves entries about, `numbered` does the same to their numbers."""
     name = name or function.__name__
     numbered = numbered or function
@@ -253,9 +253,9 @@ for mover in (
     np.flip, np.fliplr, np.flipud, np.roll, np.rot90, np.tile, np.repeat,
     np.diag, np.diagonal, np.tril, np.triu, np.take, np.resize,
 ):  # fmt: skip
-    moving(mover)
-_take_along_axis = moving(np.take_along_axis)
-_reshape_in_order = moving(lambda x, shape, order: x.reshape(shape, order=order), "reshape_in_order")
+    moving_operation(mover)
+_take_along_axis = moving_operation(np.take_along_axis)
+_reshape_in_order = moving_operation(lambda x, shape, order: x.reshape(shape, order=order), "reshape_in_order")
 
 
 def compress(condition: Any, x: Any, axis: Any = None) -> Any:
@@ -296,7 +296,7 @@ def sort(x: Any, axis: int | None = -1, kind: str | None = None, order: None = N
     return _take_along_axis(x, np.argsort(data_of(x), axis=axis, kind="stable"), axis)
 
 
-_pad = moving(np.pad, "pad", pad_numbers)
+_pad = moving_operation(np.pad, "pad", pad_numbers)
 register(pad, _pad.operation, [np.pad], name="pad")
 register(compress, None, [np.compress], name="compress")
 register(sort, None, [np.sort], name="sort")

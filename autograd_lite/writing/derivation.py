@@ -24,7 +24,7 @@ from autograd_lite.engine.graph import age, between
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
 from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Sum, Told, is_constant, nodes, total
-from autograd_lite.writing.naming import check_is_tensor, data_of, exact, is_number, items, readable_names, shape_of, split_index
+from autograd_lite.writing.naming import check_is_tensor, array_of, exact, is_literal, items, readable_names, shape_of, split_index
 from autograd_lite.writing.terms import formula, name_operand, term
 from autograd_lite.writing.styles import Latex, Style
 
@@ -47,7 +47,7 @@ class Symbols:
         self.taken: set[tuple[str, str]] = set()
         for key, name in readable_names(output, is_cost=seed is None).items():
             x = self.items[key]
-            self.names[key] = exact(x) if is_number(x) else self.find_unused(quote(name))
+            self.names[key] = exact(x) if is_literal(x) else self.find_unused(quote(name))
         self.of = self.names[id(output)]
         if seed is not None:
             self.of = self.find_unused("C")
@@ -104,7 +104,7 @@ class Written:
         symbols = self._symbols
         result = {}
         for key in keys(self.formula):
-            result[symbols.names[key]] = data_of(symbols.items[key])
+            result[symbols.names[key]] = array_of(symbols.items[key])
         for node in nodes(self.formula):
             if isinstance(node, Adjoint):
                 result[f"∂{symbols.of}/∂{symbols.names[node.key]}"] = symbols.adjoints[node.key]
@@ -269,7 +269,7 @@ def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]
             meaning: Formula | str = formula(x, symbols.operand)
         else:
             meaning = "parameter" if getattr(x, "requires_grad", False) else "constant"
-            meaning += f"{' of shape ' * bool(np.shape(data_of(x)))}{shape_of(x)}"
+            meaning += f"{' of shape ' * bool(np.shape(array_of(x)))}{shape_of(x)}"
         definition = Definition(symbols.operand(x), meaning)
         seen.update(keys(definition))
         found.append(Written(definition, symbols))

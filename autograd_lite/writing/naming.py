@@ -91,14 +91,14 @@ def dress(name: str) -> str:
     return letters + (index.translate(SUBSCRIPTS) if re.fullmatch("[0-9()]*", index) else f"_{index}")
 
 
-def data_of(x: Any) -> Array:
+def array_of(x: Any) -> Array:
     """What a Tensor or an operand that is none holds."""
     return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 
-def is_number(x: Any) -> bool:
+def is_literal(x: Any) -> bool:
     """Whether an operand is a nameless constant of one entry, which a formula writes as a number."""
-    return not (isinstance(x, Tensor) and (x.requires_grad or x.name)) and data_of(x).size == 1
+    return not (isinstance(x, Tensor) and (x.requires_grad or x.name)) and array_of(x).size == 1
 
 
 def readable_names(output: Tensor, is_cost: bool = True) -> dict[int, str]:
@@ -131,8 +131,8 @@ def readable_names(output: Tensor, is_cost: bool = True) -> dict[int, str]:
             name = str(name)
         elif is_cost and x is output and x.size == 1 and x.op is not None and name_of_cost(x) not in taken:
             name = name_of_cost(x)
-        elif is_number(x):
-            name = exact(x) if np.iscomplexobj(data_of(x)) else number(data_of(x).item())
+        elif is_literal(x):
+            name = exact(x) if np.iscomplexobj(array_of(x)) else number(array_of(x).item())
         else:
             letter = "c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"
             name = next(new for new in (f"{letter}{i}" for i in counts[letter]) if split_index(new) not in dressed)
@@ -144,13 +144,13 @@ def name_of_cost(x: Tensor) -> str:
     """C; or, for a cost with a name that was divided by a number such as that of the samples, its name with the index mean."""
     operands = record_of(x).operands
     name = getattr(operands[0], "name", None) if operands else None
-    is_mean = name and record_of(x).operation.notation(x) == "{0} / {1}" and is_number(operands[1])
+    is_mean = name and record_of(x).operation.notation(x) == "{0} / {1}" and is_literal(operands[1])
     return f"{name}_mean" if is_mean else "C"
 
 
 def shape_of(x: Any) -> str:
     """The shape as it is shown: 4 × 3; (4,) for a vector, since 4 would read as a number; nothing for a single number."""
-    shape = data_of(x).shape
+    shape = array_of(x).shape
     return str(shape) if len(shape) == 1 else " × ".join(map(str, shape))
 
 
@@ -166,7 +166,7 @@ def times_ten_to(exponent: int) -> str:
 
 def exact(x: Any) -> str:
     """A constant in as many digits as it takes to read it back."""
-    value = data_of(x).reshape(())[()]
+    value = array_of(x).reshape(())[()]
     if value.dtype.kind == "c":
         return f"{exact(value.real)} + {exact(value.imag)} i".replace("+ −", "− ")
     short = number(value)
@@ -176,4 +176,4 @@ def exact(x: Any) -> str:
 def plain_name(x: Any) -> str:
     """The name of an operand, or the number that it is; nothing for one without a name."""
     name = getattr(x, "name", None)
-    return str(name) if name else exact(x) if is_number(x) else ""
+    return str(name) if name else exact(x) if is_literal(x) else ""

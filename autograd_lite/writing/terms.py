@@ -22,7 +22,7 @@ from autograd_lite.writing.formulas import (
     ONE, ONES, PLACE, ZERO, Applied, Filled, Formula, Negated, Partial, Product, Symbol, Told, Transposed, is_filled, is_numeral,
     juxtapose, product, read, split_sign, sum_over,
 )  # fmt: skip
-from autograd_lite.writing.naming import SMALL, is_number, plain_name
+from autograd_lite.writing.naming import SMALL, is_literal, plain_name
 from autograd_lite.writing.styles import Style
 
 Operand = Callable[[Any], Formula]
@@ -338,7 +338,7 @@ def names_of_one_step(out: Tensor) -> dict[int, str]:
         candidates = (f"{letter}{i}" for i in range(1, 10**9))
         return (name for name in candidates if name not in given)
 
-    nameless = [x for x in operands if not getattr(x, "name", None) and not is_number(x)]
+    nameless = [x for x in operands if not getattr(x, "name", None) and not is_literal(x)]
     new = find_unused("x") if len(nameless) > 1 or "x" in given else iter("x")
     names = {id(x): plain_name(x) or next(new) for x in operands}
     names.setdefault(id(out), plain_name(out) or ("y" if "y" not in given else next(find_unused("y"))))
@@ -354,7 +354,7 @@ class Names(dict[int, str]):
 
 def name_operand(x: Any, names: dict[int, str]) -> Formula:
     """The name of an operand, or the number that it is."""
-    return numeral(names[id(x)]) if is_number(x) else formulas.Name(id(x))
+    return numeral(names[id(x)]) if is_literal(x) else formulas.Name(id(x))
 
 
 def numeral(text: str) -> Formula:
