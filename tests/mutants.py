@@ -67,7 +67,7 @@ EQUIVALENT: dict[str, str] = {
     "autograd_lite/table/linear_algebra.py second_derivatives_of_det: without products = products * (1 - np.eye(n, dty":
         "what stands on the diagonal cancels in the next line but one",
     "autograd_lite/table/networks.py linear: False → True": "keywords that nobody passes, for 0.1 µs",
-    "autograd_lite/table/reductions.py log_softmax: 1 → 2": "a declaration, whose default `along_axis` knows too",
+    "autograd_lite/table/reductions.py log_softmax: 1 → 2": "a declaration, whose default `axis_operation` knows too",
     "autograd_lite/engine/operation.py straight_code: True → False": "tracebacks strip the lines that they show",
     "autograd_lite/table/shapes.py collect_leaves: 64 → 65": "a limit on nesting that nobody reaches, one later",
 }

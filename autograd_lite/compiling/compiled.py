@@ -344,13 +344,14 @@ def record_program(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], v
         if tape.refused:
             raise Refusal(tape.refused)
         things: dict[str, Any] = {name: x for name, x in world.names.items() if name[1:].isdigit()} | dict(zip(names, leaves))
-        for name, x in zip(names, leaves):  # it may be handed over later on as what it is not now
+        for name, x in reversed([*zip(names, leaves)]):  # it may be handed over later on as what it is not now
             for other, thing in things.items() if type(x) in (Tensor, np.ndarray) else ():
                 found: list[tuple[str, Any]] = [(other, thing)] if type(thing) is type(x) else []
                 if type(x) is np.ndarray and type(thing) is Tensor:
                     found = [(f"{other}._array", thing._array), (f"{other}._grad", thing._grad)]
                 for place, y in found:
-                    if y is not x and getattr(y, "shape", x.shape) == x.shape:
+                    told = f"{place} is not {name}" in world.guards
+                    if y is not x and getattr(y, "shape", x.shape) == x.shape and not told:
                         world.guards[f"{name} is not {place}"] = f"argument {name[1:]}"
         around = [
             "not differentiated()", "(state() is mode or state_of_recording() == modes)",
@@ -435,8 +436,6 @@ def argument(world: World, name: str, x: Any, earlier: Sequence[str], leaves: Se
         if leaves[j] is x and isinstance(x, (np.ndarray, Tensor)):
             guards[f"{name} is {other}"] = words
             return world.known[id(x)][1]
-        if type(leaves[j]) is type(x) and type(x) in (np.ndarray, Tensor) and leaves[j].shape == x.shape:
-            guards[f"{name} is not {other}"] = words
     if isinstance(x, np.number):
         guards[f"type({name}) is {world.text(type(x))}"] = words
         return Traced(world.tape, x, source=name)
