@@ -335,6 +335,29 @@ def test_an_input_that_is_also_an_output_or_the_data_of_a_parameter() -> None:
     assert results == [1.5, 0.75, 0.375, 0.1875]
 
 
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("kinds", ["two arrays", "two Tensors", "data of the other", "grad of the other"])
+def test_two_arguments_that_are_handed_over_as_one_later_on(kinds: str, place: int) -> None:
+    t = Tensor([1.0, 2.0], True)
+    t.grad = np.array([3.0, 4.0])
+    other: Any = np.array([1.0, 2.0]) if kinds == "two arrays" else t
+    apart: Any = Tensor([1.0, 2.0], True) if kinds == "two Tensors" else np.array([1.0, 2.0])
+    together = {"data of the other": t.data, "grad of the other": t.grad}.get(kinds, other)
+
+    @ag.compile
+    def step(*args: Any) -> Any:
+        x, y = args[place], args[1 - place]
+        is_one = x is y or type(y) is Tensor and type(x) is np.ndarray and (x is y.data or x is y.grad)
+        return 2.0 if is_one else 3.0
+
+    def call(x: Any) -> Any:
+        return step(*((x, other) if place == 0 else (other, x)))
+
+    assert [call(apart) for _ in range(4)] == [3.0] * 4
+    assert call(together) == 2.0
+    assert call(apart) == 3.0
+
+
 def test_two_steps_on_the_same_parameters_alternate() -> None:
     a, b = network(), network()
 
