@@ -1,31 +1,48 @@
 """Mutation testing: ``python -m tests.mutants`` breaks the engine in one place at a time and looks whether a test notices.
 
 A mutant is one module of the table, the sweep, the derivatives or the dispatch with one operator, comparison, constant,
-order of arguments or statement changed. Each is tried in a copy of the repository: first on the tests that bear the name
-of an operation that the changed line is for, then, if it survives these, on all that are chosen for its module, at last on
-all that run by default. Most die within seconds. Results are kept in ``mutants.jsonl`` and not tried again; ``--sample N``
-tries N mutants of each module chosen at random, the same each time. Who survives is printed: a test is missing, or the
-mutant is equivalent and stands in `EQUIVALENT` with the reason.
+order of arguments or statement changed. All tests that are not long are collected and run once, to see which lines each
+executes. A mutant whose code did not run while the tests were collected is put in place of the code of the functions that
+there are, in a fork of this process, and the tests that execute its lines are run, the quickest first: most die within
+milliseconds. What ran already has built rows and classes from it, so that the module must be imported anew: that is done in
+a copy of the repository, with the tests that bear the name of an operation that the changed line is for, then, if the mutant
+survives these, with all that are chosen for its module, at last with all that run by default. Results are kept in
+``mutants.jsonl`` and not tried again; ``--sample N`` tries N mutants of each module chosen at random, the same each time. Who
+survives is printed: a test is missing, or the mutant is equivalent and stands in `EQUIVALENT` with the reason. Needs
+``coverage``, and a system that forks.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import gc
 import json
+import multiprocessing
 import os
+import pickle
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
+import pytest
+
 HOUSE = Path(__file__).parent.parent
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["pytest", "hypothesis.strategies", "numpy", "scipy.stats", "scipy.linalg", "mpmath", "graphviz"])
+QUIET = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore:Module already imported"]
+DIED, SURVIVED, ANEW = 1, 0, 3  # how a fork ends: the third with code that cannot be put in place
 FILES = [
     *sorted(str(path.relative_to(HOUSE)) for path in (HOUSE / "autograd_lite/table").glob("*.py") if path.stem[0] != "_"),
     *(f"autograd_lite/engine/{name}.py" for name in ("backward", "operation", "derivatives")),
@@ -78,6 +95,7 @@ class Mutant(NamedTuple):
     file: str
     number: int
     line: int
+    last: int  # line of what is changed
     what: str
     inside: str  # the function, class or name of the module that it is in
 
@@ -85,12 +103,12 @@ class Mutant(NamedTuple):
         return f"{self.file}:{self.line} {self.what}"
 
 
-def changes(node: ast.AST) -> Iterator[tuple[str, Any, Any]]:
-    """Each way to change one node: what, how to do it, how to take it back."""
+def changes(node: Any) -> Iterator[tuple[str, Any, Any, ast.AST]]:
+    """Each way to change one node: what, how to do it, how to take it back, and the part that is executed for it."""
 
-    def put(what: str, target: Any, field: str, new: Any) -> tuple[str, Any, Any]:
+    def put(what: str, target: Any, field: str, new: Any, part: Any = node) -> tuple[str, Any, Any, ast.AST]:
         old = getattr(target, field)
-        return what, lambda: setattr(target, field, new), lambda: setattr(target, field, old)
+        return what, lambda: setattr(target, field, new), lambda: setattr(target, field, old), part
 
     for field in ("op",):
         op = getattr(node, field, None)
@@ -102,19 +120,19 @@ def changes(node: ast.AST) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
         new_value = not node.value if isinstance(node.value, bool) else node.value + 1
         yield put(f"{node.value!r} → {new_value!r}", node, "value", new_value)
-    if isinstance(node, ast.Call) and len(node.args) == 2 and not node.keywords:
+    if isinstance(node, ast.Call) and len(node.args) == len({*map(ast.dump, node.args)}) == 2 and not node.keywords:
         yield put(f"{ast.unparse(node)[:40]}: arguments swapped", node, "args", node.args[::-1])
     if isinstance(node, (ast.If, ast.IfExp)):
-        yield put(f"if not ({ast.unparse(node.test)[:40]})", node, "test", ast.UnaryOp(ast.Not(), node.test))
+        yield put(f"if not ({ast.unparse(node.test)[:40]})", node, "test", ast.UnaryOp(ast.Not(), node.test), node.test)
     if isinstance(node, ast.FunctionDef):
         for i, statement in enumerate(node.body):
             if isinstance(statement, (ast.Assign, ast.AugAssign, ast.If, ast.For)):
                 dropped = [*node.body[:i], ast.Pass(), *node.body[i + 1 :]]
-                yield put(f"without {ast.unparse(statement).splitlines()[0][:40]}", node, "body", dropped)
+                yield put(f"without {ast.unparse(statement).splitlines()[0][:40]}", node, "body", dropped, statement)
 
 
 def mutants(file: str, write: int | None = None) -> Iterator[Any]:
-    """The mutants of a module; with `write` the source of that one."""
+    """The mutants of a module; with `write` the tree of that one."""
     tree = ast.parse((HOUSE / file).read_text(encoding="utf8"))
     texts = {
         id(part) for node in ast.walk(tree) if isinstance(node, (ast.AnnAssign, ast.arg, ast.FunctionDef, ast.Raise))
@@ -127,14 +145,19 @@ def mutants(file: str, write: int | None = None) -> Iterator[Any]:
     for node in list(ast.walk(tree)):
         if id(node) in texts:
             continue
-        for what, do, undo in changes(node):
+        for what, do, undo, part in changes(node):
             if write is None:
-                yield Mutant(file, number, getattr(node, "lineno", 0), what, inside.get(id(node), ""))
+                line, last = getattr(part, "lineno", 0), getattr(part, "end_lineno", 0)
+                yield Mutant(file, number, line, last, what, inside.get(id(node), ""))
             elif write == number:
                 do()
-                yield ast.unparse(ast.fix_missing_locations(tree))
+                yield ast.fix_missing_locations(tree)
                 undo()
             number += 1
+
+
+def key(mutant: Mutant) -> str:
+    return f"{mutant} ({mutant.number})"
 
 
 def reason(mutant: Mutant) -> str:
@@ -177,11 +200,149 @@ def names_of(part: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
+class Forks:
+    """A plugin of pytest that tries mutants instead of running the tests: each in a fork, on the tests that execute it."""
+
+    def __init__(self, todo: list[Mutant], jobs: int, note: Callable[[Mutant, bool], None]) -> None:
+        self.todo, self.jobs, self.note = todo, jobs, note
+        self.early: set[CodeType] = set()  # what ran while the tests were collected
+        self.anew: list[Mutant] = []
+        self.failed = False
+        self.files = {str(HOUSE / mutant.file): mutant.file for mutant in todo}
+        sys.setprofile(self.note_call)
+
+    def note_call(self, frame: Any, event: str, argument: Any) -> None:
+        if event == "call" and frame.f_code.co_filename in self.files:
+            self.early.add(frame.f_code)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed |= report.failed
+
+    def run(self, items: list[pytest.Item]) -> str:
+        """The name of the first test that fails."""
+        for item, following in zip(items, [*items[1:], None]):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self.failed:
+                return item.nodeid
+        return ""
+
+    def fork(self, work: Callable[[], int]) -> int:
+        child = os.fork()
+        if child:
+            return child
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        signal.alarm(1200)  # seconds: a mutant may loop for ever
+        status = DIED
+        try:
+            status = work()
+        finally:
+            os._exit(status)
+
+    def trace(self, items: list[pytest.Item], path: Path) -> int:
+        """Write which tests execute a line of a file, how long each takes, and which cannot be traced."""
+        import coverage
+
+        cover = coverage.Coverage(data_file=None, include=list(self.files))
+        seconds, blind = {}, set()
+        for item, following in zip(items, [*items[1:], None]):
+            start = time.perf_counter()
+            cover.start()
+            cover.switch_context(item.nodeid)
+            tracer = sys.gettrace()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self.failed or sys.gettrace() is not tracer:  # the test traces by itself
+                self.failed = False
+                blind.add(item.nodeid)
+            cover.stop()
+            seconds[item.nodeid] = time.perf_counter() - start
+        lines = {file: cover.get_data().contexts_by_lineno(file) for file in self.files}
+        path.write_bytes(pickle.dumps((lines, seconds, blind)))
+        return SURVIVED
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        sys.setprofile(None)
+        named = {item.nodeid: item for item in session.items}
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "lines"
+            os.waitpid(self.fork(lambda: self.trace(session.items, path)), 0)
+            lines, seconds, blind = pickle.loads(path.read_bytes())
+
+        def quickest_first(names: set[str]) -> list[pytest.Item]:
+            return [named[name] for name in sorted(names & set(named), key=seconds.__getitem__)]
+
+        def try_all() -> int:
+            failing = self.run(quickest_first(set(named)))
+            print(f"{failing or 'no test'} fails before anything is changed", file=sys.__stderr__)
+            return DIED if failing else SURVIVED
+
+        if os.waitpid(self.fork(try_all), 0)[1]:
+            sys.exit(1)
+        functions = defaultdict(list)
+        for thing in gc.get_objects():
+            if type(thing) is FunctionType and thing.__code__.co_filename in self.files:
+                functions[identity(thing.__code__)].append(thing)
+        early = {identity(code) for code in self.early}
+        gc.freeze()
+        running: dict[int, Mutant] = {}
+        for mutant in self.todo:
+            at = lines[str(HOUSE / mutant.file)]
+            found = {name for line in range(mutant.line, mutant.last + 1) for name in at.get(line, ())}
+            tests = [*quickest_first(found), *quickest_first(blind - found)]
+            if len(running) == self.jobs:
+                self.collect(running)
+            running[self.fork(lambda: self.attempt(mutant, tests, functions, early))] = mutant
+        while running:
+            self.collect(running)
+        return True
+
+    def collect(self, running: dict[int, Mutant]) -> None:
+        child, status = os.wait()
+        mutant, status = running.pop(child), os.waitstatus_to_exitcode(status)
+        if status == ANEW:
+            self.anew.append(mutant)
+        else:
+            self.note(mutant, status == SURVIVED)
+
+    def attempt(self, mutant: Mutant, tests: list[pytest.Item], functions: dict[Any, Any], early: set[Any]) -> int:
+        """Put a mutant in place of the code of all functions that have it, and run the tests."""
+        path = HOUSE / mutant.file
+        right = compile(path.read_text(encoding="utf8"), str(path), "exec", dont_inherit=True)
+        wrong = compile(next(mutants(mutant.file, mutant.number)), str(path), "exec", dont_inherit=True)
+        for old, new, itself in pair(right, wrong):
+            if itself and (old.co_name == "<module>" or identity(old) in early):
+                return ANEW
+            for function in functions[identity(old)]:
+                if function.__code__.co_freevars != new.co_freevars:
+                    return ANEW
+                function.__code__ = new
+        return DIED if self.run(tests) else SURVIVED
+
+
+def identity(code: CodeType) -> tuple[Any, ...]:
+    """What tells the code of a function from that of others, two lambdas of one line too."""
+    return code.co_filename, code.co_name, code.co_firstlineno, tuple(code.co_positions())
+
+
+def pair(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType, bool]]:
+    """The pairs of code that differ, those that contain others too; and whether they differ by themselves."""
+    inner, other = ([c for c in code.co_consts if isinstance(c, CodeType)] for code in (old, new))
+    itself = body(old) != body(new) or len(inner) != len(other)
+    within = [] if itself else [found for a, b in zip(inner, other) for found in pair(a, b)]
+    yield from within
+    if itself or within:
+        yield old, new, itself
+
+
+def body(code: CodeType) -> tuple[Any, ...]:
+    constants = [repr(c) for c in code.co_consts if not isinstance(c, CodeType)]
+    return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+
+
 def survives(mutant: Mutant, tree: Path) -> bool:
     """Whether the tests pass with the mutant in place of the module in a copy of the repository."""
     path = tree / mutant.file
     right = path.read_text(encoding="utf8")
-    path.write_text(next(mutants(mutant.file, mutant.number)), encoding="utf8")
+    path.write_text(ast.unparse(next(mutants(mutant.file, mutant.number))), encoding="utf8")
     chosen = "engine" if path.parent.name == "engine" else path.stem if path.stem in CHOSEN else ""
     names = operations_for(mutant) if chosen not in ("engine", "own_operations") else []
     try:
@@ -193,15 +354,34 @@ def survives(mutant: Mutant, tree: Path) -> bool:
 
 
 def pass_in(tree: Path, tests: list[str], *options: str) -> bool:
-    files = [f"tests/test_{name}.py" for name in tests]
     marked = ["-m", "not long"] * bool(tests)
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *marked, *files, *options]
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree)}
-    try:
-        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=600)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode in (0, 5)  # 5: there was none of that name
+    arguments = [*QUIET, *marked, *(f"tests/test_{name}.py" for name in tests), *options]
+    process = FORKS.Process(target=run_pytest, args=(tree, arguments))
+    process.start()
+    process.join(600)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    return process.exitcode in (0, 5)  # 5: there was none of that name
+
+
+def run_pytest(tree: Path, arguments: list[str]) -> None:
+    """Run the tests of a copy, in a process that has imported everything but the copy."""
+    os.chdir(tree)
+    sys.path.insert(0, str(tree))
+    os.environ["PYTHONPATH"] = str(tree)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(1, 2)
+    sys.exit(pytest.main(arguments))
+
+
+def copy_house(tree: Path) -> Path:
+    """A copy of the repository whose tests are compiled: what does not change is read as it is."""
+    shutil.copytree(HOUSE, tree, ignore=shutil.ignore_patterns(".git", "__pycache__", "*.jsonl"))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", "pytest", *QUIET, "--collect-only"]
+    subprocess.run(command, cwd=tree, env=environment | {"PYTHONPATH": str(tree)}, capture_output=True, check=True)
+    return tree
 
 
 def main() -> None:
@@ -220,29 +400,33 @@ def main() -> None:
     known: dict[str, bool] = {}
     if options.results.exists():
         known = dict(json.loads(line) for line in options.results.read_text(encoding="utf8").splitlines())
+
+    def note(mutant: Mutant, survived: bool) -> None:
+        known[key(mutant)] = survived
+        with open(options.results, "a", encoding="utf8") as file:
+            file.write(json.dumps([key(mutant), survived], ensure_ascii=False) + "\n")
+
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # a changed module is as old, to the second, as the one before
+    forks = Forks([m for m in todo if key(m) not in known], options.j, note)
+    if forks.todo and pytest.main([*QUIET, "--capture=sys", "-m", "not long", str(HOUSE / "tests")], plugins=[forks]):
+        sys.exit("the tests cannot be collected")
+    print(f"{len(known)} tried, {len(forks.anew)} to be imported anew", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         trees: Queue[Path] = Queue()
-        for k in range(options.j):
-            tree = Path(folder) / str(k)
-            shutil.copytree(HOUSE, tree, ignore=shutil.ignore_patterns(".git", "__pycache__", "*.jsonl"))
-            trees.put(tree)
+        for k in range(options.j if forks.anew else 0):
+            trees.put(copy_house(Path(folder) / str(k)))
 
         def attempt(mutant: Mutant) -> None:
-            key = f"{mutant} ({mutant.number})"
-            if key in known:
-                return
             tree = trees.get()
             try:
-                known[key] = survives(mutant, tree)
+                note(mutant, survives(mutant, tree))
             finally:
                 trees.put(tree)
-            with open(options.results, "a", encoding="utf8") as file:
-                file.write(json.dumps([key, known[key]], ensure_ascii=False) + "\n")
 
         with ThreadPoolExecutor(options.j) as pool:
-            list(pool.map(attempt, todo))
-    tried = [m for m in todo if f"{m} ({m.number})" in known]
-    alive = [m for m in tried if known[f"{m} ({m.number})"]]
+            list(pool.map(attempt, forks.anew))
+    tried = [m for m in todo if key(m) in known]
+    alive = [m for m in tried if known[key(m)]]
     equivalent = sum(bool(reason(m)) for m in alive)
     print(f"{len(tried)} tried, {len(tried) - len(alive)} died, {equivalent} equivalent")
     for mutant in alive:
