@@ -36,7 +36,7 @@ ABOUT = {
     "gives the values alone; in the place of some there is something else to write.",
     NONE: "They take sizes, orders, text, files or settings, and no values of which a derivative could be taken.",
 }
-INTO_ARRAYS = ("asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray asmatrix bmat require row_stack").split()
+INTO_ARRAYS = "asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray asmatrix bmat require row_stack".split()
 """Functions of NumPy that take arrays and are not handed to the engine."""
 
 

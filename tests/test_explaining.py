@@ -158,7 +158,7 @@ class Reader:
         def forward(x: Array) -> Any:
             operands = [np.asarray(getattr(y, "data", y)) for y in out._operands]
             operands[index] = x
-            return out._operation.forward(*operands, **out._static)
+            return out._operation.forward(*operands, **out._settings)
 
         return Map(forward, local.parent.data)
 
@@ -1106,7 +1106,7 @@ def test_every_label_is_the_map_that_is_applied(case: Case) -> None:
             names = names_of_one_step(out)
             names[id(u)] = "U"
             operands = {id(x): np.asarray(getattr(x, "data", x)) for x in (*out._operands, out, u)}
-            arrays = [x for x in [*out._static.values(), *out._static.get("args", ())] if isinstance(x, np.ndarray)]
+            arrays = [x for x in [*out._settings.values(), *out._settings.get("args", ())] if isinstance(x, np.ndarray)]
             values = {names[key]: value for key, value in operands.items()}
             values.update(("indices", x) for x in arrays if x.size > 8)
             text = Style(names.__getitem__).to_text(terms.term(g, Name(id(u)), lambda x: name_operand(x, names)))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.comparing.comparison import (
-    Comparison, GradientMismatch, gradient_as_array, by_path, coarser, compare_arrays, compare_sets, default_rtol, largest_entry,
+    Comparison, GradientMismatch, by_path, coarser, compare_arrays, compare_sets, default_rtol, gradient_as_array, largest_entry,
     refuse_tolerances,
 )  # fmt: skip
 from autograd_lite.comparing.numerical import Point, along_by, choose, differentiate, name_of

@@ -390,7 +390,7 @@ def row_of_missing(name: str, m: Any, a: Any, manual: Mapping[str, Any], automat
 def split_sides(manual: Any, automatic: Any) -> list[dict[str, Any]]:
     """Both sides by the same names."""
     sides = [manual, automatic]
-    kinds = [kind_of(side) for side in sides]
+    kinds = [form_of(side) for side in sides]
     if sorted(kinds) == ["a dict", "a sequence"]:  # parameters that have names are as good as a dict
         i = kinds.index("a sequence")
         names = [x.name for x in sides[i] if isinstance(x, Tensor) and x.name]
@@ -425,7 +425,7 @@ def by_path(nest: Any, path: str = "") -> dict[str, Any]:
     return dict(zip(short if len(set(short)) == len(found) else found, found.values()))
 
 
-def kind_of(side: Any) -> str:
+def form_of(side: Any) -> str:
     if isinstance(side, Mapping) or hasattr(side, "_fields"):
         return "a dict"
     return "a sequence" if isinstance(side, (list, tuple)) else "an array"

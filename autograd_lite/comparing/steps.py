@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite.comparing import report
 from autograd_lite.comparing.comparison import (
-    Comparison, Row, gradient_as_array, by_path, compare_arrays, largest_entry, refuse_tolerances, same_as,
+    Comparison, Row, by_path, compare_arrays, gradient_as_array, largest_entry, refuse_tolerances, same_as,
 )  # fmt: skip
 from autograd_lite.comparing.hints import Known, hints
 from autograd_lite.comparing.mistakes import arrows_between, chains, sweep_to

@@ -905,13 +905,13 @@ class Types:
 class Errors:
     """`np.errstate` in a step that is being recorded."""
 
-    def __init__(self, tape: Tape, **settings: str) -> None:
-        if set(settings.values()) - {"ignore", "warn"}:
+    def __init__(self, tape: Tape, **modes: str) -> None:
+        if set(modes.values()) - {"ignore", "warn"}:
             tape.refuse("np.errstate with another setting than 'ignore' or 'warn'")
-        self.tape, self.settings = tape, tuple(settings.items())
+        self.tape, self.modes = tape, tuple(modes.items())
 
     def __enter__(self) -> None:
-        self.tape.errors.append(self.tape.errors[-1] + self.settings)
+        self.tape.errors.append(self.tape.errors[-1] + self.modes)
 
     def __exit__(self, *_: Any) -> None:
         self.tape.errors.pop()

@@ -462,7 +462,7 @@ class Program:
             function = step.function
             takes_out = isinstance(function, np.ufunc) and function.nout == 1 or self._is_product(step)
             into = None
-            if x is not None and self._static_view(step, x):
+            if x is not None and self._is_fixed_view(step, x):
                 release(i)
                 continue
             if isinstance(function, np.ufunc) and function.signature is None:
@@ -475,9 +475,9 @@ class Program:
             line = self._line(step, into)
             release(i)
             if step.errors:
-                settings = ", ".join(f"{key}={value!r}" for key, value in dict(step.errors).items())
+                modes = ", ".join(f"{key}={value!r}" for key, value in dict(step.errors).items())
                 if quiet != step.errors:
-                    lines.append(f"with errstate({settings}):")
+                    lines.append(f"with errstate({modes}):")
                 line = f"    {line}"
             quiet = step.errors
             if i <= last_choice and self._is_raising(step):  # which the step itself does in its own words
@@ -507,7 +507,7 @@ class Program:
             )
         return False
 
-    def _static_view(self, step: Call, x: Stand) -> bool:
+    def _is_fixed_view(self, step: Call, x: Stand) -> bool:
         """Make a view of memory that stays in place, now and once for all."""
         if x.parent is None or step.function not in VIEWS or x.root.index not in self.memory:
             return False

@@ -21,14 +21,14 @@ from autograd_lite.drawing.files import as_path, write_file
 from autograd_lite.drawing.markup import (
     ALL_COLUMNS, NBSP, SUBSCRIPT, SUPERSCRIPT, brief, font, in_lines, numbers, quote, row, table, text,
 )  # fmt: skip
-from autograd_lite.drawing.stepping import Step, clean, page, steps_of
+from autograd_lite.drawing.stepping import Frame, clean, page, steps_of
 from autograd_lite.drawing.themes import DARK, LINES, THEMES, Theme
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import history
 from autograd_lite.engine.operation import is_elementwise
 from autograd_lite.engine.tensor import Operand, Tensor
 from autograd_lite.writing.formulas import PLACE, Adjoint, Formula, Name, Negated, is_numeral, nodes, split_sign
-from autograd_lite.writing.naming import check_is_tensor, array_of, is_literal, shape_of
+from autograd_lite.writing.naming import array_of, check_is_tensor, is_literal, shape_of
 from autograd_lite.writing.styles import LONGEST, Dressed, Markup
 from autograd_lite.writing.terms import is_transposed
 
@@ -138,7 +138,7 @@ class Picture:
         """Whether finding the best layout would take Graphviz minutes instead of seconds."""
         return len(self.boxes) > 300
 
-    def drawing(self, step: Step | None = None, equations: Sequence[str] = ()) -> Drawing:
+    def drawing(self, frame: Frame | None = None, equations: Sequence[str] = ()) -> Drawing:
         """The dot source; at a step of the sweep, with the adjoints that are known by then."""
         from autograd_lite.drawing.rendering import Drawing
 
@@ -164,23 +164,23 @@ class Picture:
             drawing.graph_attr.update(label=f"<{font(text(self.note), theme.faint, 10)}>", labelloc="b")
         if self.is_large:
             drawing.graph_attr.update(nslimit="0.1", nslimit1="1", mclimit="0.1", splines="line")
-        if step is not None:
+        if frame is not None:
             # All equations are there in every picture of the series, so that its size stays the same
             lines = [
-                font(line, theme.ink if i <= step.number else theme.paper, 13, "I") for i, line in enumerate(equations)
+                font(line, theme.ink if i <= frame.number else theme.paper, 13, "I") for i, line in enumerate(equations)
             ]
             drawing.graph_attr.update(label=f"<{table(*map(row, lines))}>", labelloc="b")
-        self.write_boxes(drawing, theme, step)
+        self.write_boxes(drawing, theme, frame)
         main = {arrow for arrow in spine(self.arrows).values() if arrow}
         steps = least_steps(self.arrows)
         for arrow in self.arrows:
-            attributes = self.arrow_attributes(arrow, theme, step, arrow in main)
+            attributes = self.arrow_attributes(arrow, theme, frame, arrow in main)
             if steps[arrow] > 1:
                 attributes["minlen"] = str(steps[arrow])
             drawing.edge(arrow.source.key, arrow.target.key, **attributes)
         return drawing
 
-    def write_boxes(self, drawing: Drawing, theme: Theme, step: Step | None) -> None:
+    def write_boxes(self, drawing: Drawing, theme: Theme, frame: Frame | None) -> None:
         """The boxes, and around them those of their scopes, which open and close like brackets in a text."""
         first: dict[tuple[str, ...], int] = {}
         beside: dict[Box, list[Box]] = {}
@@ -211,7 +211,7 @@ class Picture:
             rank = [box]
             for each in rank:
                 rank += beside.get(each, [])
-                drawing.node(each.key, **self.box_attributes(each, theme, step))
+                drawing.node(each.key, **self.box_attributes(each, theme, frame))
             if len(rank) > 1:
                 together = "{rank=same " + " ".join(f'"{each.key}"' for each in rank) + "}"
                 if any(each.kind == "number" for each in rank):  # which nothing else keeps close by
@@ -220,7 +220,7 @@ class Picture:
                 drawing.body.append(f"{together}\n")
         drawing.body += ["}\n"] * len(is_open)
 
-    def box_attributes(self, box: Box, theme: Theme, step: Step | None) -> dict[str, str]:
+    def box_attributes(self, box: Box, theme: Theme, frame: Frame | None) -> dict[str, str]:
         if box.kind == "chip":
             border, fill = theme.look("parameter" if getattr(box.item, "requires_grad", False) else "input")
             label = font(self.name_of(box) + quote(" ↑"), theme.ink, 11, "I")
@@ -233,11 +233,11 @@ class Picture:
         border, fill = theme.look("intermediate" if kind == "scope" else kind)
         attributes = {"color": border, "fillcolor": fill, **LINES[kind]}
         adjoint = theme.gradient
-        if step is not None:
-            if box not in step.known:
+        if frame is not None:
+            if box not in frame.known:
                 adjoint = fill  # there, but not to be seen: the layout stays the same
-            if box is step.box or box in step.used:
-                attributes.update(color=theme.gradient, penwidth="3" if box is step.box else "1.5")
+            if box is frame.box or box in frame.used:
+                attributes.update(color=theme.gradient, penwidth="3" if box is frame.box else "1.5")
         attributes["label"] = f"<{self.markup(box, theme, adjoint)}>"
         if len(box.name) > LONGEST:
             attributes["tooltip"] = clean(box.name).replace("\\", "\\\\")
@@ -297,12 +297,12 @@ class Picture:
             lines.append(table(f"<TR><TD>{name}</TD><TD>{value}</TD></TR>"))
         return table(*(f"<TR><TD>{line}</TD></TR>" for line in lines))
 
-    def arrow_attributes(self, arrow: Arrow, theme: Theme, step: Step | None, is_main: bool) -> dict[str, str]:
+    def arrow_attributes(self, arrow: Arrow, theme: Theme, frame: Frame | None, is_main: bool) -> dict[str, str]:
         # The main way runs straight; an arrow without weight may run to the left, as that from an operand on the right must
         attributes = {"weight": "0"} if arrow.side == "right" else {"weight": "8"} if is_main else {}
         if arrow.gradient is None:
             attributes["style"] = "solid" if arrow.passing and getattr(arrow.passing.item, "requires_grad", False) else "dashed"
-        if step is not None and arrow in step.arrows:
+        if frame is not None and arrow in frame.arrows:
             attributes.update(color=theme.gradient, penwidth="2")
         label = "" if self.is_large or not self.options.local_gradients else self.arrow_label(arrow, theme)
         return {**attributes, "label": f"<{label}>"} if label else attributes
@@ -453,10 +453,10 @@ def draw_steps(output: Tensor, **options: Unpack[Choices]) -> list[Drawing]:
     >>> len(ag.draw_steps(x.exp().sin()))  # the forward pass, then C, exp(x), x
     4
     """
-    picture, steps = make_steps(output, options)
-    equations = [step.equation(low=SUBSCRIPT, high=SUPERSCRIPT, quote=quote) for step in steps]
-    drawings = [picture.drawing(step, equations) for step in steps]
-    return Steps(drawings, lambda: page_of(picture, steps, "theme" in options))
+    picture, frames = make_steps(output, options)
+    equations = [frame.equation(low=SUBSCRIPT, high=SUPERSCRIPT, quote=quote) for frame in frames]
+    drawings = [picture.drawing(frame, equations) for frame in frames]
+    return Steps(drawings, lambda: page_of(picture, frames, "theme" in options))
 
 
 class Steps(list["Drawing"]):
@@ -471,7 +471,7 @@ class Steps(list["Drawing"]):
         return f'<iframe srcdoc="{escape(self._page())}" style="{look}"></iframe>'
 
 
-def page_of(picture: Picture, steps: Sequence[Step], with_theme: bool) -> str:
+def page_of(picture: Picture, steps: Sequence[Frame], with_theme: bool) -> str:
     """The page that steps through the backward pass; in the reader's light or dark unless a theme is asked for."""
     svg = picture.drawing().pipe("svg").decode()
     return page(svg, steps, picture.options, None if with_theme else DARK)
@@ -577,7 +577,7 @@ def check_size(boxes: int, output: Tensor, options: Options, summary: bool, in_s
         )
 
 
-def make_steps(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Step]]:
+def make_steps(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Frame]]:
     """The picture of the whole backward pass, and its steps."""
     chosen = Options.from_keywords(options)
     if chosen.summary or not chosen.adjoints:

@@ -40,7 +40,7 @@ def clean(words: str) -> str:
 
 
 @dataclass(frozen=True)
-class Step:
+class Frame:
     """The adjoint that is found, the boxes and arrows it is found from, and all that are known by now."""
 
     number: int
@@ -65,7 +65,7 @@ class Step:
         )
 
 
-def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], gradient: Any = None) -> list[Step]:
+def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], gradient: Any = None) -> list[Frame]:
     """The forward pass, and then the lines of the chain rule in the order in which the sweep follows them."""
     reached = set(history(output, constants=False))
     where = {box.item: box for box in boxes if isinstance(box.item, Tensor) and box.kind != "chip"}
@@ -73,16 +73,16 @@ def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], grad
     for arrow in arrows:
         if arrow.gradient is not None:
             leaving.setdefault(arrow.gradient.parent, []).append(arrow)
-    steps = [Step(0, None)]
+    steps = [Frame(0, None)]
     for line in chain_rule(output, [t for t in where if t in reached], gradient):
         box = where[line.tensor]
         found = leaving.get(line.tensor, [])
         used = tuple(dict.fromkeys(arrow.target for arrow in found))
-        steps.append(Step(len(steps), line, box, found, used, steps[-1].known | {box}))
+        steps.append(Frame(len(steps), line, box, found, used, steps[-1].known | {box}))
     return steps
 
 
-def page(svg: str, steps: Sequence[Step], options: Options, dark: Theme | None = None) -> str:
+def page(svg: str, steps: Sequence[Frame], options: Options, dark: Theme | None = None) -> str:
     """One page of HTML that holds all it needs: the picture once, and what is seen of it at each step.
 
     With `dark`, a reader who prefers dark colours sees the picture in those of that theme.
@@ -90,13 +90,13 @@ def page(svg: str, steps: Sequence[Step], options: Options, dark: Theme | None =
     theme = options.colours
     keys = [
         {
-            "equation": step.equation(quote=lambda words: escape(clean(words))),
-            "numbers": step.numbers(options.decimals, options.entries),
-            "box": step.box and step.box.key,
-            "arrows": [f"{arrow.source.key}->{arrow.target.key}" for arrow in step.arrows],
-            "used": [box.key for box in step.used],
+            "equation": frame.equation(quote=lambda words: escape(clean(words))),
+            "numbers": frame.numbers(options.decimals, options.entries),
+            "box": frame.box and frame.box.key,
+            "arrows": [f"{arrow.source.key}->{arrow.target.key}" for arrow in frame.arrows],
+            "used": [box.key for box in frame.used],
         }
-        for step in steps
+        for frame in steps
     ]
     parts = files("autograd_lite.drawing") / "page"
     template, style, script = ((parts / name).read_text("utf-8") for name in ("page.html", "page.css", "page.js"))

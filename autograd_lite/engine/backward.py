@@ -114,7 +114,7 @@ def evaluate_again(out: Tensor) -> Iterator[tuple[Any, Any, Any]]:
     operands = out._operands
     rules = out._operation.rules_for(len(operands))
     for (x, pull, value), rule in zip(out._arrows(), rules):
-        yield x, pull, None if value is None else rule(*operands, out, **out._static)
+        yield x, pull, None if value is None else rule(*operands, out, **out._settings)
 
 
 def as_dtype(u: Any, dtype: np.dtype[Any]) -> Any:

@@ -23,7 +23,7 @@ class Record(NamedTuple):
     values : tuple
         The local gradient with respect to each operand, in compact form; None where none is needed.
     settings : dict
-        What else the operation was told, such as the axis.
+        What the operation gets besides its operands, such as the axis.
     """
 
     operation: Operation
@@ -34,7 +34,7 @@ class Record(NamedTuple):
 
 def record_of(t: Tensor) -> Record:
     """How `t`, which is no leaf, was computed."""
-    return Record(t._operation, t._operands, t._values, t._static)
+    return Record(t._operation, t._operands, t._values, t._settings)
 
 
 def history(output: Tensor, oldest: int = 0, *, constants: bool = True) -> list[Tensor]:

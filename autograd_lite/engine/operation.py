@@ -40,8 +40,8 @@ class Edge(NamedTuple):
 
     ``rule(*operands, out)`` gives the compact local gradient and ``pull(adjoint, value, operand, out)``
     the operand's share of the adjoint. `label` and `form` say the same in symbols: ``{0}``, ``{1}`` are
-    the operands, ``{out}`` the result, ``{u}`` its adjoint, ``{d}`` the label and ``{at}`` what else the
-    operation was told, such as the axis. A label that depends on the operands is a function of the result and them;
+    the operands, ``{out}`` the result, ``{u}`` its adjoint, ``{d}`` the label and ``{at}`` the settings
+    of the operation, such as the axis. A label that depends on the operands is a function of the result and them;
     None stands for the derivative of the operation's symbol, ``σ'({0})``. A form that depends on which of any number of
     operands it is for is a function of the result and its index, and calls the operands ``{x0}``, ``{x1}``, ...
     """
@@ -155,23 +155,23 @@ def make_function(operation: Operation, together: Callable[..., Any] | None = No
 def make_function_of_any_number(operation: Operation) -> Callable[..., Any]:
     forward = operation.forward
 
-    def apply(*operands: Any, **static: Any) -> Any:
+    def apply(*operands: Any, **settings: Any) -> Any:
         operands = tuple([x if isinstance(x, Tensor) else constant(x) for x in operands])
         arrays = [x._array if isinstance(x, Tensor) else x for x in operands]
         try:
-            data = forward(*arrays, **static)
+            data = forward(*arrays, **settings)
         except (TypeError, ValueError) as error:
-            raise explain(error, operation, operands, static) from error
+            raise explain(error, operation, operands, settings) from error
         if not any(isinstance(x, Tensor) for x in operands):
             return data
         state = current()
         needs = [isinstance(x, Tensor) and x._requires_grad for x in operands]
         if not (state.on and any(needs)):
             return make_tensor(data)
-        node = make_tensor(data, operation, static, state.scope)
+        node = make_tensor(data, operation, settings, state.scope)
         rules = operation.rules_for(len(operands))
         node._x0 = operands
-        node._d0 = tuple([rule(*arrays, data, **static) if need else None for need, rule in zip(needs, rules)])
+        node._d0 = tuple([rule(*arrays, data, **settings) if need else None for need, rule in zip(needs, rules)])
         return node
 
     return apply
@@ -180,7 +180,7 @@ def make_function_of_any_number(operation: Operation) -> Callable[..., Any]:
 @lru_cache
 def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[..., Any]:
     x, a, d, rules = ([f"{letter}{i}" for i in range(n)] for letter in ("x", "a", "d", "rule"))
-    static, arguments = ("static", ["**static"]) if with_keywords else ("NO_KEYWORDS", [])
+    settings, arguments = ("settings", ["**settings"]) if with_keywords else ("NO_KEYWORDS", [])
     lines = [f"def apply({', '.join([*x, '/', *arguments])}):"]
     for i in range(n):
         lines += [
@@ -203,9 +203,9 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
         "    try:",
         f"        {forward}",
         "    except (TypeError, ValueError) as error:",
-        f"        raise explain(error, operation, ({', '.join(x)},), {static}) from error",
+        f"        raise explain(error, operation, ({', '.join(x)},), {settings}) from error",
         "    if recorded and recorded.on:",
-        f"        node = make_tensor(data, operation, {static}, recorded.scope)",
+        f"        node = make_tensor(data, operation, {settings}, recorded.scope)",
     ]
     for i in range(n):
         value = f"rule{i}({', '.join([*a, 'data', *arguments])}) if n{i} else None"
@@ -254,8 +254,10 @@ def constant(x: Any) -> Any:
     return array
 
 
-def explain(error: Exception, operation: Operation, operands: Sequence[Any], told: Mapping[str, Any] = NO_KEYWORDS) -> Exception:
-    """What NumPy raised, with the operation, the operands' names and shapes, and what else the operation was told."""
+def explain(
+    error: Exception, operation: Operation, operands: Sequence[Any], settings: Mapping[str, Any] = NO_KEYWORDS
+) -> Exception:
+    """What NumPy raised, with the operation, the operands' names and shapes, and its settings."""
     for x in operands:
         if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "biufc":
             return TypeError(f"cannot compute with {type(x).__name__} of dtype {x.dtype}: {OPERANDS}")
@@ -263,7 +265,7 @@ def explain(error: Exception, operation: Operation, operands: Sequence[Any], tol
         x.describe() if isinstance(x, Tensor) else f"{type(x).__name__} of shape {np.shape(x)}"
         for x in operands[:8]
     )
-    described += "".join(f", {key}={x!r}" for key, x in told.items() if x is not None and x is not False)
+    described += "".join(f", {key}={x!r}" for key, x in settings.items() if x is not None and x is not False)
     text = f"{operation.name} of {described}: {error}".replace(": reduce() ", f": {operation.name}() ")  # of NumPy's own
     try:
         return type(error)(text)  # LinAlgError and AxisError stay what they are
@@ -345,7 +347,7 @@ def kept_shape(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
 def spread(u: Any, d: Any, x: Any, out: Any) -> Any:
     """Reductions: u, repeated along the reduced axes, ⊙ d."""
     shape = x.shape
-    u = u.reshape(kept_shape(shape, out._static["axis"]))
+    u = u.reshape(kept_shape(shape, out._settings["axis"]))
     if type(d) is not int:
         u = u * d
     return broadcast(u, shape)
@@ -371,7 +373,7 @@ def with_result(rule: Any, operands: int) -> Rule:
     code = getattr(rule, "__code__", None)
     if code is not None and (code.co_argcount > operands or code.co_flags & 4):  # 4: takes *args
         return rule
-    return lambda *arguments, **static: rule(*arguments[:-1], **static)
+    return lambda *arguments, **settings: rule(*arguments[:-1], **settings)
 
 
 def elementwise_operation(

@@ -113,7 +113,7 @@ class Tensor:
         "_d0",
         "_d1",
         "_d2",
-        "_static",  # the operation's keywords
+        "_settings",  # the operation's keywords
         "_order",  # number of its creation
         "_changed",  # number of the last replacement of its data
         "scope",  # the names of the scopes that it was recorded in, outermost first (see `name_scope`)
@@ -143,7 +143,7 @@ class Tensor:
         self._grad: Array | None = None
         self._requires_grad = False
         self._operation: Any = None
-        self._static: dict[str, Any] = {}
+        self._settings: dict[str, Any] = {}
         self._order = next(creation)
         self._changed = 0
         self.scope: tuple[str, ...] = ()
@@ -629,14 +629,14 @@ def as_array(x: Any) -> Any:
     return x if isinstance(x, Tensor) else np.asarray(x)
 
 
-def make_tensor(data: Any, operation: Any = None, static: Any = None, scope: tuple[str, ...] = ()) -> Tensor:
+def make_tensor(data: Any, operation: Any = None, settings: Any = None, scope: tuple[str, ...] = ()) -> Tensor:
     """A Tensor of `data` as it stands; with an operation, a node that is still to be given its operands. The hot path."""
     t = new_tensor(Tensor)
     t._array = data if type(data) is np.ndarray else np.asarray(data)
     t._grad = t._name = None
     t._requires_grad = operation is not None
     t._operation = operation
-    t._static = static
+    t._settings = settings
     t._order = next(creation)
     t._changed = 0
     t.scope = scope

@@ -39,9 +39,9 @@ def quiet(rule: Rule) -> Rule:
     wanted = rule.__code__.co_argcount  # `silent` is given the result, whether `rule` asks for it or not
 
     @wraps(rule)
-    def silent(*arguments: Any, **static: Any) -> Any:
+    def silent(*arguments: Any, **settings: Any) -> Any:
         with np.errstate(all="ignore"):
-            return rule(*arguments[:wanted], **static)
+            return rule(*arguments[:wanted], **settings)
 
     return silent
 

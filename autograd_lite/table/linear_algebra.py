@@ -93,7 +93,7 @@ def einsum_pull(u: Any, value: Any, x: Any, out: Any) -> Any:
 
 def swap(out: Tensor, i: int) -> tuple[str, tuple[str, ...], str]:
     """The subscripts of operand i, of the others, and of the result."""
-    inputs, output = out._static["subscripts"]
+    inputs, output = out._settings["subscripts"]
     return inputs[i], inputs[:i] + inputs[i + 1 :], output
 
 

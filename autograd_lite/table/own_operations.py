@@ -186,7 +186,7 @@ def operation(
         with_out = accept_result(f"the pullback {i} of '{name}'", pullback, len(pullbacks) + 1, given)
 
         def pull(u: Any, value: Any, x: Any, out: Any) -> Any:
-            g = with_out(u, *value, **out._static)
+            g = with_out(u, *value, **out._settings)
             if isinstance(u, Tensor) and u.requires_grad and not (isinstance(g, Tensor) and g.requires_grad):
                 raise TypeError(
                     f"the pullback {i} of '{name}' has no derivative: for a Tensor it returned {type(g).__name__} "

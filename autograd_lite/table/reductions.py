@@ -218,7 +218,7 @@ def softmax(x: npt.ArrayLike, axis: int = -1) -> Array: ...
     softmax_forward,
     Edge(
         lambda x, s, axis: s,
-        lambda u, s, x, out: s * (u - np.sum(u * s, axis=out._static["axis"], keepdims=True)),
+        lambda u, s, x, out: s * (u - np.sum(u * s, axis=out._settings["axis"], keepdims=True)),
         "softmax{at}'({0})",
         LINEAR,
     ),
@@ -246,7 +246,7 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Array: ...
     log_softmax_forward,
     Edge(
         lambda x, r, axis: np.exp(r),
-        lambda u, s, x, out: u - s * np.sum(u, axis=out._static["axis"], keepdims=True),
+        lambda u, s, x, out: u - s * np.sum(u, axis=out._settings["axis"], keepdims=True),
         "log_softmax{at}'({0})",
         LINEAR,
     ),
@@ -264,7 +264,7 @@ def log_softmax(x: Operand, axis: int = -1) -> Any:
 
 
 def cumsum_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
-    axis = out._static["axis"]
+    axis = out._settings["axis"]
     if axis is None:
         return np.flip(np.cumsum(np.flip(u))).reshape(x.shape)
     return np.flip(np.cumsum(np.flip(u, axis), axis), axis)
@@ -276,7 +276,7 @@ def cumprod_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
     The sums satisfy s_j = u_j + x_{j+1} s_{j+1}. Doubling the distance that this reaches at each step takes
     log₂ n steps, and no division that an entry that is 0 would spoil.
     """
-    axis = out._static["axis"]
+    axis = out._settings["axis"]
     if axis is None:
         d, axis = d.ravel(), 0
     d, s = np.moveaxis(d, axis, -1), np.moveaxis(u, axis, -1)

@@ -102,7 +102,7 @@ _transpose = general_operation(
         "transpose{at}",
         TRANSPOSED,
     ),
-    written=lambda out, x: "{0}ᵀ" if out._static["axes"] == tuple(range(out.ndim))[::-1] else None,
+    written=lambda out, x: "{0}ᵀ" if out._settings["axes"] == tuple(range(out.ndim))[::-1] else None,
 )
 
 

@@ -23,7 +23,7 @@ from autograd_lite.engine.backward import as_dtype, sweep
 from autograd_lite.engine.graph import age, between
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
-from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Sum, Told, is_constant, nodes, total
+from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Settings, Sum, is_constant, nodes, total
 from autograd_lite.writing.naming import check_is_tensor, array_of, exact, is_literal, items, readable_names, shape_of, split_index
 from autograd_lite.writing.terms import formula, name_operand, term
 from autograd_lite.writing.styles import Latex, Style
@@ -124,7 +124,7 @@ def keys(formula: Formula) -> Iterator[int]:
     for node in nodes(formula):
         if isinstance(node, Name):
             yield node.key
-        elif isinstance(node, Told):
+        elif isinstance(node, Settings):
             yield from (piece for piece in node.pieces if isinstance(piece, int))
 
 

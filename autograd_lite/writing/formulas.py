@@ -92,8 +92,8 @@ class Adjoint(Formula):
 
 
 @dataclass(frozen=True)
-class Told(Formula):
-    """What an operation was told besides its operands, ``[0, 1:]``: words and, in place of large arrays, their keys."""
+class Settings(Formula):
+    """What an operation gets besides its operands, ``[0, 1:]``: words and, in place of large arrays, their keys."""
 
     pieces: tuple[str | int, ...]
 
@@ -217,11 +217,11 @@ class Over(Formula):
 
 @dataclass(frozen=True)
 class Applied(Formula):
-    """A function with what it was told, and its operands unless it stands for itself: ``softmax[axis=1](x)``."""
+    """A function with its settings, and its operands unless it stands for itself: ``softmax[axis=1](x)``."""
 
     function: str
     operands: tuple[Formula, ...] | None = None
-    told: Formula | None = None
+    settings: Formula | None = None
     primes: int = 0
     axes: str = ""
 
@@ -229,8 +229,8 @@ class Applied(Formula):
         function = style.function(self.function)
         if self.axes or self.function in ("Σ", "∏"):
             function = style.over(self.function, self.axes)
-        if self.told is not None:
-            function += yield self.told
+        if self.settings is not None:
+            function += yield self.settings
         function += style.prime * self.primes
         if self.operands is None:
             return function
@@ -282,11 +282,11 @@ class Indexed(Formula):
     """Entries of something, as NumPy takes them: ``x[0, 1:]``."""
 
     of: Formula
-    told: Formula
+    settings: Formula
 
     def write(self, style: Style) -> Writing:
         of = yield from self.of.within(ATOM, style)
-        return of + (yield self.told)
+        return of + (yield self.settings)
 
 
 @dataclass(frozen=True)
@@ -296,12 +296,12 @@ class Enclosed(Formula):
     opening: str
     of: Formula
     closing: str
-    told: Formula | None = None
+    settings: Formula | None = None
 
     def write(self, style: Style) -> Writing:
         of = yield self.of
-        told = "" if self.told is None else (yield self.told)
-        return style.enclose(self.opening, of, self.closing) + told
+        settings = "" if self.settings is None else (yield self.settings)
+        return style.enclose(self.opening, of, self.closing) + settings
 
 
 @dataclass(frozen=True)
@@ -492,7 +492,7 @@ class NotReadable(ValueError):
 class Reader:
     """Reads the notation of one row, with formulas in the place of ``{0}``, ``{out}``, ``{u}`` and the like.
 
-    ``{at}`` is what the operation was told. With `signs_in_front` a product of negative factors has its signs in front.
+    ``{at}`` are the settings of the operation. With `signs_in_front` a product of negative factors has its signs in front.
     With `of_matrices` powers are those of entries.
     """
 
@@ -581,7 +581,7 @@ class Reader:
         formula = self.primary()
         while True:
             if self.peek() == "at" and self.tokens[self.place][0] == "slot":
-                formula = Indexed(formula, self.slot()) if self.slots["at"] != Told(()) else self.skip(formula)
+                formula = Indexed(formula, self.slot()) if self.slots["at"] != Settings(()) else self.skip(formula)
             elif self.take("ᵀ"):
                 formula = Transposed(formula)
             elif self.take("⁻ᵀ"):
@@ -627,8 +627,8 @@ class Reader:
         if token in PAIRS:
             inside = self.sum()
             self.expect(PAIRS[token])
-            told = self.slot() if self.peek() == "at" else None
-            return Enclosed(token, inside, PAIRS[token], told)
+            settings = self.slot() if self.peek() == "at" else None
+            return Enclosed(token, inside, PAIRS[token], settings)
         if token == "∂":
             of = self.primary()
             if not self.take("/", "∂"):
@@ -637,26 +637,26 @@ class Reader:
         raise NotReadable(token)
 
     def function(self, name: str) -> Formula:
-        told = self.slot() if self.peek() == "at" else self.bracket() if self.peek() == "[" else None
+        settings = self.slot() if self.peek() == "at" else self.bracket() if self.peek() == "[" else None
         primes = 0
         while self.take("'"):
             primes += 1
         if not self.take("("):
-            return Applied(name, None, told, primes)
+            return Applied(name, None, settings, primes)
         operands = [self.sum()]
         while self.take(",", " "):
             operands.append(self.sum())
         self.expect(")")
-        return Applied(name, tuple(operands), told, primes)
+        return Applied(name, tuple(operands), settings, primes)
 
     def bracket(self) -> Formula:
-        """What the notation itself says that a function was told: ``einsum[ik→ki]``."""
+        """The settings that the notation itself names: ``einsum[ik→ki]``."""
         start = self.place
         while not self.take("]"):
             if self.place == len(self.tokens):
                 raise NotReadable("] is missing")
             self.place += 1
-        return Told(("".join(token for _, token in self.tokens[start : self.place]),))
+        return Settings(("".join(token for _, token in self.tokens[start : self.place]),))
 
     def relation(self) -> Formula:
         if self.take("not", " "):

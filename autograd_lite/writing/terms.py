@@ -19,8 +19,8 @@ from autograd_lite.engine.operation import ENTRYWISE, LEFT, LINEAR, REPEATED, RI
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing import formulas
 from autograd_lite.writing.formulas import (
-    ONE, ONES, PLACE, ZERO, Applied, Filled, Formula, Negated, Partial, Product, Symbol, Told, Transposed, is_filled, is_numeral,
-    juxtapose, product, read, split_sign, sum_over,
+    ONE, ONES, PLACE, ZERO, Applied, Filled, Formula, Negated, Partial, Product, Settings, Symbol, Transposed, is_filled,
+    is_numeral, juxtapose, product, read, split_sign, sum_over,
 )  # fmt: skip
 from autograd_lite.writing.naming import SMALL, is_literal, plain_name
 from autograd_lite.writing.styles import Style
@@ -29,14 +29,14 @@ Operand = Callable[[Any], Formula]
 """Gives the formula of an operand: its name, or the number that it is."""
 
 
-# What an operation was told ---------------------------------------------------------------------------------------
+# The settings of an operation --------------------------------------------------------------------------------------
 
 IMPLIED = ("axis", "keepdims", "shape")
 """Settings that the shapes tell, unless there are several axes."""
 
 
-def told(t: Tensor, index: int | None = None) -> Told:
-    """What an operation was told besides its operands, ``[0, 1:]`` or ``[1, axis=0]``; of `t`, or for one operand.
+def settings_of(t: Tensor, index: int | None = None) -> Settings:
+    """The settings of an operation, ``[0, 1:]`` or ``[1, axis=0]``; of `t`, or for one operand.
 
     Two local gradients that are different maps are written in different symbols only with them.
     """
@@ -59,9 +59,9 @@ def told(t: Tensor, index: int | None = None) -> Told:
     return in_brackets(found)
 
 
-def in_brackets(found: Sequence[list[str | int]]) -> Told:
+def in_brackets(found: Sequence[list[str | int]]) -> Settings:
     pieces = [piece for i, item in enumerate(found) for piece in ([", "] * (i > 0) + item)]
-    return Told(("[", *pieces, "]")) if found else Told(())
+    return Settings(("[", *pieces, "]")) if found else Settings(())
 
 
 def setting(x: Any) -> list[str | int]:
@@ -96,7 +96,7 @@ def slots(t: Tensor, operand: Operand, index: int | None = None) -> dict[str, Fo
         operands = operands[index : index + 1]
     found |= {str(i): operand(x) for i, x in enumerate(operands)}
     found["out"] = operand(t)
-    found["at"] = told(t, index)
+    found["at"] = settings_of(t, index)
     return found
 
 
@@ -115,7 +115,7 @@ def formula(t: Tensor, operand: Operand) -> Formula:
     shown = [named[str(i)] for i in range(len(operands))]
     if len(shown) > 4:
         shown = [*shown[:2], Symbol("…"), shown[-1]]
-    return Applied(operation.symbol, tuple(shown), None if named["at"] == Told(()) else named["at"])
+    return Applied(operation.symbol, tuple(shown), None if named["at"] == Settings(()) else named["at"])
 
 
 def reduced_axes(t: Tensor) -> list[int]:
@@ -192,8 +192,8 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
         axes = broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else ()
         result = sum_over(result, over(axes, len(shape)) if axes else None)
     elif form == TRANSPOSED:
-        settings_told = told(out)
-        permuting = Applied(operation.symbol, None, None if settings_told == Told(()) else settings_told)
+        shown = settings_of(out)
+        permuting = Applied(operation.symbol, None, None if shown == Settings(()) else shown)
         result = product("", Transposed(permuting), u, formulas.MAP)
     else:  # stacks of vectors: no product of two matrices says it
         same = sum(y is x for y in operands) > 1
@@ -305,7 +305,7 @@ def shorten(whole: Formula, with_side: bool = False) -> Formula:
     elif isinstance(body, formulas.Over) and body.of == PLACE:
         return formulas.with_sign(minus, Applied(body.sign, axes=body.axes))
     elif isinstance(body, Applied) and body.operands == (PLACE,):
-        return formulas.with_sign(minus, Applied(body.function, None, body.told, body.primes, body.axes))
+        return formulas.with_sign(minus, Applied(body.function, None, body.settings, body.primes, body.axes))
     return whole
 
 
