@@ -117,3 +117,35 @@ def test_the_cost_is_that_of_the_task(example: str, tmp_path: Path) -> None:
     done = check("mine.py", "--task", "task.py", cwd=tmp_path)
     assert done.returncode == 1
     assert "its forward gives a cost of 0.0, that of the task" in done.stdout
+
+
+SQUARE = "def forward({}):\n    return {}\ndef manual_gradients({}):\n    return {{'w': {}}}\n"
+ODD_FILES = {
+    "the rest by keyword": (
+        "parameters, data = {'w': np.array([1.0, 2.0])}, {'x': np.array([3.0, 4.0])}\n"
+        + SQUARE.format("parameters, **data", "np.sum(parameters['w'] * data['x'])", "parameters, **data", "data['x']"),
+        0, "right: the gradients agree",
+    ),
+    "by position": (
+        "parameters, data = {'w': np.array([1.0, 2.0])}, {'x': np.array([3.0, 4.0])}\n"
+        + SQUARE.format("w, /, **data", "np.sum(w * data['x'])", "w, /, x", "x"), 0, "right: the gradients agree",
+    ),
+    "parameters that raise": (
+        "def parameters():\n    return {'w': np.ones(2) @ np.ones(3)}\n" + SQUARE.format("w", "np.sum(w**2)", "w", "2 * w"),
+        2, "parameters, line 3, raises ValueError",
+    ),
+    "ragged parameters": (
+        "parameters = {'w': [[1.0, 2.0], [3.0]]}\n" + SQUARE.format("w", "np.sum(w**2)", "w", "2 * w"),
+        2, "parameters raises ValueError",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_odd_files(name: str, tmp_path: Path) -> None:
+    source, code, words = ODD_FILES[name]
+    (tmp_path / "odd.py").write_text("import numpy as np\n" + source, encoding="utf8")
+    done = check("odd.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert words in done.stdout
+    assert "grading" not in done.stdout

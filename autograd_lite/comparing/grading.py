@@ -15,6 +15,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -101,24 +102,28 @@ def judge(path: str, task: str | None = None) -> dict[str, Any]:
     CannotJudge
     """
     module = load(path)
-    given = load(task) if task else None
-    forward = function_of("forward", given or module, module, path)
-    manual_gradients = function_of("manual_gradients", module, None, path)
-    parameters = dict_of("parameters", given, module, path)
-    data = dict_of("data", given, module, path, required=False)
-    for name, value in parameters.items():
-        if np.asarray(value).dtype.kind != "f":
-            raise CannotJudge(f"the parameter {name} holds {np.asarray(value).dtype}, not floating-point numbers: write 1.0 for 1")
-    parameters = {name: np.asarray(value) for name, value in parameters.items()}
-    computed = run_theirs("forward", lambda: call(forward, copy_all(parameters), copy_all(data)))
-    value = cost_of(computed)
-    if not np.all(np.isfinite(np.asarray(value, float))):
-        raise CannotJudge(f"forward returned a cost of {value}")
+    places = [load(task), module] if task else [module]  # what the task gives comes first
+    forward = function_of("forward", places, path)
+    manual_gradients = function_of("manual_gradients", [module], path)
+    given = dict_of("parameters", places, path)
+    data = dict_of("data", places, path, required=False)
+    parameters = {name: run_theirs("parameters", partial(np.asarray, value)) for name, value in given.items()}
+    for name, array in parameters.items():
+        if array.dtype.kind != "f":
+            raise CannotJudge(f"the parameter {name} holds {array.dtype}, not floating-point numbers: write 1.0 for 1")
+
+    def compute(f: Callable[..., Any]) -> Any:
+        return run_theirs("forward", lambda: call(f, copy_all(parameters), copy_all(data)))
+
+    computed = compute(forward)
+    right = np.asarray(cost_of(computed), float)
+    if not np.all(np.isfinite(right)):
+        raise CannotJudge(f"forward returned a cost of {cost_of(computed)}")
     if callable(getattr(module, "forward", None)) and forward is not module.forward:
-        computed = run_theirs("forward", lambda: call(module.forward, copy_all(parameters), copy_all(data)))
-        theirs_, right = (np.asarray(c, float) for c in (cost_of(computed), value))
-        if theirs_.shape != right.shape or not np.allclose(theirs_, right, 1e-6, 0.0):
-            message = f"its forward gives a cost of {theirs_}, that of the task {right}"
+        computed = compute(module.forward)
+        theirs = np.asarray(cost_of(computed), float)
+        if theirs.shape != right.shape or not np.allclose(theirs, right, 1e-6, 0.0):
+            message = f"its forward gives a cost of {theirs}, that of the task {right}"
             return {"file": path, "status": WRONG, "message": message, "text": message}
     known = copy_all({**(computed if isinstance(computed, Mapping) else {}), **data})
     returned = run_theirs("manual_gradients", lambda: call(manual_gradients, copy_all(parameters), known))
@@ -197,17 +202,21 @@ def run_theirs(what: str, run: Callable[[], Any]) -> Any:
         raise CannotJudge(f"{what}{''.join(at)} raises {type(problem).__name__}: {problem}") from CannotJudge(lines)
 
 
-def function_of(name: str, module: ModuleType, given: ModuleType | None, path: str) -> Callable[..., Any]:
-    found = getattr(module, name, None) or getattr(given, name, None)
+def find(name: str, places: Sequence[ModuleType]) -> Any:
+    """What the first of the modules that has that name calls so; None if none has it."""
+    return next((found for module in places if (found := getattr(module, name, None)) is not None), None)
+
+
+def function_of(name: str, places: Sequence[ModuleType], path: str) -> Callable[..., Any]:
+    found = find(name, places)
     if not callable(found):
         raise CannotJudge(f"{path} has no function {name}(...); --example prints a file that has all it takes")
     return found
 
 
-def dict_of(name: str, given: ModuleType | None, module: ModuleType, path: str, required: bool = True) -> dict[str, Any]:
-    found = getattr(given, name, None)
-    found = getattr(module, name, None) if found is None else found
-    found = found() if callable(found) else found
+def dict_of(name: str, places: Sequence[ModuleType], path: str, required: bool = True) -> dict[str, Any]:
+    found = find(name, places)
+    found = run_theirs(name, found) if callable(found) else found
     if found is None and not required:
         return {}
     if not isinstance(found, Mapping) or required and not found:
@@ -221,18 +230,20 @@ def copy_all(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def call(f: Callable[..., Any], parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
     """f with the arguments that it asks for, by name; one called parameters or params gets the dict of them."""
-    known = {**data, **parameters, "parameters": dict(parameters), "params": dict(parameters), "data": dict(data)}
+    by_name = {**data, **parameters}
+    known = {**by_name, "parameters": dict(parameters), "params": dict(parameters), "data": dict(data)}
     asked = inspect.signature(f).parameters.values()
-    lacking = [p.name for p in asked if p.default is p.empty and p.kind in (0, 1, 3) and p.name not in known]
+    single = [p for p in asked if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    lacking = [p.name for p in single if p.default is p.empty and p.name not in known]
     if lacking:
         raise CannotJudge(
             f"{f.__name__} asks for {', '.join(lacking)}, which is among neither parameters nor data"
             f"{', nor what forward returns' if f.__name__ != 'forward' else ''}"
         )
-    if any(p.kind is p.VAR_KEYWORD for p in asked):
-        return f(**{**data, **parameters})
-    positional = [known[p.name] for p in asked if p.kind is p.POSITIONAL_ONLY and p.name in known]
-    return f(*positional, **{p.name: known[p.name] for p in asked if p.kind in (1, 3) and p.name in known})
+    positional = [known[p.name] for p in single if p.kind is p.POSITIONAL_ONLY and p.name in known]
+    keywords = {p.name: known[p.name] for p in single if p.kind is not p.POSITIONAL_ONLY and p.name in known}
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in asked)
+    return f(*positional, **(by_name | keywords if takes_all else keywords))
 
 
 def cost_of(result: Any) -> Any:
