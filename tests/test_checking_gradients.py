@@ -229,6 +229,14 @@ def test_what_is_wrong_with_my_gradient() -> None:
     assert "½ times" in halved.rows[0].hints[0] and halved.rows[1].approximate
 
 
+def test_a_parameter_that_the_cost_does_not_depend_on_has_zeros_of_its_dtype() -> None:
+    w, b = np.ones(3, np.float32), np.ones(2, np.float32)
+    comparison = ag.check_my_gradient(lambda w, b: np.sum(w * w), lambda w, b: (2 * w, 0 * b), w, b)
+    assert comparison.ok
+    assert [row.notes for row in comparison.rows] == [(), ()]
+    assert [row.gradients[1].dtype for row in comparison.rows] == [np.float32] * 2
+
+
 def test_my_gradient_of_what_cannot_be_recorded() -> None:
     """NumPy code that writes into arrays: numerical gradients alone judge it."""
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.comparing.comparison import (
-    Comparison, GradientMismatch, by_path, coarser, compare_arrays, compare_sets, default_rtol, gradient_as_array, largest_entry,
-    refuse_tolerances,
+    Comparison, Yardstick, by_path, compare_arrays, compare_sets, default_rtol, gradient_as_array, refuse_tolerances,
 )  # fmt: skip
-from autograd_lite.comparing.numerical import Point, along_by, choose, differentiate, name_of
-from autograd_lite.engine.derivatives import grad, jacobian, jvp, vjp
+from autograd_lite.comparing.numerical import METHODS, Point, choose, differentiate, function_name
+from autograd_lite.comparing.precision import largest_entry, precision_of, widen
+from autograd_lite.engine.derivatives import grad, gradients, jacobian, jvp, vjp
 from autograd_lite.engine.nests import is_nest
 from autograd_lite.engine.recording import enable_grad
 from autograd_lite.engine.tensor import Array, Tensor
@@ -84,34 +84,26 @@ def check_gradients(
     def of_arrays(*arrays: Any) -> Any:
         return f(*given.nest(arrays))
 
-    what, point, rng = name_of(f), Point(of_arrays, given.arrays), np.random.default_rng(seed)
+    what, point, rng = function_name(f), Point(of_arrays, given.arrays), np.random.default_rng(seed)
     if directions is None:
-        check_entries(of_arrays, what, point.arrays, given.names, order, rtol, atol)
+        check_entries(what, point, given.names, order, rtol, atol)
     for _ in range(directions or 1):
         if directions is not None:
-            check_along(of_arrays, what, point.arrays, order, rtol, atol, rng)
+            check_along(what, point, order, rtol, atol, rng)
         if sum(x.size for x in point.arrays) and point.value.size:
-            check_forward_mode(of_arrays, what, point, rng, rtol)
+            check_forward_mode(what, point, rtol, rng)
 
 
 def check_entries(
-    f: Callable[..., Any],
-    what: str,
-    arrays: Sequence[Array],
-    names: Sequence[str],
-    order: int,
-    rtol: float | None,
-    atol: float | None,
+    what: str, point: Point, names: Sequence[str], order: int, rtol: float | None, atol: float | None
 ) -> None:
     """Every derivative by itself."""
-    point = Point(f, arrays)
+    f, arrays = point.f, point.arrays
     _, numerical, error = differentiate(point)
     automatic = jacobian(f, range(len(arrays)))(*arrays)
-    precision = coarser(point.value, *arrays)
-    rtol_ = precision**0.4 if rtol is None else rtol
-    atol_ = allowance(point, precision, error) if atol is None else atol
+    yardstick = Yardstick(loose_rtol(point) if rtol is None else rtol, allowance(point, error) if atol is None else atol)
     for i, (name, by_differences, by_sweep) in enumerate(zip(names, numerical, automatic)):
-        row = compare_arrays(name, by_differences, by_sweep, rtol_, atol_)
+        row = compare_arrays(name, by_differences, by_sweep, yardstick)
         if not row.approximate:
             index = row.index or ()
             of_value, of_argument = index[: point.value.ndim], index[point.value.ndim :]
@@ -130,11 +122,17 @@ def check_entries(
             )
     if order > 1:
         for i, name in enumerate(names):
-            check_entries(jacobian(f, i), f"∂{what}/∂({name})", arrays, names, order - 1, rtol, atol)
+            check_entries(f"∂{what}/∂({name})", Point(jacobian(f, i), arrays), names, order - 1, rtol, atol)
 
 
-def allowance(point: Point, precision: float, error: float) -> float:
+def loose_rtol(point: Point) -> float:
+    """Two fifths of the digits of the coarsest dtype: as many as differences are sure of."""
+    return precision_of(point.value, *point.arrays) ** 0.4
+
+
+def allowance(point: Point, error: float) -> float:
     """What the numerical derivative, or rounding in the dtype of f, may be wrong by."""
+    precision = precision_of(point.value, *point.arrays)
     return 10 * error + 10 * precision ** (2 / 3) * min(largest_entry(point.value), 1e300)
 
 
@@ -172,68 +170,55 @@ def random_directions(arrays: Sequence[Array], rng: np.random.Generator) -> list
 
 
 def check_along(
-    f: Callable[..., Any],
-    what: str,
-    arrays: Sequence[Array],
-    order: int,
-    rtol: float | None,
-    atol: float | None,
-    rng: np.random.Generator,
+    what: str, point: Point, order: int, rtol: float | None, atol: float | None, rng: np.random.Generator
 ) -> None:
     """One derivative, along a random direction; then, in turn, the derivatives of that."""
-    point = Point(f, arrays)
+    f, arrays = point.f, point.arrays
     v = random_directions(arrays, rng)
     weights = rng.standard_normal(point.value.shape)
-    taken = choose(point, "auto")
-    along, error = along_by[taken](point, point.widen(), {i: x.astype(np.result_type(x, float)) for i, x in enumerate(v)})
+    along, error = METHODS[choose(point, "auto")](point, point.widen(), {i: widen(d) for i, d in enumerate(v)})
     numerical = np.asarray(np.sum(weights * along))
 
     def number(*xs: Any) -> Any:
         return np.sum(f(*xs) * weights)
 
+    def slope(*xs: Any) -> Any:
+        return sum(np.sum(g * d) for g, d in zip(grad(number, range(len(arrays)))(*xs), v))
+
     slopes = grad(number, range(len(arrays)))(*arrays)
     automatic = np.asarray(sum(np.sum(g * d) for g, d in zip(slopes, v)))
-    precision = coarser(point.value, *arrays)
-    rtol_ = precision**0.4 if rtol is None else rtol
     size = np.sqrt(sum(float(np.sum((np.asarray(g, float) * d) ** 2)) for g, d in zip(slopes, v)))  # of a sum of random signs
-    atol_ = (allowance(point, precision, error) * max(1.0, float(np.sum(np.abs(weights)))) if atol is None else atol)
-    row = compare_arrays(f"direction through {len(arrays)} arguments", numerical, automatic, rtol_, atol_ + rtol_ * size)
+    relative = loose_rtol(point) if rtol is None else rtol
+    absolute = allowance(point, error) * max(1.0, float(np.sum(np.abs(weights)))) if atol is None else atol
+    yardstick = Yardstick(relative, absolute + relative * size)
+    row = compare_arrays(f"direction through {len(arrays)} arguments", numerical, automatic, yardstick)
     if not row.approximate:
         raise row.mismatch(
             f"the derivative of {what} along a random direction through all arguments: {row.difference('numerical')}. "
             "Leave out directions= to learn which entry it is"
         )
     if order > 1:
-
-        def slope(*xs: Any) -> Any:
-            gradients = grad(number, range(len(arrays)))(*xs)
-            return sum(np.sum(g * d) for g, d in zip(gradients, v))
-
-        check_along(slope, f"a directional derivative of {what}", arrays, order - 1, rtol, atol, rng)
+        check_along(f"a directional derivative of {what}", Point(slope, arrays), order - 1, rtol, atol, rng)
 
 
-def check_forward_mode(
-    f: Callable[..., Any], what: str, point: Point, rng: np.random.Generator, rtol: float | None
-) -> None:
+def check_forward_mode(what: str, point: Point, rtol: float | None, rng: np.random.Generator) -> None:
     """u · (J v) by forward mode and (u J) · v by reverse mode are the same number."""
-    arrays = point.arrays
+    f, arrays = point.f, point.arrays
     v = random_directions(arrays, rng)
     with enable_grad():
-        value, tangent = jvp(f, arrays, v)
+        value, tangent = map(np.asarray, jvp(f, arrays, v))
         _, pullback = vjp(f, *arrays)
-    u = np.asarray(rng.standard_normal(np.shape(value)), np.result_type(np.asarray(tangent).dtype))
+    u = np.asarray(rng.standard_normal(value.shape), tangent.dtype)
     forward = np.asarray(np.sum(u * tangent))
-    shares = pullback(np.asarray(u, np.asarray(value).dtype if np.asarray(value).dtype.kind == "f" else float))
+    shares = pullback(np.asarray(u, value.dtype if value.dtype.kind == "f" else float))
     reverse = np.asarray(sum(np.sum(g * d) for g, d in zip(shares, v)))
-    precision = coarser(np.asarray(value), *arrays)
     size = sum(float(np.sum(np.abs(np.asarray(g, float) * d))) for g, d in zip(shares, v))
-    row = compare_arrays("", forward, reverse, precision**0.4 if rtol is None else rtol, precision**0.4 * size)
-    if not row.approximate and np.all(np.isfinite(forward)) and np.all(np.isfinite(reverse)):
-        error = GradientMismatch(
+    yardstick = Yardstick(loose_rtol(point) if rtol is None else rtol, loose_rtol(point) * size)
+    row = compare_arrays("", forward, reverse, yardstick)
+    if not row.approximate and np.isfinite(forward) and np.isfinite(reverse):
+        raise row.mismatch(
             f"forward and reverse mode of {what} differ along a random direction: forward {row.manual}, reverse {row.automatic}"
         )
-        error.expected, error.automatic = row.manual, row.automatic
-        raise error
 
 
 # Somebody's own gradient ----------------------------------------------------------------------------------
@@ -298,7 +283,7 @@ def check_my_gradient(
     point = Point(f, args)
     if point.value.size != 1:
         raise TypeError(
-            f"{name_of(f)} returned shape {point.value.shape}; the gradient is that of a single number, so return its sum"
+            f"{function_name(f)} returned shape {point.value.shape}; the gradient is that of a single number, so return its sum"
         )
     names = argument_names(f, point)
     manual = manual_by_name(my_gradient(*point.nest([x.copy() for x in point.arrays])), names, point)
@@ -323,21 +308,19 @@ def compare_with_numerical(
     are without the error of differences, and mistakes are looked for in the recording.
     """
     taken, numerical, error = differentiate(point, method)
-    automatic = {name: g.reshape(x.shape) for name, g, x in zip(names, numerical, point.arrays)}
-    whole = max(map(largest_entry, numerical), default=0.0)
-    precision = coarser(point.value, *point.arrays)
-    output, tensors = record(point, names, automatic, error)
+    by_name = {name: g.reshape(x.shape) for name, g, x in zip(names, numerical, point.arrays)}
+    output, tensors, automatic = record(point, by_name, error)
     how = f"{'complex step' if taken == 'complex' else 'central differences'}, expected error {error:.0e}"
     if output is not None:
         title = f"manual against automatic gradients, which numerical ones confirm ({how})"
-        automatic = {name: np.zeros(x.shape) if x.grad is None else x.grad for name, x in tensors.items()}
     else:
         title = f"manual against numerical gradients ({how})"
+        precision = precision_of(point.value, *point.arrays)
         if rtol is None:
             rtol = max(default_rtol(precision, max(x.size for x in point.arrays)), 1e-7 if taken == "central" else 0.0)
         if atol is None:
-            value = abs(float(point.value.reshape(())))
-            atol = 10 * error + 10 * precision * max(whole, value if taken == "central" else 0.0)
+            subtracted = [*numerical, point.value] if taken == "central" else numerical
+            atol = 10 * error + 10 * precision * max(map(largest_entry, subtracted), default=0.0)
     return compare_sets(manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors, title=title), output
 
 
@@ -369,20 +352,18 @@ def manual_by_name(mine: Any, names: Sequence[str], point: Point) -> dict[str, A
 
 
 def record(
-    point: Point, names: Sequence[str], numerical: Mapping[str, Array], error: float
-) -> tuple[Tensor | None, dict[str, Tensor]]:
-    """f applied to Tensors, if it takes them and its automatic gradients are the numerical ones."""
-    tensors = {name: Tensor(x, requires_grad=True, name=name) for name, x in zip(names, point.arrays)}
+    point: Point, numerical: Mapping[str, Array], error: float
+) -> tuple[Tensor | None, dict[str, Tensor], Mapping[str, Array]]:
+    """f applied to Tensors, these, and its gradients; the numerical ones if f does not take Tensors, or gives others."""
+    tensors = {name: Tensor(x, requires_grad=True, name=name) for name, x in zip(numerical, point.arrays)}
+    failed: tuple[None, dict[str, Tensor], Mapping[str, Array]] = None, {}, numerical
     try:
         with enable_grad():
             output = point.f(*point.nest(list(tensors.values())))
         if not isinstance(output, Tensor) or not output.requires_grad:
-            return None, {}
-        output.backward()
+            return failed
+        automatic = dict(zip(tensors, gradients(output, list(tensors.values()))))
     except Exception:  # not every NumPy code can be recorded, and nothing depends on it
-        return None, {}
-    for name, x in tensors.items():
-        g = np.zeros(x.shape) if x.grad is None else x.grad
-        if not compare_arrays(name, g, numerical[name], 1e-5, 100 * error).approximate:
-            return None, {}
-    return output, tensors
+        return failed
+    yardstick = Yardstick(1e-5, 100 * error)
+    return (output, tensors, automatic) if all(map(yardstick.same, automatic.values(), numerical.values())) else failed

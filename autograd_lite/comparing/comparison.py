@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from math import isnan, nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.comparing import hints, report
-from autograd_lite.comparing.places import index as written_index
-from autograd_lite.comparing.places import words_for_mask
+from autograd_lite.comparing.places import words_for_mask, write_index
+from autograd_lite.comparing.precision import gaps, largest_entry, precision_of, ulps
 from autograd_lite.engine.nests import leaves
 from autograd_lite.engine.tensor import Array, Tensor
 
@@ -129,7 +129,7 @@ class Row:
             found = report.two_numbers(self.manual, self.automatic)
             if size > 1:
                 number = f"{self.differing} of {size} entries {'differs' if self.differing == 1 else 'differ'}, {self.where}"
-                at = "" if self.where.startswith("at") else f"; most at {written_index(self.index)}"
+                at = "" if self.where.startswith("at") else f"; most at {write_index(self.index)}"
                 found = f"{number}{at}: {found}"
         return [found, *self.hints, *self.notes]
 
@@ -342,47 +342,44 @@ def refuse_tolerances(rtol: Any, atol: Any) -> None:
 def compare_sets(
     manual: Mapping[str, Array | None],
     automatic: Mapping[str, Array | None],
-    rtol: float | None = None,
-    atol: float | None = None,
+    rtol: float | None,
+    atol: float | None,
     *,
-    output: Tensor | None = None,
-    factors: Mapping[str, float] | None = None,
-    tensors: Mapping[str, Tensor] | None = None,
+    output: Tensor | None,
+    factors: Mapping[str, float] | None,
+    tensors: Mapping[str, Tensor],
     title: str = "",
 ) -> Comparison:
     """The comparison of two sets of arrays by name; None for one that is missing."""
-    present = [x for side in (manual, automatic) for x in side.values() if x is not None]
-    whole = max((largest_entry(x) for x in present), default=0.0)
-    entries = max((x.size for x in present), default=0)
+    yardstick = Yardstick.of([x for side in (manual, automatic) for x in side.values() if x is not None], rtol, atol)
     rows = []
     known: hints.Known | None = None
     for name in [*manual, *(name for name in automatic if name not in manual)]:
         m, a = manual.get(name), automatic.get(name)
         if m is None or a is None:
-            rows.append(row_of_missing(name, m, a, manual, automatic))
+            rows.append(row_of_missing(name, manual, automatic))
             continue
-        row = compare_arrays(name, m, a, rtol, atol, whole, entries)
+        row = compare_arrays(name, m, a, yardstick)
         if not row.approximate:
-            known = known or hints.Known(automatic, factors or {}, output, tensors or {})
-            found = hints.hints(name, m, a, known, same_as(rtol, atol, whole, entries))
-            row = replace(row, hints=tuple(found))
+            known = known or hints.Known(automatic, factors or {}, output, tensors)
+            row = replace(row, hints=tuple(hints.hints(name, m, a, known, yardstick.same)))
         rows.append(row)
     return Comparison(rows, title)
 
 
-def row_of_missing(name: str, m: Any, a: Any, manual: Mapping[str, Any], automatic: Mapping[str, Any]) -> Row:
+def row_of_missing(name: str, manual: Mapping[str, Any], automatic: Mapping[str, Any]) -> Row:
     """The row of a name that only one side has."""
-    kind, others = ("manual", manual) if m is None else ("automatic", automatic)
-    free = [other for other in others if (automatic if m is None else manual).get(other) is None]
+    m, a = manual.get(name), automatic.get(name)
+    kind, lacking, having = ("manual", manual, automatic) if m is None else ("automatic", automatic, manual)
     shown = report.printable(name)
-    note = f"there is no {kind} gradient of {shown}"
-    if name in others:
+    if name in lacking:
         note = f"the {kind} gradient of {shown} is None"
     else:
-        plain = {other.casefold(): other for other in free}
-        close = get_close_matches(name.casefold(), plain, 1, 0.6)
+        note = f"there is no {kind} gradient of {shown}"
+        unmatched = {other.casefold(): other for other in lacking if having.get(other) is None}
+        close = get_close_matches(name.casefold(), unmatched, 1, 0.6)
         if close:
-            note += f"; is it the one called {report.printable(plain[close[0]])}?"
+            note += f"; is it the one called {report.printable(unmatched[close[0]])}?"
     shape, automatic_shape = (None if x is None else x.shape for x in (m, a))
     return Row(name, shape, automatic_shape, notes=(note,), gradients=(m, a))
 
@@ -459,20 +456,31 @@ def gradient_as_array(which: str, name: str, gradient: Any) -> Array | None:
 # Two arrays -----------------------------------------------------------------------------------------------
 
 
-def compare_arrays(
-    name: str,
-    manual: Array,
-    automatic: Array,
-    rtol: float | None = None,
-    atol: float | None = None,
-    whole: float = 0.0,
-    entries: int = 0,
-) -> Row:
-    """The row of two arrays, of which the largest entry and the largest size in their set are known."""
+class Yardstick(NamedTuple):
+    """What a difference is measured by: the tolerances, where they were given, and the whole set that is compared."""
+
+    rtol: float | None = None
+    atol: float | None = None
+    whole: float = 0.0  # the largest entry of the set
+    entries: int = 0  # how many the largest gradient has
+
+    @classmethod
+    def of(cls, arrays: Sequence[Array], rtol: float | None, atol: float | None) -> Yardstick:
+        whole = max(map(largest_entry, arrays), default=0.0)
+        return cls(rtol, atol, whole, max((x.size for x in arrays), default=0))
+
+    def same(self, x: Array, y: Array) -> bool:
+        """Whether two arrays agree as closely as a right gradient has to."""
+        return x.shape == y.shape and compare_arrays("", x, y, self).approximate
+
+
+def compare_arrays(name: str, manual: Array, automatic: Array, yardstick: Yardstick) -> Row:
+    """The row of two arrays."""
     if manual.shape != automatic.shape:
         notes = tuple(note_dtypes(manual, automatic))
         return Row(name, manual.shape, automatic.shape, notes=notes, gradients=(manual, automatic))
-    precision = coarser(manual, automatic)
+    rtol, atol, whole, entries = yardstick
+    precision = precision_of(manual, automatic)
     m, a, gap = gaps(manual, automatic)
     worst = np.unravel_index(np.argmax(gap), gap.shape) if gap.size else None  # a NaN counts as the largest
     max_abs = float(gap[worst]) if worst is not None else 0.0
@@ -513,19 +521,6 @@ def compare_arrays(
     )
 
 
-def same_as(rtol: float | None, atol: float | None, whole: float, entries: int) -> hints.Same:
-    """Whether two arrays agree as closely as a right gradient has to."""
-    return lambda x, y: x.shape == y.shape and compare_arrays("", x, y, rtol, atol, whole, entries).approximate
-
-
-def gaps(manual: Array, automatic: Array) -> tuple[Array, Array, Array]:
-    """Both in a dtype in which neither float16 nor an integer overflows, and how far apart their entries are."""
-    wide = np.result_type(manual, automatic, float)
-    m, a = manual.astype(wide), automatic.astype(wide)
-    with np.errstate(all="ignore"):
-        return m, a, np.asarray(np.where(m == a, 0.0, np.abs(m - a)))  # equal infinities do not differ
-
-
 def default_rtol(precision: float, entries: int) -> float:
     """Two thirds of the digits, and less for the gradients of large networks, which come from large sums."""
     return float(precision ** (2 / 3) * max(1, min(entries, 30_000)) ** 0.25)
@@ -534,34 +529,6 @@ def default_rtol(precision: float, entries: int) -> float:
 def rounding(precision: float, entries: int, whole: float) -> float:
     """What sums of numbers of size `whole` leave of a zero."""
     return 10 * precision * float(np.sqrt(min(max(entries, 1), 30_000))) * whole
-
-
-def largest_entry(x: Array) -> float:
-    """The largest absolute value among the finite entries."""
-    with np.errstate(all="ignore"):
-        return float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))
-
-
-def precision_of(dtype: np.dtype[Any]) -> float:
-    """The distance from 1 to the next number; 0 for integers, which are exact."""
-    return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0
-
-
-def coarser(*arrays: Array) -> float:
-    return max(precision_of(x.dtype) for x in arrays)
-
-
-def ulps(m: Any, a: Any, gap: float, *dtypes: np.dtype[Any]) -> float:
-    """The gap in units in the last place of the larger value, in the coarser dtype."""
-    kinds = [dtype for dtype in dtypes if dtype.kind in "fc"]
-    if gap == 0 or not kinds:
-        return 0.0 if gap == 0 else nan
-    info = np.finfo(max(kinds, key=precision_of))
-    size = max(abs(m), abs(a))
-    if not np.isfinite(size) or not np.isfinite(gap):
-        return nan
-    unit = np.spacing(min(max(size, info.tiny), info.max).astype(info.dtype))
-    return float(np.longdouble(gap) / unit)
 
 
 def note_dtypes(manual: Array, automatic: Array) -> list[str]:

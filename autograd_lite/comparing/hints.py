@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from autograd_lite.comparing.mistakes import Recording
+from autograd_lite.comparing.precision import gaps
 from autograd_lite.engine.operation import broadcasts
 from autograd_lite.engine.tensor import Array, Tensor
 
@@ -69,7 +70,7 @@ class Known:
             yield value, f"it is {words} times the automatic one"
 
 
-def hints(name: str, manual: Array, automatic: Array, known: Known, same: Same, recorded: bool = True) -> list[str]:
+def hints(name: str, manual: Array, automatic: Array, known: Known, same: Same, try_mistakes: bool = True) -> list[str]:
     """What is wrong with a manual gradient that differs from the automatic one; nothing where it is not sure."""
     real = {manual.dtype.kind, automatic.dtype.kind} <= set("biuf")
     if not real or not manual.size or not automatic.size or not np.all(np.isfinite(manual)) & np.all(np.isfinite(automatic)):
@@ -77,14 +78,14 @@ def hints(name: str, manual: Array, automatic: Array, known: Known, same: Same, 
     manual, automatic = (x if x.dtype.kind == "f" else x.astype(float) for x in (manual, automatic))
     if not np.any(manual):
         return ["it is 0 everywhere"] if np.any(automatic) else []
-    for finders in (of_the_numbers, of_the_recording)[: 1 + recorded]:
-        with np.errstate(all="ignore"):
-            found = list(dict.fromkeys(finders(name, manual, automatic, known, same)))
-        if found and found[0].endswith("batch size") and recorded:  # which may be so by chance
-            found += of_the_recording(name, manual, automatic, known, same)
-            return [" or: ".join(found[1:2] + found[:1])]
-        if found:
-            return found[:1] if finders is of_the_numbers else [" or: ".join(found[:2])] if len(found) <= 3 else []
+    with np.errstate(all="ignore"):
+        found = list(of_the_numbers(manual, automatic, known, same))
+        by_chance = not found or found[0].endswith("batch size")  # the batch may happen to be as large as a ratio
+        made = list(dict.fromkeys(of_the_recording(name, manual, automatic, known, same))) if by_chance and try_mistakes else []
+    if found:
+        return [" or: ".join([*[*found[1:], *made][:1], found[0]])] if by_chance and try_mistakes else found[:1]
+    if made:
+        return [" or: ".join(made[:2])] if len(made) <= 3 else []
     for other, gradient in known.automatic.items():
         if other != name and gradient is not None and np.any(gradient) and same(manual, gradient):
             return [f"it is the gradient of {other}"]
@@ -93,7 +94,7 @@ def hints(name: str, manual: Array, automatic: Array, known: Known, same: Same, 
     return []
 
 
-def of_the_numbers(name: str, m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
+def of_the_numbers(m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
     """Relations that need nothing but the gradients."""
     if m.shape != a.shape:
         yield from of_the_shape(m, a, same)
@@ -110,7 +111,7 @@ def of_the_numbers(name: str, m: Array, a: Array, known: Known, same: Same) -> I
 def differing(m: Array, a: Array) -> Array:
     """A mask of the entries that make up the difference: those that differ by more than a millionth of the largest
     difference."""
-    gap = np.abs(m.astype(float) - a.astype(float))
+    *_, gap = gaps(m, a)
     return np.asarray(gap > 1e-6 * np.max(gap))
 
 

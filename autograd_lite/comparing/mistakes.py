@@ -17,6 +17,7 @@ from autograd_lite.engine.graph import between, history, record_of
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.operation import LEFT, RIGHT, is_elementwise
 from autograd_lite.engine.tensor import Array, Tensor
+from autograd_lite.table.elementwise import sigmoid
 
 MOST_STEPS = 60_000
 """So many local gradients are multiplied into adjoints in search of a mistake, for one parameter."""
@@ -190,9 +191,7 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
     if is_elementwise(g) and isinstance(g.value, np.ndarray):
         yield Mistake(f"the factor {label} is missing{everywhere}", concerned, as_if(lambda g: np.ones_like(g.value)))
         if g.value.dtype.kind == "f":
-            yield Mistake(
-                f"the factor {label} stands there twice{everywhere}", concerned, as_if(lambda g: g.value**2)
-            )
+            yield Mistake(f"the factor {label} stands there twice{everywhere}", concerned, as_if(lambda g: g.value**2))
         if len(record_of(g.output).operands) == 1:
             out, operand = name_of(g.output), g.parent.name or "…"
             symbol = record_of(g.output).operation.symbol or g.output.op
@@ -202,8 +201,8 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
             )
             taken = f"{operand}: {label.replace(operand, out)}" if g.parent.name else "its operand"
             yield Mistake(
-                f"the derivative is taken at {out} instead of {taken}{everywhere}", concerned, as_if(lambda g: at_the_result(g)),
-            )  # fmt: skip
+                f"the derivative is taken at {out} instead of {taken}{everywhere}", concerned, as_if(at_the_result)
+            )
             formula = FROM_THE_RESULT.get(g.output.op or "")
             if formula is not None:
                 yield Mistake(
@@ -239,15 +238,13 @@ def chains(arrows: Sequence[LocalGradient]) -> Iterator[Chain]:
         into.setdefault(g.parent, []).append(i)
     for z, uses in into.items():
         at, slope, length = uses, np.ones(z.shape), 0
-        while z.name and len(at) == 1:
+        while z.name and z.dtype.kind == "f" and len(at) == 1:
             g = arrows[at[0]]
             if not is_elementwise(g) or g.output.shape != z.shape:
                 break
             slope, length = slope * with_value(g, np.ones(z.shape), g.value), length + 1
             if g.output.name:
-                with np.errstate(all="ignore"):
-                    is_sigmoid = length > 1 and np.allclose(g.output.data, 1 / (1 + np.exp(-z.data)), rtol=1e-6, atol=0)
-                if is_sigmoid and np.all(slope):
+                if length > 1 and np.allclose(g.output.data, sigmoid(z.data), rtol=1e-6, atol=0) and np.all(slope):
                     yield Chain(uses[0], z, g.output, slope)
                 break
             at = into.get(g.output, [])
@@ -256,14 +253,14 @@ def chains(arrows: Sequence[LocalGradient]) -> Iterator[Chain]:
 def in_the_chain(chain: Chain) -> Iterator[Mistake]:
     """The mistakes of `in_the_factor`, for a factor that the recording holds in pieces."""
     label, z, a = chain.label(), name_of(chain.operand), name_of(chain.result)
-    d, concerned, s = chain.slope, frozenset([chain.first]), FROM_THE_RESULT["sigmoid"]
+    d, concerned, slope = chain.slope, frozenset([chain.first]), FROM_THE_RESULT["sigmoid"]
     for words, factor in (
         (f"the factor {label} is missing", 1 / d),
         (f"the factor {label} stands there twice", d),
         (f"{a} stands in place of the derivative {label}", chain.result.data / d),
         (f"1 − {a} stands in place of the derivative {label}", (1 - chain.result.data) / d),
-        (f"the formula for {label} in terms of {a} is applied to {z}", s(chain.operand.data) / d),
-        (f"the derivative is taken at {a} instead of {z}: {label.replace(z, a)}", s(1 / (1 + np.exp(-chain.result.data))) / d),
+        (f"the formula for {label} in terms of {a} is applied to {z}", slope(chain.operand.data) / d),
+        (f"the derivative is taken at {a} instead of {z}: {label.replace(z, a)}", slope(sigmoid(chain.result.data)) / d),
     ):
         yield Mistake(words, concerned, times(factor))
 
@@ -274,13 +271,13 @@ def times(factor: Array) -> Change:
 
 def on_a_path(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator[Mistake]:
     """One of several paths forgotten, or with the wrong sign."""
-    g, ends = arrows[group[0]], {(id(arrows[i].parent), id(arrows[i].output)) for i in group}
-    concerned = frozenset(i for i, other in enumerate(arrows) if (id(other.parent), id(other.output)) in ends)  # both of x * x
-    uses = Counter(parent for parent, _ in {(id(other.parent), id(other.output)) for other in arrows})
-    if any(uses[id(arrows[i].parent)] < 2 for i in group):
+    g, ends = arrows[group[0]], {(arrows[i].parent, arrows[i].output) for i in group}
+    concerned = frozenset(i for i, other in enumerate(arrows) if (other.parent, other.output) in ends)  # both of x * x
+    uses = Counter(parent for parent, _ in {(other.parent, other.output) for other in arrows})
+    if any(uses[arrows[i].parent] < 2 for i in group):
         return
     through = g.output
-    while not through.name and uses[id(through)] == 1:  # to the next result that has a name
+    while not through.name and uses[through] == 1:  # to the next result that has a name
         through = next(other.output for other in arrows if other.parent is through)
     through = through if through.name and through is not arrows[0].output else g.output
     path = f"the path from {name_of(g.parent)} to the cost" + f" through {name_of(through)}" * (through is not arrows[0].output)
@@ -291,9 +288,7 @@ def on_a_path(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator
     yield Mistake(f"{path} has the wrong sign", concerned, lambda g, u: -g.pull(u))
 
 
-def steps_in_time(
-    arrows: Sequence[LocalGradient], x: Tensor, known: Sequence[tuple[str, Array]]
-) -> Iterator[Mistake]:
+def steps_in_time(arrows: Sequence[LocalGradient], x: Tensor, known: Sequence[tuple[str, Array]]) -> Iterator[Mistake]:
     """What goes wrong with a parameter that is used several times, as in a recurrent network."""
     uses = [i for i, g in enumerate(arrows) if g.parent is x]
     if len(uses) < 2 or x.op is not None:
@@ -310,13 +305,11 @@ def steps_in_time(
     shifts.append((f"0 in place of {label}, and so on", [0 * values[0], *values[:-1]]))
     shifts.append((f"each that of the step before, the first 0, in place of {label}, ...", [*values[1:], 0 * values[-1]]))
     for words, shifted in shifts:
-        by_use = {(id(arrows[i].output), arrows[i].index): v for i, v in zip(uses, shifted)}
+        by_use = {(arrows[i].output, arrows[i].index): v for i, v in zip(uses, shifted)}
         yield Mistake(f"the factors of {name_of(x)} are taken at the wrong step: {words}", frozenset(uses), one_of(by_use))
 
 
-def another_factor(
-    g: LocalGradient, group: Sequence[int], values: Sequence[tuple[str, Array]]
-) -> Iterator[Mistake]:
+def another_factor(g: LocalGradient, group: Sequence[int], values: Sequence[tuple[str, Array]]) -> Iterator[Mistake]:
     """Another quantity of the same shape in place of a factor: the σ' of another layer, another input."""
     if not isinstance(g.value, np.ndarray) or g.value.dtype.kind != "f" or g.value.ndim == 0:
         return
@@ -371,7 +364,7 @@ def always(value: Array) -> Change:
 
 
 def one_of(values: Mapping[Any, Array]) -> Change:
-    return as_if(lambda g: values[id(g.output), g.index])
+    return as_if(lambda g: values[g.output, g.index])
 
 
 def at_the_operand(formula: Callable[[Array], Array]) -> Change:

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.comparing.comparison import coarser, largest_entry
+from autograd_lite.comparing.precision import largest_entry, precision_of, widen
 from autograd_lite.engine.nests import leaves, map_leaves
 from autograd_lite.engine.recording import no_grad
 from autograd_lite.engine.tensor import Array, Tensor, as_tensor
 
-METHODS = ("auto", "complex", "central")
 TINY = 1e-20
 """The complex step: so small that its square is nothing beside 1, and nothing is subtracted."""
 FIRST_STEP, LEVELS = 2.0**-4, 24
@@ -115,7 +114,7 @@ class Point:
         again = self.evaluate(self.widen())
         if again.shape != self.value.shape or not np.allclose(again, self.value, 1e-6, 0.0, equal_nan=True):
             raise ValueError(
-                f"{name_of(f)} gave two different results for the same arguments, so it has no derivative there: draw random "
+                f"{function_name(f)} gave two different results for the same arguments, so it has no derivative there: draw random "
                 "numbers once, outside of it, or from a generator that it makes itself, np.random.default_rng(0)"
             )
 
@@ -123,7 +122,7 @@ class Point:
     def jump(self) -> float:
         """How f jumps where it computes more coarsely than its arguments are given, in float32 say; 0 where it does not."""
         wide, rng = self.widen(), np.random.default_rng(1)
-        way = [np.maximum(1, np.abs(x)) * rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1, x.shape) for x in wide]
+        way = [np.maximum(1, np.abs(x)) * draw_direction(rng, x.shape) for x in wide]
         for level in range(38, 4, -2):  # finer steps move many numbers of float64 by nothing
             with np.errstate(all="ignore"):
                 moved = self.evaluate([x + v * 2.0**-level for x, v in zip(wide, way)])
@@ -133,8 +132,8 @@ class Point:
         return 0.0
 
     def widen(self) -> list[Array]:
-        """Copies of the arrays in float64 at least: rounding is the enemy of differences."""
-        return [x.astype(np.result_type(x.dtype, float)) for x in self.arrays]
+        """Copies of the arrays in float64 at least."""
+        return [widen(x) for x in self.arrays]
 
     def nest(self, arrays: Sequence[Any]) -> list[Any]:
         """Something for each array, in the form of the arguments."""
@@ -159,7 +158,7 @@ class Point:
         """f as an array of real floating-point numbers."""
         array = self.result(self.call(arrays))
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"{name_of(self.f)} returned dtype {array.dtype}; only real functions can be compared")
+            raise TypeError(f"{function_name(self.f)} returned dtype {array.dtype}; only real functions can be compared")
         return array if array.dtype.kind == "f" else array.astype(float)
 
     def result(self, result: Any) -> Array:
@@ -167,7 +166,7 @@ class Point:
             return result.data
         if not isinstance(result, (np.ndarray, np.generic, int, float, complex)):
             raise TypeError(
-                f"{name_of(self.f)} returned {type(result).__name__}; return one number, one array or one Tensor"
+                f"{function_name(self.f)} returned {type(result).__name__}; return one number, one array or one Tensor"
             )
         return np.asarray(result)
 
@@ -185,7 +184,7 @@ def floating_array(name: str, x: Any) -> Array:
     return array
 
 
-def name_of(f: Callable[..., Any]) -> str:
+def function_name(f: Callable[..., Any]) -> str:
     name = getattr(f, "__name__", "f")
     return "f" if name == "<lambda>" else str(name)
 
@@ -196,7 +195,7 @@ def name_of(f: Callable[..., Any]) -> str:
 def differentiate(point: Point, method: str = "auto") -> tuple[str, list[Array], float]:
     """The method taken, the derivative with respect to each array, and the error to expect."""
     taken = choose(point, method)
-    along = along_by[taken]
+    along = METHODS[taken]
     wide = point.widen()
     results, worst = [], 0.0
     for i, x in enumerate(wide):
@@ -213,14 +212,14 @@ def differentiate(point: Point, method: str = "auto") -> tuple[str, list[Array],
 
 def choose(point: Point, method: str) -> str:
     """The best method that the function allows."""
-    if method not in METHODS:
-        raise ValueError(f"method is one of {', '.join(map(repr, METHODS))}, not {method!r}")
+    if method not in ("auto", *METHODS):
+        raise ValueError(f"method is one of {', '.join(map(repr, ('auto', *METHODS)))}, not {method!r}")
     if method != "auto":
         return method
     wide = point.widen()
     rng = np.random.default_rng(0)
     for _ in range(2):
-        direction = {i: rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1, x.shape) for i, x in enumerate(wide)}
+        direction = {i: draw_direction(rng, x.shape) for i, x in enumerate(wide)}
         try:
             by_complex, _ = along_complex(point, wide, direction)
         except Exception:  # whatever f makes of complex numbers: then they are not for it
@@ -232,6 +231,11 @@ def choose(point: Point, method: str) -> str:
     return "complex"
 
 
+def draw_direction(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """A direction that moves every entry, none by less than half as much as another."""
+    return rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1, shape)
+
+
 def along_complex(point: Point, wide: Sequence[Array], direction: dict[int, Array], scale: float = 1.0) -> tuple[Array, float]:
     """The derivative of f in a direction by the complex step."""
     moved = [x + 1j * TINY * direction.get(i, np.zeros(x.shape)) for i, x in enumerate(wide)]
@@ -241,17 +245,17 @@ def along_complex(point: Point, wide: Sequence[Array], direction: dict[int, Arra
             result = point.result(point.call(moved))
         except (TypeError, ValueError, np.exceptions.ComplexWarning) as error:
             raise TypeError(
-                f"{name_of(point.f)} does not take complex numbers ({error}); write method='central'"
+                f"{function_name(point.f)} does not take complex numbers ({error}); write method='central'"
             ) from error
     slope = np.asarray(np.imag(result) / TINY)
     if slope.shape != point.value.shape:
-        raise TypeError(f"{name_of(point.f)} returned shape {slope.shape} for complex numbers, {point.value.shape} before")
-    return slope, 16 * coarser(*wide, point.value) * largest_entry(slope)
+        raise TypeError(f"{function_name(point.f)} returned shape {slope.shape} for complex numbers, {point.value.shape} before")
+    return slope, 16 * precision_of(*wide, point.value) * largest_entry(slope)
 
 
 def along_central(point: Point, wide: Sequence[Array], direction: dict[int, Array], scale: float = 1.0) -> tuple[Array, float]:
     """The derivative of f in a direction by central differences, extrapolated, and the error to expect of it."""
-    precision = coarser(*wide, point.value)
+    precision = precision_of(*wide, point.value)
     best, least, expected = np.full(point.value.shape, np.nan), np.inf, np.inf
     row: list[Array] = []
     for level in range(LEVELS):
@@ -289,4 +293,4 @@ def step_made(ends: Sequence[Sequence[Array]], direction: dict[int, Array]) -> A
     return np.mean(ratios[0]) if ratios else 1.0
 
 
-along_by: dict[str, Callable[..., tuple[Array, float]]] = {"complex": along_complex, "central": along_central}
+METHODS: dict[str, Callable[..., tuple[Array, float]]] = {"complex": along_complex, "central": along_central}

@@ -24,7 +24,7 @@ def words_for_mask(mask: Array) -> str:
     if mask.all():
         return "everywhere"
     if mask.sum() == 1:
-        return f"at index {index(np.argwhere(mask)[0])}"
+        return f"at index {write_index(np.argwhere(mask)[0])}"
     if mask.ndim == 1:
         return span(mask)
     found = slab(mask)
@@ -36,7 +36,7 @@ def words_for_mask(mask: Array) -> str:
     return on_diagonals(mask) or "scattered"
 
 
-def index(indices: Any) -> str:
+def write_index(indices: Any) -> str:
     """An index as one types it, without the names that NumPy gives to its integers."""
     return f"[{', '.join(str(int(i)) for i in indices)}]"
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd_lite.comparing.precision import largest_entry
+
 if TYPE_CHECKING:
     from autograd_lite.comparing.comparison import Row
 
@@ -23,17 +25,18 @@ WORDS = 4
 def text(rows: Sequence[Row], verdict: str, title: str = "") -> str:
     """The table, at most 80 columns wide, then what was found about each row, then the verdict."""
     lines = table(rows)
-    wide = [max(len(line[i]) for line in lines) for i in range(len(HEADINGS))]
-    wide[1] = min(wide[1], 22)
-    wide[0] = min(wide[0], WIDTH - sum(wide[1:]) - 2 * (len(wide) - 1))
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    longest_name = widths[0]
+    widths[1] = min(widths[1], 22)
+    widths[0] = min(longest_name, WIDTH - sum(widths[1:]) - 2 * (len(widths) - 1))
     shown = wrap(title, "") if title else []
     begin = commonprefix([line[0] for line in lines[1:]])
-    begin = begin[: max(begin.rfind("."), begin.rfind("["))] if max(map(len, (line[0] for line in lines))) > wide[0] else ""
+    begin = begin[: max(begin.rfind("."), begin.rfind("["))] if longest_name > widths[0] else ""
     for line in lines:
         line = [line[0].replace(begin, "…", 1) if begin and line[0].startswith(begin) else line[0], *line[1:]]
-        cells = [shorten(cell, n) for cell, n in zip(line, wide)]
-        words = [cell.ljust(n) for cell, n in zip(cells[:WORDS], wide[:WORDS])]
-        numbers = [cell.rjust(n) for cell, n in zip(cells[WORDS:], wide[WORDS:])]
+        cells = [shorten(cell, n) for cell, n in zip(line, widths)]
+        words = [cell.ljust(n) for cell, n in zip(cells[:WORDS], widths[:WORDS])]
+        numbers = [cell.rjust(n) for cell, n in zip(cells[WORDS:], widths[WORDS:])]
         shown.append("  ".join(words + numbers))
     for row in rows:
         found = row.findings()
@@ -72,16 +75,16 @@ def table(rows: Sequence[Row]) -> list[Sequence[str]]:
             shape, answers, differences = f"{row.shape} ≠ {row.automatic_shape}", ["no", "no"], ["-"] * 3
         else:
             shape, answers = str(row.shape), ["yes" if answer else "no" for answer in (row.exact, row.approximate)]
-            differences = [short(row.max_abs), short(row.max_rel), write_count(row.max_ulp)]
+            differences = [write_difference(row.max_abs), write_difference(row.max_rel), write_ulps(row.max_ulp)]
         lines.append([printable(row.name), shape, *answers, *differences])
     return lines
 
 
-def short(x: float) -> str:
+def write_difference(x: float) -> str:
     return "0" if x == 0 else f"{x:.2e}"
 
 
-def write_count(x: float) -> str:
+def write_ulps(x: float) -> str:
     return "-" if isnan(x) else f"{x:.2e}" if x >= 10_000 else f"{x:.3g}" if x < 10 and x % 1 else f"{x:.0f}"
 
 
@@ -99,9 +102,9 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 
 
-def shorten(text: str, width: int) -> str:
-    """The text with its middle left out if it is longer: names differ at their ends."""
-    return text if len(text) <= width else f"{text[: (width - 1) // 2]}…{text[-(width // 2) :]}"
+def shorten(cell: str, width: int) -> str:
+    """The cell with its middle left out if it is longer: names differ at their ends."""
+    return cell if len(cell) <= width else f"{cell[: (width - 1) // 2]}…{cell[-(width // 2) :]}"
 
 
 def plot_rows(rows: Sequence[Row]) -> Any:
@@ -111,13 +114,14 @@ def plot_rows(rows: Sequence[Row]) -> Any:
         from matplotlib.ticker import MaxNLocator
     except ImportError as error:
         raise ImportError("plots are drawn with matplotlib: pip install matplotlib") from error
-    heights = [3.2 if row.shape is not None and row.shape == row.automatic_shape else 0.7 for row in rows]
+    comparable = [row.shape is not None and row.shape == row.automatic_shape for row in rows]
+    heights = [3.2 if both else 0.7 for both in comparable]
     figure = Figure(figsize=(9, sum(heights)), dpi=110, layout="constrained")
     axes = figure.subplots(len(rows), 2, squeeze=False, gridspec_kw={"height_ratios": heights})
-    for row, (left, right) in zip(rows, axes):
+    for row, both, (left, right) in zip(rows, comparable, axes):
         color = "#1f5fa8" if row.approximate else "#cc0000"
         title = f"{printable(row.name)}: {'agrees' if row.approximate else 'differs'}"
-        if row.shape is None or row.shape != row.automatic_shape:
+        if not both:
             left.set_title(f"{title}: {row.findings()[0]}", loc="left", color=color)
             left.set_axis_off()
             right.set_axis_off()
@@ -132,7 +136,7 @@ def plot_rows(rows: Sequence[Row]) -> Any:
         left.grid(color="#e3e3e3", linewidth=0.8)
         difference = (m - a).reshape(len(m) if m.ndim else 1, -1) if m.size else np.zeros((1, 1))
         # colours reach to the tolerance at least: what is nothing but rounding is pale
-        reach = max(float(np.max(np.abs(difference), initial=0.0, where=np.isfinite(difference))), row.tolerance) or 1.0
+        reach = max(largest_entry(difference), row.tolerance) or 1.0
         right.set_facecolor("black")
         image = right.imshow(difference, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
         figure.colorbar(image, ax=right)

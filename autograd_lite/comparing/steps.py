@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite.comparing import report
 from autograd_lite.comparing.comparison import (
-    Comparison, Row, by_path, compare_arrays, gradient_as_array, largest_entry, refuse_tolerances, same_as,
+    Comparison, Row, Yardstick, by_path, compare_arrays, gradient_as_array, refuse_tolerances,
 )  # fmt: skip
 from autograd_lite.comparing.hints import Known, hints
 from autograd_lite.comparing.mistakes import arrows_between, chains, sweep_to
@@ -200,19 +200,15 @@ def compare_steps(
     refuse_tolerances(rtol, atol)
     nodes = history(output, constants=False)
     automatic, manual, tensors, unknown = match_steps(manual_steps, output, nodes)
-    whole = max(map(largest_entry, automatic.values()), default=0.0)
-    entries = max((x.size for x in automatic.values()), default=0)
+    yardstick = Yardstick.of(list(automatic.values()), rtol, atol)
     leaves = {x.name or name: automatic[name] for name, x in tensors.items() if x.is_leaf}
     known = Known(leaves, {}, output, tensors)
-
-    def row_of(name: str, expected: Array) -> Row:
-        return compare_arrays(name, manual[name], expected, rtol, atol, whole, entries)
 
     rows: list[Row] = []
     lines: dict[str, str] = {}
     wrong: list[str] = []
     for name in sorted(manual, key=lambda name: order_of_completion(tensors[name], output, nodes), reverse=True):
-        row, x = row_of(name, automatic[name]), tensors[name]
+        row, x = compare_arrays(name, manual[name], automatic[name], yardstick), tensors[name]
         if not row.approximate:
             region = between(output, [x])
             before = [other for other in wrong if tensors[other] in region and tensors[other] is not x]
@@ -221,14 +217,14 @@ def compare_steps(
             expected = sweep_to(output, x, arrows_between(nodes, region), given=given) if given else automatic[name]
             if misshapen:
                 row = replace(row, notes=(*row.notes, f"comes after {misshapen[0]}, which has another shape"))
-            elif before and expected is not None and row_of(name, expected).approximate:
+            elif before and expected is not None and yardstick.same(manual[name], expected):
                 row = replace(row, follows=nearest(before, tensors, output))
             else:
                 lines[name] = line_for(x, output, nodes)
                 words = "wrong in itself" + (", whatever came before" if before else "")
                 row = replace(row, notes=(*row.notes, f"{words}; right is {lines[name]}"))
                 if expected is not None:  # after another mistake, the recording knows too little
-                    found = hints(name, manual[name], expected, known, same_as(rtol, atol, whole, entries), not before)
+                    found = hints(name, manual[name], expected, known, yardstick.same, not before)
                     own = "what the steps before it give"
                     row = replace(row, hints=tuple(h.replace("the automatic one", own) if before else h for h in found))
             wrong.append(name)
@@ -244,23 +240,24 @@ def match_steps(
     for node in nodes:
         if node.name:
             bearers.setdefault(node.name, []).append(node)
-    unique = {name: found[-1] for name, found in bearers.items()}
+    by_name = {name: found[-1] for name, found in bearers.items()}
     tensors: dict[str, Tensor] = {}
     manual: dict[str, Array] = {}
     unknown: list[str] = []
     choices: dict[str, list[tuple[str, Tensor]]] = {}
     for key, value in manual_steps.items():
-        x = unique.get(key)
+        x = by_name.get(key)
         if x is not None and (value is x or isinstance(value, np.ndarray) and np.array_equal(value, x.data)):
             continue  # not its adjoint but the thing itself, among all that locals() holds
         if isinstance(key, Tensor):
             if key not in set(nodes):
                 raise ValueError(f"{key.describe()} is not in the history of the output")
-            choices[key.name or f"the adjoint of '{key.op}'"] = [(key.name or "", key)]
-            manual[key.name or f"the adjoint of '{key.op}'"] = require(key.describe(), value)
+            name = key.name or f"the adjoint of '{key.op}'"
+            choices[name] = [(name, key)]
+            manual[name] = require(key.describe(), value)
             continue
         for path, leaf in by_path({key: value}).items():
-            found = find_meant(path, unique)
+            found = find_meant(path, by_name)
             if not found:
                 unknown.append(path)
                 continue
@@ -272,7 +269,7 @@ def match_steps(
             manual[path] = require(path, leaf)
             choices[path] = found
     if not manual:
-        known = ", ".join(unique) or "none: name them with named(locals())"
+        known = ", ".join(by_name) or "none: name them with named(locals())"
         asked = f"{', '.join(unknown)} belongs to no named Tensor that requires a gradient" if unknown else "manual_steps is empty"
         raise ValueError(f"nothing to compare: {asked}; the names in the history of the output are {known}")
     wanted = list(dict.fromkeys(x for found in choices.values() for _, x in found))
