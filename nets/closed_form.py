@@ -21,9 +21,9 @@ import numpy as np
 
 from autograd_lite import Tensor
 
+from .arguments import look_up
 from .inputs import refuse_inputs, refuse_targets
 from .layers import Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
-from .names import look_up
 from .two_layer import TwoLayerNet
 
 __all__ = [
@@ -94,10 +94,16 @@ def forward(w1: Array, b1: Array | None, w2: Array, b2: Array | None, x: Array) 
         The biases may be None.
     x : array, shape (n0, batch)
     """
-    z1 = w1 @ x if b1 is None else w1 @ x + b1
+    z1 = weighted_input(w1, x, b1)
     a1 = sigma(z1)
-    z2 = w2 @ a1 if b2 is None else w2 @ a1 + b2
-    return ForwardArrays(z1, a1, z2, sigma(z2))
+    z2 = weighted_input(w2, a1, b2)
+    a2 = sigma(z2)
+    return ForwardArrays(z1, a1, z2, a2)
+
+
+def weighted_input(w: Array, a: Array, b: Array | None) -> Array:
+    """z = w a + b, or w a without a bias."""
+    return w @ a if b is None else w @ a + b
 
 
 @on_arrays
@@ -108,8 +114,7 @@ def eq_a(a2: Array, y: Array) -> float:
 
 def over_batch(u: Array) -> Array:
     """The sum over the batch, as a column."""
-    total: Array = np.sum(u, axis=1, keepdims=True)
-    return total
+    return np.sum(u, axis=1, keepdims=True)
 
 
 # The last layer -----------------------------------------------------------------------------------------------
@@ -241,8 +246,7 @@ def eq_5(delta2: Array, z2: Array, w2: Array, z1: Array, a0: Array) -> Array:
     -------
     array, shape (n1, n0)
     """
-    gradient: Array = ((w2.T @ (delta2 * sigma_prime(z2))) * sigma_prime(z1)) @ a0.T
-    return gradient
+    return ((w2.T @ (delta2 * sigma_prime(z2))) * sigma_prime(z1)) @ a0.T
 
 
 @on_arrays
@@ -278,8 +282,7 @@ def bp2(w_next: Array, delta_next: Array, slope: Array) -> Array:
     -------
     array, shape (nl, batch)
     """
-    delta: Array = (w_next.T @ delta_next) * slope
-    return delta
+    return (w_next.T @ delta_next) * slope
 
 
 @on_arrays
@@ -305,8 +308,7 @@ def tanh_prime(z: Array) -> Array:
 def softmax(z: Array) -> Array:
     """p = eᶻ / Σ eᶻ for each column, without overflow."""
     e = np.exp(z - np.max(z, axis=0, keepdims=True))
-    p: Array = e / np.sum(e, axis=0, keepdims=True)
-    return p
+    return e / np.sum(e, axis=0, keepdims=True)
 
 
 @on_arrays
@@ -332,8 +334,7 @@ def srihari_hidden(w2: Array, delta_k: Array, h: Array) -> Array:
     -------
     array, shape (n1, batch)
     """
-    delta: Array = (1 - h**2) * (w2.T @ delta_k)
-    return delta
+    return (1 - h**2) * (w2.T @ delta_k)
 
 
 # All of it ----------------------------------------------------------------------------------------------------
@@ -341,30 +342,26 @@ def srihari_hidden(w2: Array, delta_k: Array, h: Array) -> Array:
 
 def updated(w: Array, gradient: Array, learning_rate: float) -> Array:
     """w_new = w_old − learning_rate · ∂C/∂w."""
-    new: Array = as_plain(w) - learning_rate * as_plain(gradient)
-    return new
+    return as_plain(w) - learning_rate * as_plain(gradient)
 
 
-def one(z: Array) -> Array:
-    return np.ones_like(z)
-
-
-ACTIVATIONS: dict[Any, tuple[Callable[[Array], Array], Callable[[Array], Array] | None]] = {
+ACTIVATION_AND_SLOPE: dict[Any, tuple[Callable[[Array], Array], Callable[[Array], Array] | None]] = {
     Sigmoid: (sigma, sigma_prime),
     Tanh: (np.tanh, tanh_prime),
     ReLU: (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype)),
     Softmax: (softmax, None),  # its derivative is a matrix for each sample
-    None: (np.copy, one),
+    None: (np.copy, np.ones_like),
 }
-"""The value of an activation and its slope, by the layer; None for a = z."""
+"""σ(z) and σ'(z) by the kind of the layer; None for a = z."""
 
-CANCELLING: dict[str, tuple[Any, Callable[[Array], Array]]] = {
+LAST_LAYER: dict[str, tuple[Any, Callable[[Array], Array]] | None] = {
+    "quadratic": None,
     "cross_entropy": (Sigmoid, sigma),
     "log_likelihood": (Softmax, softmax),
     "softmax_cross_entropy": (None, softmax),
     "sigmoid_cross_entropy": (None, sigma),
 }
-"""The costs whose δᴸ is a − y, with the last activation that they are for, and what a is of the weighted inputs."""
+"""For each cost whose δᴸ is a − y, the last activation that it is for, and a as a function of z; None where BP1 gives δᴸ."""
 
 
 def gradients(net: TwoLayerNet | Sequential, x: Any, y: Any, cost: str = "quadratic") -> dict[str, Array]:
@@ -388,7 +385,7 @@ def gradients(net: TwoLayerNet | Sequential, x: Any, y: Any, cost: str = "quadra
     Raises
     ------
     TypeError
-        If the network is another than those that the equations describe.
+        If the network is another than those that the equations describe, or the cost is no name.
     ValueError
         If x or y is of another shape, or the cost does not go with the last layer.
 
@@ -406,6 +403,8 @@ def gradients(net: TwoLayerNet | Sequential, x: Any, y: Any, cost: str = "quadra
     """
     if not isinstance(net, (TwoLayerNet, Sequential)):
         raise TypeError(f"the closed forms are those of a TwoLayerNet, an MLP or a Sequential, not of {net!r}")
+    if not isinstance(cost, str):
+        raise TypeError(f"cost is one of {', '.join(map(repr, LAST_LAYER))}, not {cost!r}")
     layers = layers_of(net)
     a0, y = as_plain(x, net.dtype), as_plain(y, net.dtype)
     if a0.ndim != 2 or a0.shape[net.rows] != net.n_inputs:
@@ -415,18 +414,18 @@ def gradients(net: TwoLayerNet | Sequential, x: Any, y: Any, cost: str = "quadra
     zs: list[Array] = []
     activations = [a0]
     for w, b, activation in layers:  # zˡ = wˡ aˡ⁻¹ + bˡ, aˡ = σ(zˡ)
-        zs.append(w @ activations[-1] if b is None else w @ activations[-1] + b)
-        activations.append(ACTIVATIONS[activation][0](zs[-1]))
+        zs.append(weighted_input(w, activations[-1], b))
+        activations.append(ACTIVATION_AND_SLOPE[activation][0](zs[-1]))
     if y.shape != activations[-1].shape:
-        refuse_targets(y.T if net.rows else y, activations[-1].T.shape if net.rows else activations[-1].shape)
-    if isinstance(net, TwoLayerNet) and cost == "quadratic":
-        (_, _, _), (w2, _, _) = layers
-        delta2 = eq_4_2(activations[2], y)
+        refuse_targets(y, activations[-1].shape, net.rows)
+    if isinstance(net, TwoLayerNet) and look_up("cost", cost, LAST_LAYER) is None:
+        (z1, z2), (_, a1, a2), w2 = zs, activations, layers[1][0]
+        delta2 = eq_4_2(a2, y)
         every = {
-            "w1": eq_5(delta2, zs[1], w2, zs[0], a0),
-            "b1": eq_5_bias(delta2, zs[1], w2, zs[0]),
-            "w2": eq_3(delta2, zs[1], activations[1]),
-            "b2": eq_3_bias(delta2, zs[1]),
+            "w1": eq_5(delta2, z2, w2, z1, a0),
+            "b1": eq_5_bias(delta2, z2, w2, z1),
+            "w2": eq_3(delta2, z2, a1),
+            "b2": eq_3_bias(delta2, z2),
         }
         return {name: every[name] for name in net.parameters()}
     delta = last_delta(cost, layers[-1][2], zs[-1], activations[-1], y)
@@ -446,9 +445,9 @@ def layers_of(net: TwoLayerNet | Sequential) -> list[tuple[Array, Array | None, 
         return [(w.data, None if b is None else b.data, Sigmoid) for w, b in pairs]
     layers: list[Any] = []
     for layer in net.layers:
-        if isinstance(layer, Linear):
+        if isinstance(layer, Linear) and type(layer).__call__ is Linear.__call__:
             layers.append([layer.w.data, None if layer.b is None else layer.b.data, None])
-        elif layers[-1][2] is None and type(layer) in ACTIVATIONS:
+        elif layers and layers[-1][2] is None and type(layer) in ACTIVATION_AND_SLOPE:
             layers[-1][2] = type(layer)
         else:
             raise TypeError(f"the closed forms know one of Sigmoid, Tanh, ReLU, Softmax after each Linear, not {layer!r}")
@@ -456,7 +455,7 @@ def layers_of(net: TwoLayerNet | Sequential) -> list[tuple[Array, Array | None, 
 
 
 def slope_of(activation: Any) -> Callable[[Array], Array]:
-    slope = ACTIVATIONS[activation][1]
+    slope = ACTIVATION_AND_SLOPE[activation][1]
     if slope is None:
         raise ValueError("the closed forms take Softmax at the end alone, with cost='log_likelihood'")
     return slope
@@ -464,11 +463,11 @@ def slope_of(activation: Any) -> Callable[[Array], Array]:
 
 def last_delta(cost: str, activation: Any, z: Array, a: Array, y: Array) -> Array:
     """δᴸ = ∂C/∂zᴸ: BP1, or a − y where the two factors of BP1 cancel."""
-    if cost == "quadratic":
+    last_layer = look_up("cost", cost, LAST_LAYER)
+    if last_layer is None:
         return bp1(eq_4_2(a, y), slope_of(activation)(z))
-    known: dict[str, Any] = {"quadratic": None, **CANCELLING}
-    fits, outputs = look_up("cost", cost, known)
-    if activation is not fits:
-        words = [kind.__name__ if kind else "no activation" for kind in (fits, activation)]
+    expected, outputs = last_layer
+    if activation is not expected:
+        words = [kind.__name__ if kind else "no activation" for kind in (expected, activation)]
         raise ValueError(f"cost={cost!r} goes with {words[0]} at the end of the network, not with {words[1]}")
     return difference_delta(outputs(z), y)

@@ -19,8 +19,8 @@ import autograd_lite as ag
 from autograd_lite import Tensor
 
 from .inputs import as_generator, as_inputs
-from .names import check_flags, look_up
-from .network import Initial, KeepsNames, Network, check_sizes, initial_weights
+from .arguments import check_flags, look_up
+from .network import Initial, KeepsNames, Network, check_sizes, initial_weights, write_options
 
 
 class Layer:
@@ -85,14 +85,10 @@ class Linear(KeepsNames, Layer):
         return {"w": self.w} if self.b is None else {"w": self.w, "b": self.b}
 
     def __call__(self, a: npt.ArrayLike | Tensor) -> Tensor:
-        z: Tensor = ag.linear(self.w, a, self.b)
-        return z
+        return ag.linear(self.w, a, self.b)
 
     def __repr__(self) -> str:
-        options = "" if self.b is not None else ", bias=False"
-        if self.w.dtype != np.float64:
-            options += f", dtype={self.w.dtype}"
-        return f"Linear({self.n_inputs}, {self.n_outputs}{options})"
+        return f"Linear({self.n_inputs}, {self.n_outputs}{write_options(self.b is not None, self.w.dtype)})"
 
 
 class Sigmoid(Layer):
@@ -107,8 +103,7 @@ class Sigmoid(Layer):
     """
 
     def __call__(self, z: npt.ArrayLike | Tensor) -> Tensor:
-        a: Tensor = ag.sigmoid(ag.as_tensor(z))
-        return a
+        return ag.sigmoid(ag.as_tensor(z))
 
 
 class Tanh(Layer):
@@ -138,8 +133,7 @@ class ReLU(Layer):
     """
 
     def __call__(self, z: npt.ArrayLike | Tensor) -> Tensor:
-        a: Tensor = ag.relu(ag.as_tensor(z))
-        return a
+        return ag.relu(ag.as_tensor(z))
 
 
 class Softmax(Layer):
@@ -155,11 +149,9 @@ class Softmax(Layer):
     """
 
     def __call__(self, z: npt.ArrayLike | Tensor) -> Tensor:
-        a: Tensor = ag.softmax(ag.as_tensor(z), axis=0)
-        return a
+        return ag.softmax(ag.as_tensor(z), axis=0)
 
 
-# A name for each activation; the identity is None.
 ACTIVATIONS: dict[str, type[Layer] | None] = {
     "sigmoid": Sigmoid,
     "tanh": Tanh,
@@ -167,6 +159,7 @@ ACTIVATIONS: dict[str, type[Layer] | None] = {
     "softmax": Softmax,
     "linear": None,
 }
+"""The layer of each activation by its name; None for a = z."""
 
 
 class Sequential(Network):
@@ -231,8 +224,6 @@ class Sequential(Network):
         self.layers: tuple[Layer, ...] = tuple(layer for layer, _ in flat)
         self.prefixes: tuple[str, ...] = tuple(prefix for _, prefix in flat)
         check_layers(self.layers)
-        first: Any = self.layers[0]
-        self._describe(first.n_inputs, first.w.dtype, samples)
         # for each layer: its scope, the name of its result, and what stands before and after the names of parameters
         self._steps: list[tuple[Layer, Any, str, str, int]] = []
         counts: Counter[str] = Counter()
@@ -247,8 +238,7 @@ class Sequential(Network):
                 last = following is None or isinstance(following, Linear)
                 result = f"{current}a{number}" if last else type(layer).__name__.lower()
             self._steps.append((layer, scope, result, current, number))
-        for name, p in self.parameters().items():
-            p.name = name
+        self._complete(self.layers[0], samples)
 
     def _output(self, x: npt.ArrayLike | Tensor) -> Tensor:
         a = as_inputs(x, self.n_inputs, self.dtype, self.rows)
@@ -265,17 +255,16 @@ class Sequential(Network):
             for name, p in layer.parameters().items()
         }
 
-    def _table(self) -> list[tuple[str, str, dict[str, Tensor]]]:
-        rows: dict[str, tuple[list[str], dict[str, Tensor]]] = {}
+    def _by_layer(self) -> list[tuple[str, str, dict[str, Tensor]]]:
+        found: dict[str, tuple[list[str], dict[str, Tensor]]] = {}
         for layer, _, _, prefix, number in self._steps:
-            kinds, parameters = rows.setdefault(f"{prefix}layer {number}", ([], {}))
+            kinds, own = found.setdefault(f"{prefix}layer {number}", ([], {}))
             kinds.append(type(layer).__name__)
-            parameters |= {f"{prefix}{name}{number}": p for name, p in layer.parameters().items()}
-        return [(title, ", ".join(kinds), parameters) for title, (kinds, parameters) in rows.items()]
+            own |= {f"{prefix}{name}{number}": p for name, p in layer.parameters().items()}
+        return [(title, ", ".join(kinds), own) for title, (kinds, own) in found.items()]
 
     def _signature(self) -> str:
-        options = f", name={self.name!r}" if self.name else ""
-        return f"Sequential({', '.join(map(repr, self.layers))}{options}{', samples=' + repr('rows') if self.rows else ''})"
+        return f"Sequential({', '.join(map(repr, self.layers))}{self._options()})"
 
 
 def check_layers(layers: Sequence[Any]) -> None:
@@ -372,9 +361,7 @@ class MLP(Sequential):
         for name, activation in (("hidden", self.hidden), ("output", self.output)):
             if activation is not Sigmoid:
                 options += f", {name}={activation.__name__ if activation else None}"
-        if self.name:
-            options += f", name={self.name!r}"
-        return f"MLP({list(self.sizes)}{options}{self._options(self.bias)})"
+        return f"MLP({list(self.sizes)}{options}{self._options(write_options(self.bias, self.dtype))})"
 
 
 def as_activation(argument: str, given: Any) -> type[Layer] | None:

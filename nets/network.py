@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from autograd_lite import Tensor
 
+from .arguments import is_whole, look_up
 from .costs import quadratic_cost
 from .inputs import Array, are_rows
-from .names import look_up
 
 Initial = Union[str, Callable[[int, int, np.random.Generator], Any]]
 
@@ -33,22 +33,23 @@ def he(n_outputs: int, n_inputs: int, rng: np.random.Generator) -> Array:
     return rng.standard_normal((n_outputs, n_inputs)) * np.sqrt(2 / n_inputs)
 
 
-INITIALISATIONS: dict[str, Callable[[int, int, np.random.Generator], Any]] = {
-    "nielsen": nielsen,
-    "glorot": glorot,
-    "he": he,
-}
+INITIALISATIONS: dict[str, Callable[[int, int, np.random.Generator], Any]] = {"nielsen": nielsen, "glorot": glorot, "he": he}
 """How weights start; one of your own is called with the numbers of outputs and inputs and a random generator."""
 
 
 def check_sizes(**sizes: Any) -> None:
     """Refuse numbers of units that are not positive integers."""
     for name, n in sizes.items():
-        if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
+        if not is_whole(n, 1):
             raise ValueError(f"{name} is a number of units, an integer of at least 1, not {n!r}")
 
 
-def initial_weights(n_outputs: int, n_inputs: int, rng: np.random.Generator, initial: Initial = "nielsen") -> Array:
+def write_options(bias: bool, dtype: np.dtype[Any]) -> str:
+    """The options of a layer that are not the usual ones, as they stand in a call."""
+    return ("" if bias else ", bias=False") + ("" if dtype == np.float64 else f", dtype={dtype}")
+
+
+def initial_weights(n_outputs: int, n_inputs: int, rng: np.random.Generator, initial: Initial) -> Array:
     """Weights of shape (n_outputs, n_inputs) to start with."""
     make = look_up("initialisation", initial, INITIALISATIONS)
     if not callable(make):
@@ -80,23 +81,29 @@ class Network(KeepsNames):
         How samples lie in what the network takes and gives.
     rows : bool
         Whether they are rows.
+    name : str or None
+        What it is called as part of another network.
     """
 
     n_inputs: int
     dtype: np.dtype[Any]
     samples: str
     rows: bool
+    name: str | None = None
 
-    def _describe(self, n_inputs: int, dtype: np.dtype[Any], samples: str) -> None:
-        self.rows = are_rows(samples)
-        self.n_inputs, self.dtype, self.samples = int(n_inputs), dtype, samples
+    def _complete(self, first: Any, samples: str) -> None:
+        """What is left to do when the layers are there, of which `first` says what goes in."""
+        self.rows, self.samples = are_rows(samples), samples
+        self.n_inputs, self.dtype = first.n_inputs, first.w.dtype
+        for name, p in self.parameters().items():
+            p.name = name
 
     def _output(self, x: npt.ArrayLike | Tensor) -> Tensor:
         """The output as columns, of samples as the network takes them."""
         raise NotImplementedError
 
-    def _table(self) -> list[tuple[str, str, dict[str, Tensor]]]:
-        """For each layer its title, what it does, and its parameters."""
+    def _by_layer(self) -> list[tuple[str, str, dict[str, Tensor]]]:
+        """For each layer its title, what it does, and its parameters by name."""
         raise NotImplementedError
 
     def _signature(self) -> str:
@@ -149,16 +156,14 @@ class Network(KeepsNames):
         """
         return quadratic_cost(self(x), y, samples=self.samples) if self.rows else quadratic_cost(self._output(x), y)
 
-    def _options(self, bias: bool) -> str:
-        options = "" if bias else ", bias=False"
-        if self.dtype != np.float64:
-            options += f", dtype={self.dtype}"
-        return options + (", samples='rows'" if self.rows else "")
+    def _options(self, of_layers: str = "") -> str:
+        name = f", name={self.name!r}" if self.name else ""
+        return name + of_layers + (", samples='rows'" if self.rows else "")
 
     def __repr__(self) -> str:
         rows = [
             (title, kind, [f"{name} {p.shape}" for name, p in own.items()], sum(p.size for p in own.values()))
-            for title, kind, own in self._table()
+            for title, kind, own in self._by_layer()
         ]
         columns = max(len(shapes) for _, _, shapes, _ in rows)
         table = [[title, kind, *shapes, *[""] * (columns - len(shapes))] for title, kind, shapes, _ in rows]

@@ -12,6 +12,8 @@ import numpy as np
 
 from autograd_lite import Tensor
 
+from .arguments import fraction, positive
+
 
 class Optimizer:
     """The parameters and the learning rate, common to all.
@@ -101,24 +103,6 @@ def refuse_parameters(parameters: Any) -> NoReturn:
     elif callable(parameters):
         help = "; call it, as in net.parameters()"
     raise TypeError(f"parameters is a dict or a list of Tensors, not {type(parameters).__name__}{help}")
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
-def positive(name: str, value: float) -> float:
-    if not is_number(value) or not 0 < value < np.inf:
-        raise (ValueError if is_number(value) else TypeError)(f"{name} is a positive number, not {value!r}")
-    return float(value)
-
-
-def fraction(name: str, value: float) -> float:
-    if not is_number(value) or not 0 <= value < 1:
-        raise (ValueError if is_number(value) else TypeError)(
-            f"{name} is a number from 0 to less than 1, not {value!r}"
-        )
-    return float(value)
 
 
 def zeros_like(parameters: Iterable[Tensor]) -> list[Tensor]:

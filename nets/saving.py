@@ -15,11 +15,11 @@ import numpy as np
 
 import autograd_lite as ag
 
-from .layers import MLP, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from .layers import ACTIVATIONS, MLP, Layer, Linear, Sequential
 from .two_layer import TwoLayerNet
 
 FORMAT = "autograd_lite network 1"
-LAYERS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (Sigmoid, Tanh, ReLU, Softmax)}
+LAYERS: dict[str, type[Layer]] = {layer.__name__: layer for layer in ACTIVATIONS.values() if layer}
 
 
 def save(net: TwoLayerNet | Sequential, path: str | PathLike[str]) -> Path:

@@ -19,7 +19,7 @@ from autograd_lite import Tensor
 from .costs import COSTS, l2_penalty, quadratic_cost, sigmoid_cross_entropy_cost, softmax_cross_entropy_cost
 from .history import History
 from .inputs import Array, are_rows, as_generator, one_hot
-from .names import check_flags, look_up
+from .arguments import check_flags, look_up
 from .optimizers import Adam, GradientDescent, Momentum, Optimizer
 
 Cost = Union[str, Callable[..., Tensor]]

@@ -12,7 +12,7 @@ from autograd_lite import Tensor
 
 from .inputs import as_generator, as_inputs
 from .layers import Linear
-from .network import Initial, Network, check_sizes
+from .network import Initial, Network, check_sizes, write_options
 
 
 class Forward(NamedTuple):
@@ -86,10 +86,8 @@ class TwoLayerNet(Network):
         options: Any = {"bias": bias, "initial": initial, "seed": as_generator(seed), "dtype": dtype}
         first, second = Linear(n_inputs, n_hidden, **options), Linear(n_hidden, n_outputs, **options)
         self.w1, self.b1, self.w2, self.b2 = first.w, first.b, second.w, second.b
-        for name, p in self.parameters().items():
-            p.name = name
-        self.sizes = (int(n_inputs), int(n_hidden), int(n_outputs))
-        self._describe(n_inputs, self.w1.dtype, samples)
+        self.sizes = (first.n_inputs, second.n_inputs, second.n_outputs)
+        self._complete(first, samples)
 
     def forward(self, x: npt.ArrayLike | Tensor) -> Forward:
         """All that the network computes on the way to its output.
@@ -130,14 +128,14 @@ class TwoLayerNet(Network):
         return self._layers(x)[3]
 
     def parameters(self) -> dict[str, Tensor]:
-        """The Tensors to be learned, by name."""
         every = {"w1": self.w1, "b1": self.b1, "w2": self.w2, "b2": self.b2}
         return {name: p for name, p in every.items() if p is not None}
 
-    def _table(self) -> list[tuple[str, str, dict[str, Tensor]]]:
+    def _by_layer(self) -> list[tuple[str, str, dict[str, Tensor]]]:
         parameters = self.parameters()
         layers = [{name: p for name, p in parameters.items() if name.endswith(number)} for number in "12"]
         return [(f"layer {i}", "Linear, Sigmoid", own) for i, own in enumerate(layers, start=1)]
 
     def _signature(self) -> str:
-        return f"TwoLayerNet({', '.join(map(str, self.sizes))}{self._options(self.b1 is not None)})"
+        options = self._options(write_options(self.b1 is not None, self.dtype))
+        return f"TwoLayerNet({', '.join(map(str, self.sizes))}{options})"

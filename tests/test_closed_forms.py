@@ -10,7 +10,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Tensor
-from nets import MLP, Linear, Sequential, Sigmoid, Softmax, TwoLayerNet, closed_form
+from nets import MLP, Linear, Sequential, Sigmoid, Softmax, TwoLayerNet, closed_form, quadratic_cost
 from nets.costs import COSTS
 
 Array = np.ndarray[Any, Any]
@@ -159,6 +159,29 @@ def test_no_tensor_operation(monkeypatch: pytest.MonkeyPatch) -> None:
     closed_form.bp4(closed_form.bp2(Tensor(np.ones((2, 4))), Tensor(np.ones((2, 5))), np.ones((4, 5))), Tensor(np.ones((3, 5))))
 
 
+class Doubled(Linear):
+    """A layer that is not what the equations say of Linear."""
+
+    def __call__(self, a: Any) -> Tensor:
+        return 2 * super().__call__(a)
+
+
+@pytest.mark.parametrize("net", [TwoLayerNet(2, 3, 1, seed=0), MLP([2, 3, 1], seed=0)])
+def test_costs_are_called_as_in_train(net: Any) -> None:
+    x, y = np.ones((2, 4)), np.zeros((1, 4))
+    assert ag.compare(closed_form.gradients(net, x, y, "Quadratic"), closed_form.gradients(net, x, y)).ok
+    mlp = MLP([2, 3, 1], seed=0)
+    assert ag.compare(*(closed_form.gradients(mlp, x, y, cost) for cost in ("Cross-Entropy", "cross_entropy"))).ok
+
+
+def test_targets_of_another_shape_are_described_as_rows_where_samples_are_rows() -> None:
+    net = TwoLayerNet(2, 3, 1, samples="rows")
+    for y, help in ((np.ones((1, 4)), "write y.T, so that each row is a sample"), (np.ones(4), r"write y\[:, None\]$")):
+        for f in (closed_form.gradients, TwoLayerNet.cost):
+            with pytest.raises(ValueError, match=rf"expected the shape \(4, 1\) of the outputs, \(batch, features\): {help}"):
+                f(net, np.ones((4, 2)), y)
+
+
 @pytest.mark.parametrize(("net", "cost", "error", "words"), [
     (MLP([2, 3]), "entropy", ValueError, "there is no cost 'entropy'; there are 'quadratic', 'cross_entropy'"),
     (MLP([2, 3], output="softmax"), "quadratic", ValueError, "Softmax at the end alone, with cost='log_likelihood'"),
@@ -167,7 +190,9 @@ def test_no_tensor_operation(monkeypatch: pytest.MonkeyPatch) -> None:
     (MLP([2, 3]), "softmax_cross_entropy", ValueError, "goes with no activation at the end of the network, not with Sigmoid"),
     (Sequential(Linear(2, 3), Sigmoid(), Softmax()), "quadratic", TypeError, r"after each Linear, not Softmax\(\)"),
     ("net", "quadratic", TypeError, "those of a TwoLayerNet, an MLP or a Sequential, not of 'net'"),
+    (MLP([2, 3]), quadratic_cost, TypeError, "cost is one of 'quadratic', .*, not <function quadratic_cost"),
+    (Sequential(Doubled(2, 3)), "quadratic", TypeError, "of Sigmoid, Tanh, ReLU, Softmax after each Linear, not Linear"),
 ])  # fmt: skip
-def test_what_the_equations_do_not_describe(net: Any, cost: str, error: type[Exception], words: str) -> None:
+def test_what_the_equations_do_not_describe(net: Any, cost: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         closed_form.gradients(net, np.ones((2, 4)), np.ones((3, 4)), cost)
