@@ -55,7 +55,7 @@ def quadratic_cost(
     if type(a) is not Tensor or samples != "columns":
         a, y = in_columns(a, y, samples)
     y = as_targets(y, a, rows=samples == "rows")
-    C: Tensor = ag.half_squared_distance(a, y)
+    C = ag.half_squared_distance(a, y)
     C.name = "C"
     C.scope = (*C.scope, "cost")
     return C if reduction == "sum" else reduce(C, a, reduction)
@@ -89,7 +89,7 @@ def reduce(C: Tensor, a: Tensor, reduction: str) -> Tensor:
     return C
 
 
-def entropy(
+def checked_cost(
     function: Callable[..., Any], check: Any, a: Any, y: Any, reduction: str, samples: str, labels: bool = False
 ) -> Tensor:
     """The cost that `function` gives for outputs, or weighted inputs, and targets, after a `check` of both."""
@@ -210,7 +210,7 @@ def cross_entropy_cost(
     0.693147
     """
     check = partial(check_outputs, "cross_entropy_cost")
-    return entropy(lambda a, y: np.sum(cross_entropy(a, y)), check, a, y, reduction, samples)
+    return checked_cost(lambda a, y: np.sum(cross_entropy(a, y)), check, a, y, reduction, samples)
 
 
 def log_likelihood_cost(
@@ -231,7 +231,7 @@ def log_likelihood_cost(
     1.386294
     """
     check = partial(check_outputs, "log_likelihood_cost")
-    return entropy(lambda a, y: np.sum(log_likelihood(a, y)), check, a, y, reduction, samples, labels=True)
+    return checked_cost(lambda a, y: np.sum(log_likelihood(a, y)), check, a, y, reduction, samples, labels=True)
 
 
 def sigmoid_cross_entropy_cost(
@@ -273,7 +273,7 @@ def sigmoid_cross_entropy_cost(
     array([[-0.5,  1. ]])
     """
     check = partial(check_targets, "sigmoid_cross_entropy_cost")
-    return entropy(ag.sigmoid_cross_entropy, check, z, y, reduction, samples)
+    return checked_cost(ag.sigmoid_cross_entropy, check, z, y, reduction, samples)
 
 
 def softmax_cross_entropy_cost(
@@ -315,7 +315,7 @@ def softmax_cross_entropy_cost(
     [[0.5, -1.0], [-0.5, 1.0]]
     """
     check = partial(check_classes, "softmax_cross_entropy_cost")
-    return entropy(ag.softmax_cross_entropy, check, z, y, reduction, samples, labels=True)
+    return checked_cost(ag.softmax_cross_entropy, check, z, y, reduction, samples, labels=True)
 
 
 def l2_penalty(parameters: Any) -> Tensor:

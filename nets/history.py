@@ -8,7 +8,8 @@ from math import isnan
 from os import PathLike
 from typing import Any
 
-WITHOUT_MATPLOTLIB = "history.plot() draws with matplotlib, which is not installed: pip install matplotlib"
+MEASURES = "cost", "accuracy", "held_out_cost", "held_out_accuracy"
+"""The columns of a history."""
 
 
 @dataclass(repr=False)
@@ -50,7 +51,7 @@ class History:
         {'epoch': [0, 1], 'cost': [0.5, 0.1], 'accuracy': [0.5, 1.0]}
         """
         columns: dict[str, list[float]] = {"epoch": list(range(len(self.cost)))}
-        for name in ("cost", "accuracy", "held_out_cost", "held_out_accuracy"):
+        for name in MEASURES:
             values = getattr(self, name)
             if values and not all(map(isnan, values)):
                 columns[name] = list(values)
@@ -78,8 +79,7 @@ class History:
         columns = self.to_dict()
         measures = [name for name in ("cost", "accuracy") if name in columns or f"held_out_{name}" in columns]
         for axes, name in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures):
-            curves = [columns.get(name), columns.get(f"held_out_{name}")]
-            draw_curves(axes, name, curves, self.best_epoch)
+            draw_curves(axes, name, [columns.get(name), columns.get(f"held_out_{name}")], self.best_epoch)
         if path is not None:
             figure.savefig(path)
         return figure
@@ -101,7 +101,7 @@ def empty_figure() -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError(WITHOUT_MATPLOTLIB) from error
+        raise ImportError("history.plot() draws with matplotlib, which is not installed: pip install matplotlib") from error
 
     class Picture(Figure):
         def _repr_png_(self) -> bytes:

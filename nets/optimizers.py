@@ -5,7 +5,7 @@ What an optimizer remembers from step to step lies in Tensors, as the parameters
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -31,6 +31,8 @@ class Optimizer:
         If there are no parameters, one is not a leaf that requires a gradient, or the learning rate is not positive.
     """
 
+    _checks: dict[str, Callable[[str, Any], float]] = {}  # by the name of a setting
+
     def __init__(self, parameters: Mapping[str, Tensor] | Iterable[Tensor], learning_rate: float) -> None:
         if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
             refuse_parameters(parameters)
@@ -54,11 +56,7 @@ class Optimizer:
         self.learning_rate = learning_rate
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("momentum", "beta1", "beta2"):
-            value = fraction(name, value)
-        elif name == "epsilon":
-            value = positive(name, value)
-        super().__setattr__(name, value)
+        super().__setattr__(name, self._checks[name](name, value) if name in self._checks else value)
 
     @property
     def learning_rate(self) -> float:
@@ -168,12 +166,10 @@ class Momentum(Optimizer):
     array([0., 0.])
     """
 
+    _checks = {"momentum": fraction}
+
     def __init__(
-        self,
-        parameters: Mapping[str, Tensor] | Iterable[Tensor],
-        learning_rate: float,
-        *,
-        momentum: float = 0.9,
+        self, parameters: Mapping[str, Tensor] | Iterable[Tensor], learning_rate: float, *, momentum: float = 0.9
     ) -> None:
         super().__init__(parameters, learning_rate)
         self.momentum = momentum
@@ -218,6 +214,8 @@ class Adam(Optimizer):
     array([0.9, 1.9])
     """
 
+    _checks = {"beta1": fraction, "beta2": fraction, "epsilon": positive}
+
     def __init__(
         self,
         parameters: Mapping[str, Tensor] | Iterable[Tensor],
@@ -228,8 +226,7 @@ class Adam(Optimizer):
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__(parameters, learning_rate)
-        self.beta1, self.beta2 = beta1, beta2
-        self.epsilon = epsilon
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self._means = zeros_like(self.parameters)
         self._squares = zeros_like(self.parameters)
         self._powers = Tensor([1.0, 1.0])  # beta1ᵗ and beta2ᵗ after t steps

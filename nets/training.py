@@ -16,10 +16,10 @@ import numpy.typing as npt
 import autograd_lite as ag
 from autograd_lite import Tensor
 
+from .arguments import check_flags, is_number, is_whole, look_up
 from .costs import COSTS, l2_penalty, quadratic_cost, sigmoid_cross_entropy_cost, softmax_cross_entropy_cost
-from .history import History
+from .history import MEASURES, History
 from .inputs import Array, are_rows, as_generator, one_hot
-from .arguments import check_flags, look_up
 from .optimizers import Adam, GradientDescent, Momentum, Optimizer
 
 Cost = Union[str, Callable[..., Tensor]]
@@ -137,14 +137,14 @@ def train(
     1.0
     """
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("patience", patience, 1)):
-        if value is not None or name != "patience":
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name} is an integer of at least {least}, not {value!r}")
+        if not is_whole(value, least) and not (name == "patience" and value is None):
+            raise ValueError(f"{name} is an integer of at least {least}, not {value!r}")
     if isinstance(net, type) or not callable(getattr(net, "parameters", None)):
         raise TypeError(f"net is a network, such as MLP([3, 4, 2]), not {net!r}")
     check_flags(progress=progress, compile=compile)
-    if not isinstance(l2, (int, float)) or not 0 <= l2 < np.inf:
+    if not is_number(l2) or not 0 <= l2 < np.inf:
         raise ValueError(f"l2 is a number from 0 up, not {l2!r}")
+    l2 = float(l2)
     rank, size = share
     if not 0 <= rank < size:
         raise ValueError(f"share is (rank, size) with a rank from 0 to size − 1, not {share!r}")
@@ -152,56 +152,55 @@ def train(
     callbacks = [callbacks] if callable(callbacks) or not isinstance(callbacks, Sequence) else list(callbacks)
     if not all(map(callable, callbacks)):
         raise TypeError(f"callbacks are functions of the network and the history, not {callbacks!r}")
-    price = as_cost(cost, net)
+    if before_update is not None and not callable(before_update):
+        raise TypeError(f"before_update is a function of the parameters, not {before_update!r}")
+    cost_of = as_cost(cost, net)
     rate = learning_rate if callable(learning_rate) else lambda epoch: learning_rate
     x, y = as_samples(net, x, y)
-    others = as_held_out(net, held_out)
-    parameters = net.parameters()
-    follow = as_optimizer(optimizer, parameters, rate(0))
+    unseen = as_held_out(net, held_out)
+    rows, parameters = lies_in_rows(net), net.parameters()
+    descent = as_optimizer(optimizer, parameters, rate(0))
     history = History()
 
-    def descend(inputs: Array, outputs: Array) -> None:
-        follow.zero_grad()
-        C = price(net(inputs), outputs)
+    def backpropagate(inputs: Array, outputs: Array) -> None:
+        descent.zero_grad()
+        C = cost_of(net(inputs), outputs)
         if l2:
             C = C + (l2 * len(inputs if rows else inputs.T)) * l2_penalty(net.parameters())
         C.backward()
 
     def step(inputs: Array, outputs: Array) -> None:
-        descend(inputs, outputs)
-        follow.step()
+        backpropagate(inputs, outputs)
+        descent.step()
 
     def take_stock() -> float:
         """Add to the history where the network stands, and give the cost that patience looks at."""
-        known = evaluate(net, x, y, cost=price)
-        unknown = evaluate(net, *others, cost=price) if others is not None else None
-        if not isfinite(known.cost):
+        on_seen = evaluate(net, x, y, cost=cost_of)
+        on_unseen = evaluate(net, *unseen, cost=cost_of) if unseen is not None else None
+        if not isfinite(on_seen.cost):
             raise FloatingPointError(
-                f"the cost is {known.cost} after {len(history.cost)} epochs of learning_rate={follow.learning_rate:g}; "
+                f"the cost is {on_seen.cost} after {len(history.cost)} epochs of learning_rate={descent.learning_rate:g}; "
                 "try a smaller one"
             )
-        history.cost.append(known.cost)
-        history.accuracy.append(known.accuracy)
-        if unknown is None:
-            return known.cost
-        history.held_out_cost.append(unknown.cost)
-        history.held_out_accuracy.append(unknown.accuracy)
-        return unknown.cost
+        history.cost.append(on_seen.cost)
+        history.accuracy.append(on_seen.accuracy)
+        if on_unseen is None:
+            return on_seen.cost
+        history.held_out_cost.append(on_unseen.cost)
+        history.held_out_accuracy.append(on_unseen.accuracy)
+        return on_unseen.cost
 
-    if before_update is not None and not callable(before_update):
-        raise TypeError(f"before_update is a function of the parameters, not {before_update!r}")
-    rows = lies_in_rows(net)
     lowest, best = take_stock(), copies(parameters)  # which also refuses shapes that do not fit
     reached, best_epoch = (best, 1), 0  # parameters, and how long the history is with them
     # as rows, samples lie together in memory, and drawing a batch copies whole rows
     samples, targets = (np.ascontiguousarray(part if rows else part.T, net.dtype) for part in (x, y))
     n = len(samples)
-    whole = before_update is None
-    run = (ag.compile(step if whole else descend)) if compile else (step if whole else descend)
+    work = step if before_update is None else backpropagate
+    run = ag.compile(work) if compile else work
     with progress_bar(epochs if progress else None) as bar:
         try:
             for epoch in range(epochs):
-                follow.learning_rate = rate(epoch)
+                descent.learning_rate = rate(epoch)
                 order = rng.permutation(n)
                 for start in range(0, n, batch_size):
                     chosen = order[start : start + batch_size][rank::size]
@@ -209,7 +208,7 @@ def train(
                     run(*(inputs, outputs) if rows else (inputs.T, outputs.T))
                     if before_update is not None:
                         before_update(net.parameters())
-                        follow.step()
+                        descent.step()
                 measured = take_stock()
                 reached = (copies(parameters), epoch + 2)
                 if measured < lowest:
@@ -224,8 +223,8 @@ def train(
         except KeyboardInterrupt:
             history.stopped = "interrupted"
             put_back(parameters, reached[0])
-            for entries in (history.cost, history.accuracy, history.held_out_cost, history.held_out_accuracy):
-                del entries[reached[1] :]
+            for name in MEASURES:
+                del getattr(history, name)[reached[1] :]
     if patience is not None:
         history.best_epoch = best_epoch
         put_back(parameters, best)
@@ -282,10 +281,10 @@ def as_optimizer(optimizer: Any, parameters: dict[str, Tensor], learning_rate: A
         raise TypeError(
             f"optimizer is one of {known} or a class, which train calls with the parameters, not {make!r}{help}"
         )
-    follow = make(parameters, learning_rate)
-    if not isinstance(follow, Optimizer):
-        raise TypeError(f"optimizer(parameters, learning_rate) gives an Optimizer, but this one gave {follow!r}")
-    return follow
+    made = make(parameters, learning_rate)
+    if not isinstance(made, Optimizer):
+        raise TypeError(f"optimizer(parameters, learning_rate) gives an Optimizer, but this one gave {made!r}")
+    return made
 
 
 def as_held_out(net: Any, held_out: Any) -> tuple[Array, Array] | None:
@@ -429,17 +428,17 @@ def evaluate(net: Trainable, x: npt.ArrayLike, y: npt.ArrayLike, *, cost: Cost =
     0.5
     """
     x, y = as_samples(net, x, y)
-    price, axis = as_cost(cost, net), 0 if lies_in_rows(net) else 1
+    cost_of, axis = as_cost(cost, net), 0 if lies_in_rows(net) else 1
     if x.ndim == 2 and x.shape[axis] == 0:
         raise ValueError(f"there is no sample to evaluate in x of shape {x.shape}")
-    kind = kind_of_targets(y if axis else y.T, price) if y.ndim == 2 else "numbers"
+    kind = kind_of_targets(y if axis else y.T, cost_of) if y.ndim == 2 else "numbers"
     total, right, n = 0.0, 0, 0
     with ag.no_grad():
         for inputs, targets in chunks(x, y, axis):
             a = net(inputs)
-            C = price(a, targets).item()
+            C = cost_of(a, targets).item()
             if n == 0:
-                mean = is_mean(price, a.data, targets, axis)
+                mean = is_mean(cost_of, a.data, targets, axis)
             total += C * (a.shape[axis] if mean else 1)
             outputs, targets = (a.data, targets) if axis else (a.data.T, targets.T)
             right += int(np.sum(come_out_right(kind, outputs, targets)))
@@ -468,12 +467,13 @@ def is_mean(cost: Callable[..., Tensor], a: Array, y: Array, axis: int) -> bool:
 
 
 def kind_of_targets(y: Array, cost: Callable[..., Tensor]) -> str:
-    """What columns of targets stand for: 'class', 'halves' or 'signs' for the side of ½ or of 0, or 'numbers'."""
+    """What columns of targets stand for: 'class', the one that is largest; 'zeros and ones' or, where the outputs are
+    weighted inputs, 'zeros and ones by sign'; 'signs'; or 'numbers' to come close to."""
     if len(y) > 1 and np.all(y >= 0) and np.allclose(np.sum(y, axis=0), 1, rtol=0, atol=1e-4):
         return "class"
     if np.all((y == 0) | (y == 1)):
         weighted = innermost(cost) in (sigmoid_cross_entropy_cost, softmax_cross_entropy_cost)
-        return "zeros and ones by sign" if weighted else "halves"
+        return "zeros and ones" + " by sign" * weighted
     return "signs" if np.all(np.abs(y) == 1) else "numbers"
 
 
@@ -481,6 +481,6 @@ def come_out_right(kind: str, a: Array, y: Array) -> Any:
     """For each column, whether outputs and targets mean the same."""
     if kind == "class":
         return np.argmax(a, axis=0) == np.argmax(y, axis=0)
-    output_boundary = 0.5 if kind == "halves" else 0
+    output_boundary = 0.5 if kind == "zeros and ones" else 0
     target_boundary = 0 if kind == "signs" else 0.5
     return np.all((a > output_boundary) == (y > target_boundary), axis=0)

@@ -120,6 +120,16 @@ def test_l2_is_of_weights_alone() -> None:
     np.testing.assert_allclose(net.b1.data, twin.b1.data - 0.1 * by_hand["b1"], rtol=1e-13)
 
 
+def test_l2_may_be_a_number_of_numpy() -> None:
+    ends = []
+    for l2 in (0.25, np.float32(0.25), np.float64(0.25)):
+        net = MLP([3, 2, 1], seed=0, dtype=np.float32)
+        quietly(net, X, Y, epochs=2, batch_size=4, learning_rate=0.1, l2=l2)
+        ends.append(net.layers[0].w.data)
+    np.testing.assert_array_equal(ends[0], ends[1])
+    np.testing.assert_array_equal(ends[0], ends[2])
+
+
 def load_of(net: Any) -> Any:
     return pickle.loads(pickle.dumps(net))
 
