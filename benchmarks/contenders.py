@@ -52,6 +52,13 @@ class Start(NamedTuple):
         """Copies of w1, b1, w2 and b2, for a contender to change."""
         return [a.copy() for a in self[:4]]
 
+    def network(self) -> nets.TwoLayerNet:
+        """A network of `nets` with these parameters."""
+        net = nets.TwoLayerNet(len(self.x), len(self.w1), len(self.y), dtype=self.x.dtype)
+        for name, p in net.parameters().items():
+            p.data = getattr(self, name)
+        return net
+
 
 class Contender(NamedTuple):
     """A training step that is ready to run.
@@ -142,6 +149,14 @@ def sigmoid(z: Any) -> Any:
     return 1 / (1 + np.exp(-z))
 
 
+def cost_of(parameters: Sequence[Any], x: Any, y: Any, sigmoid: Callable[[Any], Any]) -> Any:
+    """The cost in operators, which nearly all libraries have."""
+    w1, b1, w2, b2 = parameters
+    a1 = sigmoid(w1 @ x + b1)
+    a2 = sigmoid(w2 @ a1 + b2)
+    return 0.5 * ((y - a2) ** 2).sum()
+
+
 @contender(HAND)
 def by_hand(start: Start) -> Contender:
     """Eq 3, Eq 5 and their bias forms as one writes them in NumPy: the measure of all others."""
@@ -211,31 +226,27 @@ def by_hand_preallocated(start: Start) -> Contender:
 @contender("eager, nets")
 def eager(start: Start) -> Contender:
     """A network and an optimizer of `nets`."""
-    net = nets.TwoLayerNet(len(start.x), len(start.w1), len(start.y), dtype=start.x.dtype)
+    net = start.network()
     parameters = net.parameters()
-    for name, p in parameters.items():
-        p.data = getattr(start, name)
-    optimizer = nets.GradientDescent(parameters, LEARNING_RATE)
+    descent = nets.GradientDescent(parameters, LEARNING_RATE)
 
     def step(x: Array, y: Array) -> Any:
         cost = net.cost(x, y)
-        optimizer.zero_grad()
+        descent.zero_grad()
         cost.backward()
-        optimizer.step()
+        descent.step()
         return cost
 
-    return Contender(step, (start.x, start.y), lambda: [parameters[name].data for name in start._fields[:4]])
+    return Contender(step, (start.x, start.y), lambda: [p.data for p in parameters.values()])
 
 
 @contender("eager, operators")
 def operators(start: Start) -> Contender:
     """Tensors and their operators alone."""
-    w1, b1, w2, b2 = parameters = [ag.Tensor(p, requires_grad=True) for p in start[:4]]
+    parameters = [ag.Tensor(p, requires_grad=True) for p in start[:4]]
 
     def step(x: ag.Tensor, y: ag.Tensor) -> Any:
-        a1 = ag.sigmoid(w1 @ x + b1)
-        a2 = ag.sigmoid(w2 @ a1 + b2)
-        cost = 0.5 * ((y - a2) ** 2).sum()
+        cost = cost_of(parameters, x, y, ag.sigmoid)
         cost.backward()
         for p in parameters:
             p.data -= LEARNING_RATE * p.grad
@@ -293,14 +304,8 @@ def jax_jit(start: Start) -> Contender:
     jnp = jax.numpy
     parameters = tuple(jnp.array(p) for p in start[:4])
 
-    def cost_of(parameters: Any, x: Any, y: Any) -> Any:
-        w1, b1, w2, b2 = parameters
-        a1 = jax.nn.sigmoid(w1 @ x + b1)
-        a2 = jax.nn.sigmoid(w2 @ a1 + b2)
-        return 0.5 * jnp.sum((y - a2) ** 2)
-
     def updated(parameters: Any, x: Any, y: Any) -> Any:
-        cost, gradients = jax.value_and_grad(cost_of)(parameters, x, y)
+        cost, gradients = jax.value_and_grad(cost_of)(parameters, x, y, jax.nn.sigmoid)
         return cost, tuple(p - LEARNING_RATE * dp for p, dp in zip(parameters, gradients))
 
     update = jax.jit(updated, donate_argnums=0)
@@ -318,26 +323,23 @@ def jax_jit(start: Start) -> Contender:
     )
 
 
+def sigmoid_of_hips() -> Callable[[Any], Any]:
+    """σ in the functions that HIPS autograd can differentiate."""
+    import autograd.numpy as anp
+
+    return lambda z: 1 / (1 + anp.exp(-z))
+
+
 @contender("HIPS autograd", "autograd")
 def hips_autograd(start: Start) -> Contender:
     import autograd
-    import autograd.numpy as anp
 
     parameters = tuple(start.parameters())
-
-    def sigmoid(z: Any) -> Any:
-        return 1 / (1 + anp.exp(-z))
-
-    def cost_of(parameters: Any, x: Array, y: Array) -> Any:
-        w1, b1, w2, b2 = parameters
-        a1 = sigmoid(w1 @ x + b1)
-        a2 = sigmoid(w2 @ a1 + b2)
-        return 0.5 * anp.sum((y - a2) ** 2)
-
+    sigmoid = sigmoid_of_hips()
     cost_and_gradients = autograd.value_and_grad(cost_of)
 
     def step(x: Array, y: Array) -> Any:
-        cost, gradients = cost_and_gradients(parameters, x, y)
+        cost, gradients = cost_and_gradients(parameters, x, y, sigmoid)
         for p, dp in zip(parameters, gradients):
             p -= LEARNING_RATE * dp
         return cost
@@ -352,12 +354,10 @@ def mygrad(start: Start) -> Contender:
     from mygrad.nnet.activations import sigmoid
 
     mg.turn_memory_guarding_off()
-    w1, b1, w2, b2 = parameters = [mg.tensor(p) for p in start[:4]]
+    parameters = [mg.tensor(p) for p in start[:4]]
 
     def step(x: Array, y: Array) -> Any:
-        a1 = sigmoid(w1 @ x + b1)
-        a2 = sigmoid(w2 @ a1 + b2)
-        cost = 0.5 * mg.sum((y - a2) ** 2)
+        cost = cost_of(parameters, x, y, sigmoid)
         cost.backward()
         for p in parameters:
             p.data -= LEARNING_RATE * p.grad

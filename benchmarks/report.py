@@ -55,13 +55,24 @@ def cell(x: Any) -> str:
     return "–" if x is None else f"{x:,}" if isinstance(x, int) else str(x)
 
 
-def named(shape: Shape) -> str:
+def write_shape(shape: Shape) -> str:
     return "{}-{}-{}×{}".format(*shape)
 
 
-def verdict(measured: float, limit: float) -> str:
-    """Whether the measured value, in the two digits of the targets, is at most the limit."""
-    return f"{measured:.2f} {'met' if round(measured, 2) <= limit else 'missed'}"
+def verdict(measured: Spread | None, limit: float | None) -> str | None:
+    """Whether the median, in the two digits of the targets, is at most the limit; None if one of them is missing."""
+    if measured is None or limit is None:
+        return None
+    return f"{measured.median:.2f} {'met' if round(measured.median, 2) <= limit else 'missed'}"
+
+
+def ratio(times: Times, label: str, other: str) -> Spread | None:
+    return Spread.of(times[label] / times[other]) if label in times and other in times else None
+
+
+def others_than_hand(times: Mapping[Shape, Times]) -> list[str]:
+    """The labels of all contenders but `hand` that took part anywhere, in their order."""
+    return [label for label in ENTRIES if label != HAND and any(label in t for t in times.values())]
 
 
 # One training step --------------------------------------------------------------------------------------------
@@ -69,20 +80,15 @@ def verdict(measured: float, limit: float) -> str:
 
 def steps(dtype: str, times: Mapping[Shape, Times], hand_alone: Mapping[Shape, float]) -> Table:
     """The ratios of all contenders to `hand`."""
-    labels = [label for label in ENTRIES if label != HAND and any(label in t for t in times.values())]
     return Table(
         f"One training step n0-n1-n2×batch, {dtype}: time / hand (median ± half the interquartile range)",
-        ["", *map(named, times)],
+        ["", *map(write_shape, times)],
         [
             ["hand, µs", *(Spread.of(1e6 * t[HAND]) for t in times.values())],
-            *([label, *(ratio(t, label, HAND) for t in times.values())] for label in labels),
+            *([label, *(ratio(t, label, HAND) for t in times.values())] for label in others_than_hand(times)),
             ["hand, by itself", *(hand_alone[s] / Spread.of(t[HAND]).median for s, t in times.items())],
         ],
     )
-
-
-def ratio(times: Times, label: str, other: str) -> Spread | None:
-    return Spread.of(times[label] / times[other]) if label in times and other in times else None
 
 
 def targets(dtype: str, times: Mapping[Shape, Times]) -> Table:
@@ -90,13 +96,10 @@ def targets(dtype: str, times: Mapping[Shape, Times]) -> Table:
     rows: list[list[Any]] = []
     for (label, other), limits in TARGETS.items():
         limit_at = dict(zip(SHAPES, limits))
-        measured: list[Any] = []
-        for shape, t in times.items():
-            found = ratio(t, label, other)
-            measured.append(verdict(found.median, limit_at[shape]) if found and shape in limit_at else None)
+        measured = [verdict(ratio(t, label, other), limit_at.get(shape)) for shape, t in times.items()]
         if any(measured):
             rows += [[f"{label} / {other} ≤", *map(limit_at.get, times)], ["    measured", *measured]]
-    return Table(f"Targets, {dtype}", ["", *map(named, times)], rows)
+    return Table(f"Targets, {dtype}", ["", *map(write_shape, times)], rows)
 
 
 # About the computer, and the picture --------------------------------------------------------------------------
@@ -146,7 +149,7 @@ def plot(path: str, times: Mapping[str, Mapping[Shape, Times]]) -> None:
 
     figure, rows = pyplot.subplots(len(times), squeeze=False, figsize=(12, 4 * len(times)), layout="constrained")
     for axes, (dtype, by_shape) in zip(rows[:, 0], times.items()):
-        labels = [label for label in ENTRIES if label != HAND and any(label in t for t in by_shape.values())]
+        labels = others_than_hand(by_shape)
         width = 0.85 / len(labels)
         for i, label in enumerate(labels):
             bars = [(group, found) for group, t in enumerate(by_shape.values()) if (found := ratio(t, label, HAND))]
@@ -156,7 +159,7 @@ def plot(path: str, times: Mapping[str, Mapping[Shape, Times]]) -> None:
             axes.bar(x, heights, width, bottom=1, yerr=quartiles, label=label, color=pyplot.get_cmap("tab20")(i))
         axes.axhline(1, color="black", linewidth=1)
         axes.set(yscale="log", ylabel=f"time / hand, {dtype}", xticks=range(len(by_shape)))
-        axes.set_xticklabels([named(shape) for shape in by_shape])
+        axes.set_xticklabels([write_shape(shape) for shape in by_shape])
         axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
         axes.yaxis.set_minor_locator(ticker.NullLocator())

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 import autograd_lite as ag
-import nets
 from benchmarks import contenders
 from benchmarks.contenders import ENTRIES, Start
-from benchmarks.report import Table, named, verdict
+from benchmarks.report import Table, ratio, verdict, write_shape
 from benchmarks.timing import Effort, Spread, Task, interleaved, settle_allocator
 
 Array = np.ndarray[Any, Any]
@@ -81,8 +80,8 @@ def scalar_graphs(effort: Effort) -> Table:
     verdicts = []
     if "micrograd" in tasks:
         for label, limit in (("autograd_lite, eager", 1.3), ("autograd_lite, compiled", 0.15)):
-            ratio = Spread.of(times[label] / times["micrograd"]).median
-            verdicts.append([f"{label} / micrograd ≤ {limit}", None, verdict(ratio, limit)])
+            found = ratio(times, label, "micrograd")
+            verdicts.append([f"{label} / micrograd ≤ {limit}", None, verdict(found, limit)])
     return Table(
         "Scalar graphs: x (1 + y)⁵⁰ in 100 operations, forward and backward",
         ["", "operations/s", "time per operation, µs"],
@@ -166,15 +165,9 @@ def deep_graphs(sizes: Sequence[int]) -> Table:
 
 
 def cost_of_w1(start: Start, sigmoid: Callable[[Any], Any], array: Callable[[Array], Any]) -> Callable[[Any], Any]:
-    """The cost as a function of w1, in operators that every library has."""
+    """The cost as a function of w1."""
     _, b1, w2, b2, x, y = map(array, start)
-
-    def cost(w1: Any) -> Any:
-        a1 = sigmoid(w1 @ x + b1)
-        a2 = sigmoid(w2 @ a1 + b2)
-        return 0.5 * ((y - a2) ** 2).sum()
-
-    return cost
+    return lambda w1: contenders.cost_of((w1, b1, w2, b2), x, y, sigmoid)
 
 
 def second_derivatives(effort: Effort) -> Table:
@@ -204,9 +197,8 @@ def second_derivatives(effort: Effort) -> Table:
         products["JAX, jit"] = Task(lambda w, v: product(w, v).block_until_ready(), (large_w, direction))
     if find_spec("autograd"):
         import autograd
-        import autograd.numpy as anp
 
-        f, g = (cost_of_w1(start, lambda z: 1 / (1 + anp.exp(-z)), lambda a: a) for start in (small, large))
+        f, g = (cost_of_w1(start, contenders.sigmoid_of_hips(), lambda a: a) for start in (small, large))
         hessians["HIPS autograd"] = Task(autograd.hessian(f), (small.w1,))
         products["HIPS autograd"] = Task(autograd.hessian_vector_product(g), (large.w1, v))
     columns = []
@@ -216,8 +208,8 @@ def second_derivatives(effort: Effort) -> Table:
         columns.append(interleaved(tasks, effort))
     limits, verdicts = (2.0, 1.0), []
     if "JAX, jit" in hessians:
-        ratios = [Spread.of(times["autograd_lite, compiled"] / times["JAX, jit"]).median for times in columns]
-        met = [verdict(ratio, limit) for ratio, limit in zip(ratios, limits)]
+        ratios = [ratio(times, "autograd_lite, compiled", "JAX, jit") for times in columns]
+        met = [verdict(found, limit) for found, limit in zip(ratios, limits)]
         verdicts = [["compiled / JAX, jit ≤", *limits], ["    measured", *met]]
     return Table(
         "Second derivatives of the cost with respect to w1, in µs",
@@ -233,9 +225,7 @@ def inference(effort: Effort) -> Table:
     """A network's output under `no_grad` against the same in NumPy."""
     start = Start.random((64, 32, 10, 32), "float64")
     w1, b1, w2, b2, x, _ = start
-    net = nets.TwoLayerNet(64, 32, 10)
-    for name, p in net.parameters().items():
-        p.data = getattr(start, name)
+    net = start.network()
 
     def by_hand(x: Array) -> Array:
         return contenders.sigmoid(w2 @ contenders.sigmoid(w1 @ x + b1) + b2)
@@ -246,9 +236,9 @@ def inference(effort: Effort) -> Table:
 
     agreeing({"nets": eager(x).data}, by_hand(x))
     times = interleaved({"hand": Task(by_hand, (x,)), "nets": Task(eager, (x,))}, effort)
-    spread = Spread.of(times["nets"] / times["hand"])
-    rows = [["NumPy, µs", Spread.of(1e6 * times["hand"])], ["nets under no_grad / NumPy", spread]]
-    rows.append(["    target 1.10", verdict(spread.median, 1.10)])
+    found = ratio(times, "nets", "hand")
+    rows = [["NumPy, µs", Spread.of(1e6 * times["hand"])], ["nets under no_grad / NumPy", found]]
+    rows.append(["    target 1.10", verdict(found, 1.10)])
     return Table("Inference, 64-32-10×32, float64", ["", ""], rows)
 
 
@@ -266,7 +256,7 @@ def memory(labels: Sequence[str], steps: int) -> Table:
         begin, _, end = traced(small, label, steps)
         rows.append([label, held, peak, peak / (rows[0][2] if rows else peak), end - begin])
     return Table(
-        f"Memory in KiB: one step {named((784, 100, 10, 128))}; left behind by {steps:,} steps 3-4-1×4 without gc",
+        f"Memory in KiB: one step {write_shape((784, 100, 10, 128))}; left behind by {steps:,} steps 3-4-1×4 without gc",
         ["", "between steps", "peak in a step", "peak / hand", "left behind"],
         rows,
         "Counted are parameters, gradients, buffers and the graph. Graphs without cycles leave nothing behind.",
@@ -300,5 +290,5 @@ def import_time(runs: int) -> Table:
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
         seconds.append(float(done.stdout))
     spread = Spread.of(1e3 * np.array(seconds[1:]))
-    rows: list[list[Any]] = [["autograd_lite, ms", spread], ["    target 20", verdict(spread.median, 20)]]
+    rows: list[list[Any]] = [["autograd_lite, ms", spread], ["    target 20", verdict(spread, 20)]]
     return Table("Import of autograd_lite, NumPy being imported already", ["", ""], rows)

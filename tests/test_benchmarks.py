@@ -89,8 +89,9 @@ def test_tables_as_text_and_markdown():
 
 
 def test_a_target_is_met_in_the_digits_shown():
-    assert verdict(1.354, 1.35) == "1.35 met"
-    assert verdict(1.356, 1.35) == "1.36 missed"
+    assert verdict(Spread(1.354, 1.3, 1.4), 1.35) == "1.35 met"
+    assert verdict(Spread(1.356, 1.3, 1.4), 1.35) == "1.36 missed"
+    assert verdict(None, 1.35) is verdict(Spread(1.35, 1.3, 1.4), None) is None
 
 
 def run(*arguments):
