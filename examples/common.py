@@ -1,4 +1,5 @@
-"""What the examples share: options, the folder for pictures, and the packages that must be there before any work."""
+"""What the examples share: the chapter's samples, options, the folder for pictures, and the packages that must be there
+before any work."""
 
 from __future__ import annotations
 
@@ -8,19 +9,28 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
+X, Y = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]).T, np.array([[0, 1, 1, 0]])
+"""The four samples of the chapter as columns, and their targets: the exclusive or of the first two inputs. The third is
+always 1, in place of biases."""
+
 BLUE, ORANGE = "#1f5fa8", "#d1640f"
 INSTALLED_AS = {"sklearn": "scikit-learn", "graphviz": 'graphviz "pygraphviz>=2"', "mpi4py": "mpi4py mpich"}
 
 
-def parser(description: str, epochs: int | None, *packages: str, writes: str | None = "pictures") -> argparse.ArgumentParser:
+def parser(
+    description: str, epochs: int | None, *packages: str, writes: str | None = "pictures", trains: bool = True
+) -> argparse.ArgumentParser:
     """The options that examples share; `parse` checks that the packages are there, and the folder for what it writes."""
     made = argparse.ArgumentParser(description=description)
     if writes is not None:
         help = f"folder for {writes} (default: output)"
         made.add_argument("--output", type=Path, default=Path("output"), metavar="DIR", help=help)
-    default = "as the data need it" if epochs is None else epochs
-    made.add_argument("--epochs", type=natural, default=epochs, metavar="N", help=f"how long to train (default: {default})")
-    made.add_argument("--seed", type=natural, default=0, help="for weights and order of the samples (default: 0)")
+    if trains:
+        default = "as the data need it" if epochs is None else epochs
+        made.add_argument("--epochs", type=natural, default=epochs, metavar="N", help=f"how long to train (default: {default})")
+        made.add_argument("--seed", type=natural, default=0, help="for weights and order of the samples (default: 0)")
     made.set_defaults(packages=packages)
     return made
 

@@ -20,7 +20,7 @@ from common import check_installed
 
 import autograd_lite as ag
 from autograd_lite import Tensor
-from nets import MLP, TwoLayerNet, quadratic_cost
+from autograd_lite.nets import MLP, TwoLayerNet, quadratic_cost
 
 DOCS = Path(__file__).parent.parent / "docs"
 

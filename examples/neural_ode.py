@@ -12,7 +12,7 @@ import numpy as np
 from common import BLUE, ORANGE, parse, parser
 
 import autograd_lite as ag
-from nets import Adam
+from autograd_lite.nets import Adam
 
 Field = Callable[[Any], Any]
 STEP = 0.05

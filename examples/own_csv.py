@@ -42,7 +42,7 @@ def unfit(header: list[str], rows: list[list[str]]) -> str:
                 )
     if len(header) < 2:
         return f"the header is a single field, {header[0]!r}; fields are separated by commas"
-    if len(header) > 1 and len({row[-1] for row in rows}) > max(5, len(rows) // 2):
+    if len({row[-1] for row in rows}) > max(5, len(rows) // 2):
         return f"the last column, {header[-1]}, has as many values as there are samples; it is to be the class of each"
     if len({row[-1] for row in rows}) < 2 or len(rows) < 5:
         return "five samples are the least, and two classes in the last column"

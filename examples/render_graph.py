@@ -7,12 +7,11 @@ Needs the extra `render`: pip install -e ".[render]"
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from common import check_installed
+from common import X, Y, parse, parser
 
 import autograd_lite as ag
 from autograd_lite.nets import MLP, GradientDescent, TwoLayerNet, quadratic_cost
@@ -20,15 +19,13 @@ from autograd_lite.nets import MLP, GradientDescent, TwoLayerNet, quadratic_cost
 
 def two_layer_network(bias: bool = True) -> ag.Tensor:
     """The cost of the chapter's network on its four samples, after some training."""
-    x = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]).T
-    y = np.array([[0, 1, 1, 0]])
     net = TwoLayerNet(3, 4, 1, bias=bias, seed=1)
     descent = GradientDescent(net.parameters(), learning_rate=2.0)
     for _ in range(300):
         descent.zero_grad()
-        net.cost(x, y).backward()
+        net.cost(X, Y).backward()
         descent.step()
-    return net.cost(x, y)
+    return net.cost(X, Y)
 
 
 def deep_network(sizes: Sequence[int]) -> ag.Tensor:
@@ -74,17 +71,10 @@ def pictures(folder: Path) -> Iterator[Path]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Draw computation graphs in every way there is.")
-    parser.add_argument(
-        "--output", type=Path, default=Path("output"), metavar="DIR", help="folder for the pictures (default: output)"
+    made = parser(
+        "Draw computation graphs in every way there is.", None, "graphviz", writes="the pictures", trains=False
     )
-    folder = parser.parse_args(arguments).output
-    check_installed("graphviz")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"cannot make the folder {folder}: {error.strerror}")
-    for path in pictures(folder):
+    for path in pictures(parse(made, arguments).output):
         print(path)
 
 

@@ -28,12 +28,17 @@ def initial(n: int, hidden: int, seed: int) -> dict[str, ag.Tensor]:
     }
 
 
+def cell(p: dict[str, Any], h: Any, x: Any) -> Any:
+    """The next hidden state."""
+    return np.tanh(p["w_h"] @ h + p["w_x"] @ x + p["b_h"])
+
+
 def cost(p: dict[str, Any], x: Any, y: Any) -> ag.Tensor:
     """The cost over a text; each column of x is a character as 0s and a 1, and of y the one that follows."""
     h = np.zeros((len(p["b_h"].data), 1))
     total: Any = 0.0
     for t in range(x.shape[1]):
-        h = np.tanh(p["w_h"] @ h + p["w_x"] @ x[:, t : t + 1] + p["b_h"])
+        h = cell(p, h, x[:, t : t + 1])
         total = total + ag.softmax_cross_entropy(p["w_z"] @ h + p["b_z"], y[:, t : t + 1])
     return total
 
@@ -43,7 +48,7 @@ def by_hand(p: dict[str, Any], x: Any, y: Any) -> dict[str, Any]:
     w = {name: t.data for name, t in p.items()}
     hs, deltas = [np.zeros_like(w["b_h"])], []
     for t in range(x.shape[1]):
-        hs.append(np.tanh(w["w_h"] @ hs[-1] + w["w_x"] @ x[:, t : t + 1] + w["b_h"]))
+        hs.append(cell(w, hs[-1], x[:, t : t + 1]))
         z = w["w_z"] @ hs[-1] + w["b_z"]
         e = np.exp(z - z.max())
         deltas.append(e / e.sum() - y[:, t : t + 1])
@@ -84,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             adam.step()
     w, h, c, said = {name: t.data for name, t in p.items()}, np.zeros((32, 1)), TEXT[0], TEXT[0]
     for _ in range(len(TEXT) - 1):
-        h = np.tanh(w["w_h"] @ h + w["w_x"] @ np.eye(len(letters))[:, [letters.index(c)]] + w["b_h"])
+        h = cell(w, h, np.eye(len(letters))[:, [letters.index(c)]])
         c = letters[int(np.argmax(w["w_z"] @ h + w["b_z"]))]
         said += c
     print(f"\nit continues {TEXT[0]!r} as {said!r}")

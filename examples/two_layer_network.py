@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from common import check_installed, parse, parser
+from common import X, Y, check_installed, parse, parser
 
 import autograd_lite as ag
 from autograd_lite.nets import TwoLayerNet, closed_form, evaluate, train
@@ -50,10 +50,8 @@ def digits(seed: int) -> Problem:
 
 def chapter(seed: int) -> Problem:
     """The exclusive or of the first two inputs; the third is always 1, in place of biases."""
-    x = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]).T
-    y = np.array([[0, 1, 1, 0]])
     net = TwoLayerNet(3, 4, 1, bias=False, seed=seed)
-    return Problem("The four samples of the chapter", x, y, None, net, 2000, 4, 4.0)
+    return Problem("The four samples of the chapter", X, Y, None, net, 2000, 4, 4.0)
 
 
 PROBLEMS: dict[str, Callable[[int], Problem]] = {"digits": digits, "chapter": chapter}

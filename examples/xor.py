@@ -9,12 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from common import parse, parser
+from common import X, Y, parse, parser
 
 from autograd_lite.nets import TwoLayerNet, train
-
-X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]).T
-Y = np.array([[0, 1, 1, 0]])
 
 
 def surface(net: TwoLayerNet, n: int = 101) -> Any:
