@@ -261,3 +261,12 @@ def test_the_error_of_a_comparison() -> None:
     assert isinstance(error, AssertionError)
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.index) == (str(error), error.index)
+
+
+def test_factors_are_numbers_by_name() -> None:
+    m, a = np.array([1.0, 2.0, 3.0]), np.array([2.0, 5.0, 6.0])
+    assert not compare(m, a, factors={"batch size": 0, "learning rate": 0.0}).ok
+    for factors, words in (([3], "factors is a dict of numbers by name, .*, not list"), ({"n": "a"}, "'n' is a number, not 'a'")):
+        for manual in (m, a):  # whether or not a factor is looked for
+            with pytest.raises(TypeError, match=words):
+                compare(manual, a, factors=factors)  # type: ignore[arg-type]

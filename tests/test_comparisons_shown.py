@@ -150,3 +150,12 @@ def test_names_that_begin_alike_can_be_told_apart() -> None:
     assert len({line.split()[0] for line in lines[1:9]}) == 8
     assert all(len(line) <= 80 for line in lines)
     assert f"{names[5]}: 16 of 16 entries differ" in " ".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "options"),
+    [(np.longdouble, {}), (np.clongdouble, {}), (float, {"atol": np.float64(1e-9)}), (np.float32, {"rtol": np.float32(1e-3)})],
+)
+def test_every_dtype_and_tolerance_is_fit_for_json(dtype: Any, options: dict[str, Any]) -> None:
+    [row] = json.loads(json.dumps(compare(np.ones(2, dtype), np.zeros(2, dtype), **options).to_dict()))["rows"]
+    assert row["approximate"] is False and row["max_abs"] == 1.0

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from autograd_lite.comparing import hints, report
+from autograd_lite.comparing import report
+from autograd_lite.comparing.hints import Known, find_hints
 from autograd_lite.comparing.places import words_for_mask, write_index
 from autograd_lite.comparing.precision import gaps, largest_entry, precision_of, ulps
 from autograd_lite.engine.nests import leaves
@@ -234,10 +235,10 @@ class Comparison:
 
 
 def as_dict(row: Row) -> dict[str, Any]:
-    kept = {key: value for key, value in vars(row).items() if key != "gradients"}
-    for key in ("manual", "automatic"):
-        kept[key] = str(kept[key]) if isinstance(kept[key], complex) else kept[key]
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
+    kept = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(row).items() if key != "gradients"}
+    for key, value in (("manual", row.manual), ("automatic", row.automatic)):
+        kept[key] = str(value) if np.iscomplexobj(value) else float(value) if isinstance(value, np.longdouble) else value
+    return kept
 
 
 # Two sets of gradients ------------------------------------------------------------------------------------
@@ -286,7 +287,7 @@ def compare(
     ValueError
         If sequences differ in length, an automatic gradient is None, or a list is no array.
     TypeError
-        If the two are of different kinds, or an entry holds no numbers.
+        If the two are of different kinds, an entry holds no numbers, or `factors` is no dict of numbers.
 
     Examples
     --------
@@ -339,6 +340,16 @@ def refuse_tolerances(rtol: Any, atol: Any) -> None:
             raise ValueError(f"{name} is a number from 0 up, not {tolerance!r}")
 
 
+def refuse_factors(factors: Any) -> None:
+    if not isinstance(factors, Mapping | None):
+        raise TypeError(f'factors is a dict of numbers by name, such as {{"batch size": 32}}, not {type(factors).__name__}')
+    for name, value in (factors or {}).items():
+        try:
+            float(value)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"the factor {name!r} is a number, not {value!r}") from error
+
+
 def compare_sets(
     manual: Mapping[str, Array | None],
     automatic: Mapping[str, Array | None],
@@ -351,9 +362,10 @@ def compare_sets(
     title: str = "",
 ) -> Comparison:
     """The comparison of two sets of arrays by name; None for one that is missing."""
+    refuse_factors(factors)
     yardstick = Yardstick.of([x for side in (manual, automatic) for x in side.values() if x is not None], rtol, atol)
     rows = []
-    known: hints.Known | None = None
+    known: Known | None = None
     for name in [*manual, *(name for name in automatic if name not in manual)]:
         m, a = manual.get(name), automatic.get(name)
         if m is None or a is None:
@@ -361,8 +373,8 @@ def compare_sets(
             continue
         row = compare_arrays(name, m, a, yardstick)
         if not row.approximate:
-            known = known or hints.Known(automatic, factors or {}, output, tensors)
-            row = replace(row, hints=tuple(hints.hints(name, m, a, known, yardstick.same)))
+            known = known or Known(automatic, factors or {}, output, tensors)
+            row = replace(row, hints=tuple(find_hints(name, m, a, known, yardstick.same)))
         rows.append(row)
     return Comparison(rows, title)
 
@@ -489,7 +501,7 @@ def compare_arrays(name: str, manual: Array, automatic: Array, yardstick: Yardst
     whole = max(whole, largest)
     rtol = default_rtol(precision, entries) if rtol is None else rtol
     noise = rounding(precision, entries, whole) if atol is None else atol
-    tolerance = noise + rtol * largest
+    tolerance = float(noise + rtol * largest)
     over = ~(gap <= tolerance)
     remarks = [*note_dtypes(manual, automatic), *note_not_finite(manual, automatic)]
     beside = largest

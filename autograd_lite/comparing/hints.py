@@ -48,7 +48,7 @@ class Known:
         self.factors: dict[str, float] = {}
         for name, value in factors.items():
             if name == "batch size":
-                self.sizes = {int(value): "the batch size"}
+                self.sizes = {int(value): "the batch size"} if value else {}
             elif value and value not in (1, -1):
                 self.factors[name] = float(value)
 
@@ -70,7 +70,7 @@ class Known:
             yield value, f"it is {words} times the automatic one"
 
 
-def hints(name: str, manual: Array, automatic: Array, known: Known, same: Same, try_mistakes: bool = True) -> list[str]:
+def find_hints(name: str, manual: Array, automatic: Array, known: Known, same: Same, try_mistakes: bool = True) -> list[str]:
     """What is wrong with a manual gradient that differs from the automatic one; nothing where it is not sure."""
     real = {manual.dtype.kind, automatic.dtype.kind} <= set("biuf")
     if not real or not manual.size or not automatic.size or not np.all(np.isfinite(manual)) & np.all(np.isfinite(automatic)):
@@ -159,9 +159,9 @@ def multiple(m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
 def of_the_recording(name: str, m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
     """Mistakes that, made in the sweep over the recording, give the manual gradient."""
     if known.recording is not None:
-        rate, named = known.factors.get("learning rate"), known.recording.named
+        rate, by_name = known.factors.get("learning rate"), known.recording.by_name
         updated = {
-            w: named[w].data - rate * g for w, g in known.automatic.items()
-            if rate is not None and w in named and g is not None and named[w].shape == g.shape
+            w: by_name[w].data - rate * g for w, g in known.automatic.items()
+            if rate is not None and w in by_name and g is not None and by_name[w].shape == g.shape
         }  # fmt: skip
         yield from known.recording.mistakes(name, m, a, updated, same)

@@ -47,8 +47,8 @@ class Recording:
         self.output = output
         self.nodes = history(output, constants=False)
         bearers = Counter(x.name for x in self.nodes if x.name)
-        named = {x.name: x for x in self.nodes if x.name and bearers[x.name] == 1}
-        self.named: dict[str, Tensor] = named | dict(tensors)
+        unique = {x.name: x for x in self.nodes if x.name and bearers[x.name] == 1}
+        self.by_name: dict[str, Tensor] = unique | dict(tensors)
 
     def regularisation(self, x: Tensor, arrows: Sequence[LocalGradient]) -> float:
         """The c of a term c x in the gradient with respect to `x`, as a penalty on the squares of x gives it; 0 if
@@ -84,7 +84,7 @@ class Recording:
 
         `updated` are the parameters after a step of gradient descent, if its learning rate is known.
         """
-        x = self.named.get(name)
+        x = self.by_name.get(name)
         if x is None or m.shape != a.shape or x.shape != m.shape or x is self.output:
             return
         region = between(self.output, [x])

@@ -156,12 +156,12 @@ class Point:
 
     def evaluate(self, arrays: Sequence[Array]) -> Array:
         """f as an array of real floating-point numbers."""
-        array = self.result(self.call(arrays))
+        array = self.array_of(self.call(arrays))
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{function_name(self.f)} returned dtype {array.dtype}; only real functions can be compared")
         return array if array.dtype.kind == "f" else array.astype(float)
 
-    def result(self, result: Any) -> Array:
+    def array_of(self, result: Any) -> Array:
         if isinstance(result, Tensor):
             return result.data
         if not isinstance(result, (np.ndarray, np.generic, int, float, complex)):
@@ -242,7 +242,7 @@ def along_complex(point: Point, wide: Sequence[Array], direction: dict[int, Arra
     with warnings.catch_warnings():
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
         try:
-            result = point.result(point.call(moved))
+            result = point.array_of(point.call(moved))
         except (TypeError, ValueError, np.exceptions.ComplexWarning) as error:
             raise TypeError(
                 f"{function_name(point.f)} does not take complex numbers ({error}); write method='central'"
