@@ -265,3 +265,15 @@ def test_a_jacobian_is_no_factor_that_something_else_stands_in_place_of() -> Non
     C = -np.sum(Y * ag.log_softmax(z, axis=1))
     row = ag.compare({"z": z.data - Y}, {"z": ag.gradients(C, z)}, output=C).rows[0]
     assert not row.approximate and "stands in place" not in " ".join(row.hints)
+
+
+def test_a_name_within_the_name_of_the_function_is_left_alone() -> None:
+    rng = np.random.default_rng(0)
+    w, x = Tensor(rng.normal(size=(2, 3)), requires_grad=True, name="w"), rng.normal(size=(3, 4))
+    t = w @ x
+    a = np.tanh(t)
+    t.name, a.name = "t", "a"
+    C = np.sum(a**2)
+    at_a = (2 * a.data * (1 - np.tanh(a.data) ** 2)) @ x.T
+    [row] = compare({"w": at_a}, {"w": ag.gradients(C, w)}, output=C).rows
+    assert row.hints == ("the derivative is taken at a instead of t: tanh'(a)",)

@@ -6,6 +6,7 @@ path that was forgotten, w2 that was not transposed. So each mistake is tried on
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -199,7 +200,8 @@ def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iter
             yield Mistake(
                 f"{result} stands in place of the derivative {label}{everywhere}", concerned, as_if(lambda g: g.output.data)
             )
-            taken = f"{operand}: {label.replace(operand, out)}" if g.parent.name else "its operand"
+            whole_word = rf"(?<!\w){re.escape(operand)}(?![\w'])"  # the t of tanh'(t) in its parentheses alone
+            taken = f"{operand}: {re.sub(whole_word, lambda _: out, label)}" if g.parent.name else "its operand"
             yield Mistake(
                 f"the derivative is taken at {out} instead of {taken}{everywhere}", concerned, as_if(at_the_result)
             )
@@ -260,7 +262,7 @@ def in_the_chain(chain: Chain) -> Iterator[Mistake]:
         (f"{a} stands in place of the derivative {label}", chain.result.data / d),
         (f"1 − {a} stands in place of the derivative {label}", (1 - chain.result.data) / d),
         (f"the formula for {label} in terms of {a} is applied to {z}", slope(chain.operand.data) / d),
-        (f"the derivative is taken at {a} instead of {z}: {label.replace(z, a)}", slope(sigmoid(chain.result.data)) / d),
+        (f"the derivative is taken at {a} instead of {z}: σ'({a})", slope(sigmoid(chain.result.data)) / d),
     ):
         yield Mistake(words, concerned, times(factor))
 
