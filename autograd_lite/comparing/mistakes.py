@@ -186,39 +186,33 @@ def group_alike(arrows: Sequence[LocalGradient]) -> list[list[int]]:
 
 def in_the_factor(arrows: Sequence[LocalGradient], group: Sequence[int]) -> Iterator[Mistake]:
     """A factor left out, taken twice, or taken of something else; a matrix that is not transposed."""
-    g, concerned = arrows[group[0]], frozenset(group)
     everywhere = f", all {len(group)} times" if len(group) > 1 else ""
+    for words, change in changes_of_the_factor(arrows[group[0]]):
+        yield Mistake(words + everywhere, frozenset(group), change)
+
+
+def changes_of_the_factor(g: LocalGradient) -> Iterator[tuple[str, Change]]:
     label = label_of(g)
     if is_elementwise(g) and isinstance(g.value, np.ndarray):
-        yield Mistake(f"the factor {label} is missing{everywhere}", concerned, as_if(lambda g: np.ones_like(g.value)))
+        yield f"the factor {label} is missing", as_if(lambda g: np.ones_like(g.value))
         if g.value.dtype.kind == "f":
-            yield Mistake(f"the factor {label} stands there twice{everywhere}", concerned, as_if(lambda g: g.value**2))
+            yield f"the factor {label} stands there twice", as_if(lambda g: g.value**2)
         if len(record_of(g.output).operands) == 1:
             out, operand = name_of(g.output), g.parent.name or "…"
             symbol = record_of(g.output).operation.symbol or g.output.op
             result = f"{symbol}({operand})" + f" = {out}" * bool(g.output.name)
-            yield Mistake(
-                f"{result} stands in place of the derivative {label}{everywhere}", concerned, as_if(lambda g: g.output.data)
-            )
+            yield f"{result} stands in place of the derivative {label}", as_if(lambda g: g.output.data)
             whole_word = rf"(?<!\w){re.escape(operand)}(?![\w'])"  # the t of tanh'(t) in its parentheses alone
             taken = f"{operand}: {re.sub(whole_word, lambda _: out, label)}" if g.parent.name else "its operand"
-            yield Mistake(
-                f"the derivative is taken at {out} instead of {taken}{everywhere}", concerned, as_if(at_the_result)
-            )
+            yield f"the derivative is taken at {out} instead of {taken}", as_if(at_the_result)
             formula = FROM_THE_RESULT.get(g.output.op or "")
             if formula is not None:
-                yield Mistake(
-                    f"1 − {out} stands in place of the derivative {label}{everywhere}", concerned,
-                    as_if(lambda g: 1 - g.output.data),
-                )  # fmt: skip
-                yield Mistake(
-                    f"the formula for {label} in terms of {out} is applied to {operand}{everywhere}", concerned,
-                    at_the_operand(formula),
-                )  # fmt: skip
+                yield f"1 − {out} stands in place of the derivative {label}", as_if(lambda g: 1 - g.output.data)
+                yield f"the formula for {label} in terms of {out} is applied to {operand}", at_the_operand(formula)
     elif isinstance(g.value, np.ndarray) and g.value.ndim == 2 and g.value.shape[0] == g.value.shape[1] > 1:
         bare = factor_of(g)
         if bare is not None:
-            yield Mistake(f"{bare} stands in place of {label}{everywhere}", concerned, as_if(lambda g: g.value.T))
+            yield f"{bare} stands in place of {label}", as_if(lambda g: g.value.T)
 
 
 class Chain(NamedTuple):
