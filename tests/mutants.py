@@ -28,7 +28,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+import zlib
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,9 +71,8 @@ OTHER = {
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
     ast.USub: ast.UAdd, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.Mod: ast.Add, ast.FloorDiv: ast.Mult,
 }  # fmt: skip
+SYMMETRIC = {"max", "min", "maximum", "minimum", "equal", "not_equal", "result_type"}
 EQUIVALENT: dict[str, str] = {
-    "autograd_lite/table/reductions.py std_slope: np.not_equal(np.max(x, axis=axis, keepdi: arguments swapped":
-        "equality is symmetric",
     "autograd_lite/table/factorisations.py matrix_power: matmul(matmul(half, half), a): arguments swapped":
         "powers of a matrix commute",
     "autograd_lite/table/shapes.py part: USub → UAdd": "all arrays that are joined have as many axes as the last",
@@ -98,6 +98,7 @@ class Mutant(NamedTuple):
     last: int  # line of what is changed
     what: str
     inside: str  # the function, class or name of the module that it is in
+    key: str  # the same as long as nothing changes in there
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} {self.what}"
@@ -120,7 +121,7 @@ def changes(node: Any) -> Iterator[tuple[str, Any, Any, ast.AST]]:
     if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
         new_value = not node.value if isinstance(node.value, bool) else node.value + 1
         yield put(f"{node.value!r} → {new_value!r}", node, "value", new_value)
-    if isinstance(node, ast.Call) and len(node.args) == len({*map(ast.dump, node.args)}) == 2 and not node.keywords:
+    if is_call_of_two(node):
         yield put(f"{ast.unparse(node)[:40]}: arguments swapped", node, "args", node.args[::-1])
     if isinstance(node, (ast.If, ast.IfExp)):
         yield put(f"if not ({ast.unparse(node.test)[:40]})", node, "test", ast.UnaryOp(ast.Not(), node.test), node.test)
@@ -131,6 +132,13 @@ def changes(node: Any) -> Iterator[tuple[str, Any, Any, ast.AST]]:
                 yield put(f"without {ast.unparse(statement).splitlines()[0][:40]}", node, "body", dropped, statement)
 
 
+def is_call_of_two(node: Any) -> bool:
+    """Whether other arguments may matter if they are swapped."""
+    if not isinstance(node, ast.Call) or len(node.args) != 2 or node.keywords:
+        return False
+    return ast.dump(node.args[0]) != ast.dump(node.args[1]) and ast.unparse(node.func).rpartition(".")[2] not in SYMMETRIC
+
+
 def mutants(file: str, write: int | None = None) -> Iterator[Any]:
     """The mutants of a module; with `write` the tree of that one."""
     tree = ast.parse((HOUSE / file).read_text(encoding="utf8"))
@@ -138,7 +146,11 @@ def mutants(file: str, write: int | None = None) -> Iterator[Any]:
         id(part) for node in ast.walk(tree) if isinstance(node, (ast.AnnAssign, ast.arg, ast.FunctionDef, ast.Raise))
         for part in ast.walk(getattr(node, "annotation", None) or getattr(node, "returns", None) or ast.Pass())
     }  # fmt: skip
-    inside = {id(n): name_of(part) for part in tree.body for n in ast.walk(part)}
+    inside = {}
+    for part in tree.body:
+        name, digest = name_of(part), zlib.crc32(ast.unparse(part).encode())
+        inside |= {id(n): (name, f"{file} {name} {digest:08x}") for n in ast.walk(part)}
+    counts: Counter[str] = Counter()
     texts |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}  # wording
     texts |= {id(part) for node in ast.walk(tree) if is_signature(node) for part in ast.walk(node)}
     number = 0
@@ -148,16 +160,14 @@ def mutants(file: str, write: int | None = None) -> Iterator[Any]:
         for what, do, undo, part in changes(node):
             if write is None:
                 line, last = getattr(part, "lineno", 0), getattr(part, "end_lineno", 0)
-                yield Mutant(file, number, line, last, what, inside.get(id(node), ""))
+                name, of = inside[id(node)]
+                counts[of + what] += 1
+                yield Mutant(file, number, line, last, what, name, f"{of}: {what} {counts[of + what]}")
             elif write == number:
                 do()
                 yield ast.fix_missing_locations(tree)
                 undo()
             number += 1
-
-
-def key(mutant: Mutant) -> str:
-    return f"{mutant} ({mutant.number})"
 
 
 def reason(mutant: Mutant) -> str:
@@ -205,7 +215,7 @@ class Forks:
 
     def __init__(self, todo: list[Mutant], jobs: int, note: Callable[[Mutant, bool], None]) -> None:
         self.todo, self.jobs, self.note = todo, jobs, note
-        self.early: set[CodeType] = set()  # what ran while the tests were collected
+        self.ran: set[CodeType] = set()  # at first while the tests were collected
         self.anew: list[Mutant] = []
         self.failed = False
         self.files = {str(HOUSE / mutant.file): mutant.file for mutant in todo}
@@ -213,7 +223,7 @@ class Forks:
 
     def note_call(self, frame: Any, event: str, argument: Any) -> None:
         if event == "call" and frame.f_code.co_filename in self.files:
-            self.early.add(frame.f_code)
+            self.ran.add(frame.f_code)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.failed |= report.failed
@@ -239,11 +249,11 @@ class Forks:
             os._exit(status)
 
     def trace(self, items: list[pytest.Item], path: Path) -> int:
-        """Write which tests execute a line of a file, how long each takes, and which cannot be traced."""
+        """Write which tests execute a line of a file, and how long each takes."""
         import coverage
 
         cover = coverage.Coverage(data_file=None, include=list(self.files))
-        seconds, blind = {}, set()
+        seconds, blind = {}, []
         for item, following in zip(items, [*items[1:], None]):
             start = time.perf_counter()
             cover.start()
@@ -252,11 +262,19 @@ class Forks:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.failed or sys.gettrace() is not tracer:  # the test traces by itself
                 self.failed = False
-                blind.add(item.nodeid)
+                blind.append(item)
             cover.stop()
             seconds[item.nodeid] = time.perf_counter() - start
-        lines = {file: cover.get_data().contexts_by_lineno(file) for file in self.files}
-        path.write_bytes(pickle.dumps((lines, seconds, blind)))
+        lines = {file: defaultdict(list, cover.get_data().contexts_by_lineno(file)) for file in self.files}
+        for item, following in zip(blind, [*blind[1:], None]):
+            self.ran.clear()
+            sys.setprofile(self.note_call)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            sys.setprofile(None)
+            for code in self.ran:
+                for _, _, line in code.co_lines():
+                    lines[code.co_filename][line].append(item.nodeid)
+        path.write_bytes(pickle.dumps((lines, seconds)))
         return SURVIVED
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -265,7 +283,7 @@ class Forks:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "lines"
             os.waitpid(self.fork(lambda: self.trace(session.items, path)), 0)
-            lines, seconds, blind = pickle.loads(path.read_bytes())
+            lines, seconds = pickle.loads(path.read_bytes())
 
         def quickest_first(names: set[str]) -> list[pytest.Item]:
             return [named[name] for name in sorted(names & set(named), key=seconds.__getitem__)]
@@ -281,13 +299,13 @@ class Forks:
         for thing in gc.get_objects():
             if type(thing) is FunctionType and thing.__code__.co_filename in self.files:
                 functions[identity(thing.__code__)].append(thing)
-        early = {identity(code) for code in self.early}
+        early = {identity(code) for code in self.ran}
         gc.freeze()
         running: dict[int, Mutant] = {}
         for mutant in self.todo:
             at = lines[str(HOUSE / mutant.file)]
             found = {name for line in range(mutant.line, mutant.last + 1) for name in at.get(line, ())}
-            tests = [*quickest_first(found), *quickest_first(blind - found)]
+            tests = quickest_first(found)
             if len(running) == self.jobs:
                 self.collect(running)
             running[self.fork(lambda: self.attempt(mutant, tests, functions, early))] = mutant
@@ -402,12 +420,12 @@ def main() -> None:
         known = dict(json.loads(line) for line in options.results.read_text(encoding="utf8").splitlines())
 
     def note(mutant: Mutant, survived: bool) -> None:
-        known[key(mutant)] = survived
+        known[mutant.key] = survived
         with open(options.results, "a", encoding="utf8") as file:
-            file.write(json.dumps([key(mutant), survived], ensure_ascii=False) + "\n")
+            file.write(json.dumps([mutant.key, survived], ensure_ascii=False) + "\n")
 
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # a changed module is as old, to the second, as the one before
-    forks = Forks([m for m in todo if key(m) not in known], options.j, note)
+    forks = Forks([m for m in todo if m.key not in known], options.j, note)
     if forks.todo and pytest.main([*QUIET, "--capture=sys", "-m", "not long", str(HOUSE / "tests")], plugins=[forks]):
         sys.exit("the tests cannot be collected")
     print(f"{len(known)} tried, {len(forks.anew)} to be imported anew", flush=True)
@@ -425,8 +443,8 @@ def main() -> None:
 
         with ThreadPoolExecutor(options.j) as pool:
             list(pool.map(attempt, forks.anew))
-    tried = [m for m in todo if key(m) in known]
-    alive = [m for m in tried if known[key(m)]]
+    tried = [m for m in todo if m.key in known]
+    alive = [m for m in tried if known[m.key]]
     equivalent = sum(bool(reason(m)) for m in alive)
     print(f"{len(tried)} tried, {len(tried) - len(alive)} died, {equivalent} equivalent")
     for mutant in alive:

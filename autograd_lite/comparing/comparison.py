@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.comparing import report
-from autograd_lite.comparing.hints import Known, find_hints
+from autograd_lite.comparing.hints import Context, find_hints
 from autograd_lite.comparing.places import words_for_mask, write_index
 from autograd_lite.comparing.precision import gaps, largest_entry, precision_of, ulps
 from autograd_lite.engine.nests import leaves
@@ -365,7 +365,7 @@ def compare_sets(
     refuse_factors(factors)
     yardstick = Yardstick.of([x for side in (manual, automatic) for x in side.values() if x is not None], rtol, atol)
     rows = []
-    known: Known | None = None
+    context: Context | None = None
     for name in [*manual, *(name for name in automatic if name not in manual)]:
         m, a = manual.get(name), automatic.get(name)
         if m is None or a is None:
@@ -373,8 +373,8 @@ def compare_sets(
             continue
         row = compare_arrays(name, m, a, yardstick)
         if not row.approximate:
-            known = known or Known(automatic, factors or {}, output, tensors)
-            row = replace(row, hints=tuple(find_hints(name, m, a, known, yardstick.same)))
+            context = context or Context(automatic, factors or {}, output, tensors)
+            row = replace(row, hints=tuple(find_hints(name, m, a, context, yardstick.same)))
         rows.append(row)
     return Comparison(rows, title)
 

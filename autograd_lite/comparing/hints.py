@@ -20,7 +20,7 @@ from autograd_lite.engine.tensor import Array, Tensor
 Same = Callable[[Array, Array], bool]
 
 
-class Known:
+class Context:
     """What a hint may refer to besides the two gradients.
 
     Parameters
@@ -70,7 +70,7 @@ class Known:
             yield value, f"it is {words} times the automatic one"
 
 
-def find_hints(name: str, manual: Array, automatic: Array, known: Known, same: Same, try_mistakes: bool = True) -> list[str]:
+def find_hints(name: str, manual: Array, automatic: Array, context: Context, same: Same, try_mistakes: bool = True) -> list[str]:
     """What is wrong with a manual gradient that differs from the automatic one; nothing where it is not sure."""
     real = {manual.dtype.kind, automatic.dtype.kind} <= set("biuf")
     if not real or not manual.size or not automatic.size or not np.all(np.isfinite(manual)) & np.all(np.isfinite(automatic)):
@@ -79,14 +79,14 @@ def find_hints(name: str, manual: Array, automatic: Array, known: Known, same: S
     if not np.any(manual):
         return ["it is 0 everywhere"] if np.any(automatic) else []
     with np.errstate(all="ignore"):
-        found = list(of_the_numbers(manual, automatic, known, same))
+        found = list(of_the_numbers(manual, automatic, context, same))
         by_chance = not found or found[0].endswith("batch size")  # the batch may happen to be as large as a ratio
-        made = list(dict.fromkeys(of_the_recording(name, manual, automatic, known, same))) if by_chance and try_mistakes else []
+        made = list(dict.fromkeys(of_the_recording(name, manual, automatic, context, same))) if by_chance and try_mistakes else []
     if found:
         return [" or: ".join([*[*found[1:], *made][:1], found[0]])] if by_chance and try_mistakes else found[:1]
     if made:
         return [" or: ".join(made[:2])] if len(made) <= 3 else []
-    for other, gradient in known.automatic.items():
+    for other, gradient in context.automatic.items():
         if other != name and gradient is not None and np.any(gradient) and same(manual, gradient):
             return [f"it is the gradient of {other}"]
     if manual.shape == automatic.shape and np.all(manual[differing(manual, automatic)] == 0):
@@ -94,18 +94,18 @@ def find_hints(name: str, manual: Array, automatic: Array, known: Known, same: S
     return []
 
 
-def of_the_numbers(m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
+def of_the_numbers(m: Array, a: Array, context: Context, same: Same) -> Iterator[str]:
     """Relations that need nothing but the gradients."""
     if m.shape != a.shape:
         yield from of_the_shape(m, a, same)
         return
     if not np.any(a):
         return
-    yield from multiple(m, a, known, same)
+    yield from multiple(m, a, context, same)
     if m.ndim == 2 and m.shape[0] == m.shape[1] and m.size > 1:
         if same(m.T, a):
             yield "it is the automatic one transposed"
-        yield from (f"transposed, {words}" for words in multiple(m.T, a, known, same))
+        yield from (f"transposed, {words}" for words in multiple(m.T, a, context, same))
 
 
 def differing(m: Array, a: Array) -> Array:
@@ -140,13 +140,13 @@ def of_the_shape(m: Array, a: Array, same: Same) -> Iterator[str]:
                 yield f"it is summed over axis {axis}, which belongs to the parameter"
 
 
-def multiple(m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
+def multiple(m: Array, a: Array, context: Context, same: Same) -> Iterator[str]:
     """Whether the manual gradient is a number times the automatic one."""
     at = np.unravel_index(np.argmax(np.abs(a)), a.shape)
     ratio = float(np.real(m[at] / a[at]))
     if not ratio or not np.isfinite(ratio) or ratio == 1:
         return
-    for factor, words in known.numbers():
+    for factor, words in context.numbers():
         if np.isclose(ratio, factor, rtol=1e-3, atol=0) and same(m / factor, a):
             yield words
             return
@@ -156,12 +156,12 @@ def multiple(m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
         yield f"it is {share} the automatic one, in every entry"
 
 
-def of_the_recording(name: str, m: Array, a: Array, known: Known, same: Same) -> Iterator[str]:
+def of_the_recording(name: str, m: Array, a: Array, context: Context, same: Same) -> Iterator[str]:
     """Mistakes that, made in the sweep over the recording, give the manual gradient."""
-    if known.recording is not None:
-        rate, by_name = known.factors.get("learning rate"), known.recording.by_name
+    if context.recording is not None:
+        rate, by_name = context.factors.get("learning rate"), context.recording.by_name
         updated = {
-            w: by_name[w].data - rate * g for w, g in known.automatic.items()
+            w: by_name[w].data - rate * g for w, g in context.automatic.items()
             if rate is not None and w in by_name and g is not None and by_name[w].shape == g.shape
         }  # fmt: skip
-        yield from known.recording.mistakes(name, m, a, updated, same)
+        yield from context.recording.mistakes(name, m, a, updated, same)

@@ -18,7 +18,7 @@ from autograd_lite.comparing import report
 from autograd_lite.comparing.comparison import (
     Comparison, Row, Yardstick, by_path, compare_arrays, gradient_as_array, refuse_tolerances,
 )  # fmt: skip
-from autograd_lite.comparing.hints import Known, find_hints
+from autograd_lite.comparing.hints import Context, find_hints
 from autograd_lite.comparing.mistakes import arrows_between, chains, sweep_to
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import age, between, history, record_of
@@ -202,7 +202,7 @@ def compare_steps(
     automatic, manual, tensors, unknown = match_steps(manual_steps, output, nodes)
     yardstick = Yardstick.of(list(automatic.values()), rtol, atol)
     leaves = {x.name or name: automatic[name] for name, x in tensors.items() if x.is_leaf}
-    known = Known(leaves, {}, output, tensors)
+    context = Context(leaves, {}, output, tensors)
 
     rows: list[Row] = []
     lines: dict[str, str] = {}
@@ -224,7 +224,7 @@ def compare_steps(
                 words = "wrong in itself" + (", whatever came before" if before else "")
                 row = replace(row, notes=(*row.notes, f"{words}; right is {lines[name]}"))
                 if expected is not None:  # after another mistake, the recording knows too little
-                    found = find_hints(name, manual[name], expected, known, yardstick.same, not before)
+                    found = find_hints(name, manual[name], expected, context, yardstick.same, not before)
                     own = "what the steps before it give"
                     row = replace(row, hints=tuple(h.replace("the automatic one", own) if before else h for h in found))
             wrong.append(name)
