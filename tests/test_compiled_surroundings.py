@@ -843,6 +843,24 @@ def exceptions_that_somebody_deals_with(wrap: Wrap) -> Any:
     return averages, [suppressed(np.eye(2) * (1 if i != 6 else -1)) for i in range(8)], n
 
 
+@scenario
+def numbers_that_a_function_cannot_be_given(wrap: Wrap) -> Any:
+    def attempt(f: Callable[[int], Any]) -> Callable[[int], Any]:
+        @wrap
+        def step(n: int) -> Any:
+            try:
+                return f(n)
+            except ValueError:
+                return "an error"
+
+        return step
+
+    steps = [attempt(f) for f in (
+        lambda n: np.zeros(8).reshape(n, -1), lambda n: np.diff(X[0], n), lambda n: X[0].cumsum(max(0, -n)), lambda n: np.zeros(n) + 1,
+    )]  # fmt: skip
+    return [[step(n) for step in steps] for n in (*range(1, 9), *range(1, 9), 1, 2, 2, 2, 2, -1, 2, -1, 3)]
+
+
 # What is common, and compiles ------------------------------------------------------------------------------------
 
 

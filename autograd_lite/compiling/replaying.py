@@ -498,7 +498,7 @@ class Program:
         return isinstance(x.value, np.ndarray) and x.parent is None and x.index not in self.escaped and x.value.size > 0
 
     def _is_raising(self, step: Any) -> bool:
-        return isinstance(step, Call) and not step.errors and may_raise(step.function, step.args)
+        return isinstance(step, Call) and not step.errors and may_raise(step.function, step.args, step.keywords)
 
     def _is_product(self, step: Call) -> bool:
         if step.function is METHODS["dot"] or step.function is np.dot:

@@ -97,7 +97,7 @@ class Tape:
             if target.frozen:
                 raise ValueError("assignment destination is read-only")
             target.value = target.value.copy()  # what belongs to the user stays as it is
-        if may_raise(function, args) and deals_with_exceptions():
+        if may_raise(function, args, keywords) and deals_with_exceptions():
             self.refuse(
                 f"{name_of(function)} may raise an exception for other values, and the step has an 'except' or 'finally' for it; "
                 "deal with it outside of the step"
@@ -197,17 +197,23 @@ def size_depends(function: Any, args: Any, keywords: Any) -> bool:
     )
 
 
-def may_raise(function: Any, args: tuple[Any, ...]) -> bool:
+def may_raise(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
     """Whether a call may raise an exception for some values and not for others."""
+    numbers = [x for x in stands_in((args, keywords)) if isinstance(x, Number)]
     if function in (np.power, operator.pow, operator.ipow) and any(isinstance(x, Traced) for x in args):
         return all(x.dtype.kind in "iu" for x in args if isinstance(x, Traced))
     if isinstance(function, np.ufunc):  # of a small integer and a Python number too large for it
-        return any(isinstance(x, Number) for x in args) and any(isinstance(x, Traced) and x.dtype.kind in "iu" for x in args)
+        return bool(numbers) and any(isinstance(x, Traced) and x.dtype.kind in "iu" for x in args)
     if function in (operator.getitem, operator.setitem):
         return any(isinstance(x, Number) or x.value.dtype.kind in "iu" for x in stands_in(args[1]))
-    if isinstance(getattr(function, "__self__", None), np.ufunc):
-        return function.__name__ in ("at", "reduceat")
-    return function in RAISING or function is METHODS["take"] or getattr(function, "__module__", "") == "numpy.linalg"
+    if isinstance(getattr(function, "__self__", None), np.ufunc) and function.__name__ in ("at", "reduceat"):
+        return True
+    if function in RAISING or function is METHODS["take"] or getattr(function, "__module__", "") == "numpy.linalg":
+        return True
+    if getattr(function, "__module__", "") == "_operator":
+        return False
+    # a number may be too large for anything that it says, but for an entry
+    return any(type(x.value) is not float or function not in SIZED_BY_SHAPES for x in numbers)
 
 
 def deals_with_exceptions() -> bool:
