@@ -856,9 +856,33 @@ def numbers_that_a_function_cannot_be_given(wrap: Wrap) -> Any:
         return step
 
     steps = [attempt(f) for f in (
-        lambda n: np.zeros(8).reshape(n, -1), lambda n: np.diff(X[0], n), lambda n: X[0].cumsum(max(0, -n)), lambda n: np.zeros(n) + 1,
+        lambda n: np.zeros(8).reshape(n, -1), lambda n: np.diff(X[0], n), lambda n: X[0].cumsum(max(0, -n)),
+        lambda n: np.zeros(n) + 1,
     )]  # fmt: skip
     return [[step(n) for step in steps] for n in (*range(1, 9), *range(1, 9), 1, 2, 2, 2, 2, -1, 2, -1, 3)]
+
+
+@scenario
+def attributes_in_another_order(wrap: Wrap) -> Any:
+    box = types.SimpleNamespace(a=1.0, b=2.0)
+    scaled: Any = lambda x: x * scaled.a
+    scaled.a, scaled.b = 1.0, 2.0
+
+    def put_first_last(names: dict[str, Any]) -> None:
+        name = next(iter(names))
+        names[name] = names.pop(name)
+
+    @wrap
+    def step(x: Any) -> Any:
+        put_first_last(vars(box))
+        return x * box.a
+
+    @wrap
+    def step_of_function(x: Any) -> Any:
+        put_first_last(scaled.__dict__)
+        return scaled(x)
+
+    return [(step(X[0]), step_of_function(X[0]), list(vars(box)), list(vars(scaled))) for _ in range(5)]
 
 
 # What is common, and compiles ------------------------------------------------------------------------------------

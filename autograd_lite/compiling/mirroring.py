@@ -133,9 +133,9 @@ class World:
         self.reals: dict[int, Any] = {}  # by id of the stand-in
         self.watched: set[int] = set()
         self.fetched: dict[tuple[int, str], Any] = {}
-        self.placed: dict[int, set[str]] = {}  # the attributes that have been put into the `__dict__` of a stand-in, by its id
+        self.placed: dict[int, dict[str, Any]] = {}  # what has been put into the `__dict__` of a stand-in, by its id
         self.changed: dict[tuple[int, str], tuple[Any, Any]] = {}  # attributes before and after, by id of the object
-        self.finals: list[Callable[[], None]] = []  # that nothing has changed but by effects
+        self.final_checks: list[Callable[[], None]] = []  # that nothing has changed but by effects
         self.globals: dict[int, Globals] = {}
         self.bases: dict[int, type] = {}
         self.uses_super = False
@@ -239,7 +239,7 @@ class World:
             if x.__dict__:
                 return self.unknown(words, "a functools.partial with attributes")
             made = functools.partial(self.mirror(x.func, words), *[self.mirror(a, words) for a in x.args], **keywords)
-            self.finals.append(lambda: self.tape.refuse(f"the step sets attributes of {words}; {KEEP}") if made.__dict__ else None)
+            self.final_checks.append(lambda: self.check_names({}, made.__dict__, f"{words}."))
             return made
         if kind in CONTAINERS:
             return self.container(x, words, watch)
@@ -284,12 +284,10 @@ class World:
         self.reals[id(made)] = x
         if not trusted_name(kind.__module__):
             self.guards[f"{self.text(x)}.__class__ is {self.text(kind)}"] = f"the class of {words}"
-            self.finals.append(lambda: self.check_slots(made, words))
+            self.final_checks.append(lambda: self.check_slots(made, words))
         if hasattr(x, "__dict__"):
-            placed = self.placed[id(made)] = set()
-            self.finals.append(
-                lambda: self.check_unchanged(vars_of(made), lambda key: self.fetched.get((id(made), key), MISSING), placed, words)
-            )
+            placed = self.placed[id(made)] = {}
+            self.final_checks.append(lambda: self.check_names(placed, vars_of(made), f"{words}."))
         return made
 
     def array(self, x: Any, source: Any) -> Any:
@@ -320,7 +318,7 @@ class World:
                 return Lazy(self, dict.fromkeys(x))
             if all(isinstance(item, ATOMS) for item in x):
                 made = x.copy()
-                self.finals.append(lambda: None if made == x else self.tape.refuse(f"the step changes {words}; {KEEP}"))
+                self.final_checks.append(lambda: None if made == x else self.tape.refuse(f"the step changes {words}; {KEEP}"))
                 return made
             return self.unknown(words, "a set of objects, whose order may change")
         if type(x) is not tuple:
@@ -333,7 +331,7 @@ class World:
                 stand = self.read(f"{place}[{name}]", value, f"{words}[{short(key)}]", watch)
                 made[self.mirror(key, words, watch)] = stand
             before: Any = list(made.items())
-            self.finals.append(lambda: self.same_entries(before, list(made.items()), words))
+            self.final_checks.append(lambda: self.check_entries(before, list(made.items()), words))
             return made
         if type(x) is tuple:  # it keeps its entries, and what changes in these is watched by itself
             for value in x if watch else ():
@@ -342,7 +340,7 @@ class World:
         for i, value in enumerate(x):
             made.append(self.read(f"{place}[{i}]", value, f"{words}[{i}]", watch))
         before = [(i, item) for i, item in enumerate(made)]
-        self.finals.append(lambda: self.same_entries(before, list(enumerate(made)), words))
+        self.final_checks.append(lambda: self.check_entries(before, list(enumerate(made)), words))
         return made
 
     def watch(self, x: Any, words: str) -> None:
@@ -364,7 +362,7 @@ class World:
             name = repr(key) if type(key) in (str, int) else self.text(key, "k")
             self.read(f"{place}[{name}]", value, f"{words}[{short(key)}]")
 
-    def same_entries(self, before: list[Any], now: list[Any], words: str) -> None:
+    def check_entries(self, before: list[Any], now: list[Any], words: str) -> None:
         pairs = zip(before, now)
         if len(before) != len(now) or any(b is not d or type(a) is not int and a is not c for (a, b), (c, d) in pairs):
             self.tape.refuse(f"the step changes {words}; {KEEP}")
@@ -381,12 +379,13 @@ class World:
                 if value is not self.fetched.get((id(made), name), MISSING):
                     self.tape.refuse(f"the step changes {words}.{name}; {KEEP}")
 
-    def check_unchanged(self, now: dict[str, Any], before: Callable[[str], Any], placed: set[str], words: str) -> None:
-        for key, value in now.items():
-            if value is not before(key):
-                self.tape.refuse(f"the step changes {words}.{key}; {KEEP}")
-        for key in placed - now.keys():
-            self.tape.refuse(f"the step deletes {words}.{key}; {KEEP}")
+    def check_names(self, before: dict[str, Any], now: dict[str, Any], words: str) -> None:
+        """The same names stand for the same things, in the same order."""
+        for name in {**before, **now}:
+            if before.get(name, MISSING) is not now.get(name, MISSING):
+                self.tape.refuse(f"the step {'changes' if name in now else 'deletes'} {words}{name}; {KEEP}")
+        if [*before] != [*now]:
+            self.tape.refuse(f"the step changes the order of {words}{name} and others; {KEEP}")
 
     # Functions and modules ----------------------------------------------------------------------------------
 
@@ -417,7 +416,7 @@ class World:
                 if key.isidentifier() and key != "__wrapped__":
                     copy.__dict__[key] = self.read(f"{place}.{key}", value, f"{words}.{key}")
             before = dict(copy.__dict__)
-            self.finals.append(lambda: self.same_entries(list(before.items()), list(copy.__dict__.items()), words))
+            self.final_checks.append(lambda: self.check_names(before, copy.__dict__, f"{words}."))
         return copy
 
     def cell(self, cell: Any, name: str, words: str, watch: bool) -> None:
@@ -431,12 +430,7 @@ class World:
             return
         place = f"{self.text(cell)}.cell_contents" if watch else ""
         before = copy.cell_contents = self.read(place, value, words if name != "__class__" else name, watch and name != "__class__")
-
-        def final() -> None:
-            if copy.cell_contents is not before:
-                self.tape.refuse(f"the step changes {words}; {KEEP}")
-
-        self.finals.append(final)
+        self.final_checks.append(lambda: self.check_names({words: before}, {words: copy.cell_contents}, ""))
 
     def globals_of(self, names: dict[str, Any]) -> Globals:
         if id(names) not in self.globals:
@@ -652,8 +646,7 @@ class World:
             return
         self.fetched[key] = stand
         object.__setattr__(this, name, stand)
-        if not is_slot(entry) and id(this) in self.placed:
-            self.placed[id(this)].add(name)
+        self.note_placed(this, name, stand, entry)
 
     def of_tensor(self, t: Tensor, name: str, value: Any, words: str) -> Any:
         """The slots of a Tensor from outside. Its data and gradient are read anew by each replay."""
@@ -693,17 +686,23 @@ class World:
                 before = self.fetched.get((id(this), name), self)
                 self.changed[id(thing), name] = self.changed.get((id(thing), name), (before,))[0], value
                 self.fetched[id(this), name] = value
+                self.note_placed(this, name, value, entry)
                 if value is not before or isinstance(thing, Tensor):
                     self.tape.steps.append(Effect(thing, name, value))
         object.__setattr__(this, name, value)
 
+    def note_placed(self, this: Any, name: str, value: Any, entry: Any) -> None:
+        if not is_slot(entry) and id(this) in self.placed:
+            self.placed[id(this)][name] = value
+
     def finish(self) -> None:
         """Refuse what the step has changed otherwise."""
         self.tape.is_over = True
-        for final in self.finals:
+        for final in self.final_checks:
             final()
         for names in self.globals.values():
-            names.final()
+            if not names.engine:
+                self.check_names(names.taken, names, "the global variable ")
         if self.uses_super:
             for made in self.bases.values():
                 cls = self.reals[id(made)]
@@ -715,7 +714,7 @@ class World:
         """Let go of everything, so that no cycle keeps it alive."""
         for names in self.globals.values():
             names.clear()
-        for everything in (self.known, self.reals, self.fetched, self.finals, self.bases, self.builtins):
+        for everything in (self.known, self.reals, self.fetched, self.final_checks, self.bases, self.builtins):
             everything.clear()
 
 
@@ -786,13 +785,6 @@ class Globals(dict[str, Any]):
             stand = world.mirror(value, name, False)
         self.taken[name] = self[name] = stand
         return stand
-
-    def final(self) -> None:
-        for name in self.taken.keys() - self.keys():
-            self.world.tape.refuse(f"the step deletes the global variable {name}; {KEEP}")
-        for name, value in self.items():
-            if value is not self.taken.get(name, MISSING) and not self.engine:
-                self.world.tape.refuse(f"the step changes the global variable {name}; {KEEP}")
 
 
 class Module:
