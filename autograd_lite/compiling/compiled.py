@@ -21,7 +21,7 @@ from weakref import ref
 
 import numpy as np
 
-from autograd_lite.compiling.mirroring import ATOMS, Globals, World, is_atom, trusted_name
+from autograd_lite.compiling.mirroring import ATOMS, Globals, World, is_atom, is_named_tuple, trusted_name
 from autograd_lite.compiling.replaying import MISS, Known, Place, Program, Result, rebuild, same
 from autograd_lite.compiling.tracing import Effect, NotReplayable, Number, Refusal, Tape, Traced
 from autograd_lite.engine.recording import State, differentiated
@@ -291,7 +291,7 @@ def flatten_arguments(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[
 
 def signature(leaves: Sequence[Any], nest: Any) -> Any:
     """What tells one combination of arguments from another."""
-    key: list[Any] = [repr(nest), *(type(x) for x in entries(nest) if is_named_tuple(x))]
+    key: list[Any] = [repr(nest), *(type(x) for x in entries(nest) if is_named_tuple(type(x)))]
     for x in leaves:
         kind = type(x)
         if kind is np.ndarray:
@@ -409,19 +409,15 @@ except ImportError:
 def entries(x: Any) -> list[Any]:
     """Everything in a nest of arguments, one after the other."""
     found = [] if type(x) is tuple else [x]
-    for item in x.values() if type(x) is dict else x if type(x) in (list, tuple) or is_named_tuple(x) else ():
+    for item in x.values() if type(x) is dict else x if type(x) in (list, tuple) or is_named_tuple(type(x)) else ():
         found += entries(item)
     return found
-
-
-def is_named_tuple(x: Any) -> bool:
-    return issubclass(type(x), tuple) and hasattr(type(x), "_fields")
 
 
 def check_nests(world: World, nests: Sequence[Any]) -> None:
     """Nests of arguments and results hold nothing but their entries."""
     for x in nests:
-        if is_named_tuple(x) and (hasattr(x, "__dict__") or world.class_(type(x), type(x).__name__) is not type(x)):
+        if is_named_tuple(type(x)) and (hasattr(x, "__dict__") or world.class_(type(x), type(x).__name__) is not type(x)):
             raise refusal(world, f"a {type(x).__name__} has more than fields; pass the fields")
         if type(x) is dict and not all(isinstance(key, ATOMS) and is_atom(key) for key in x):
             raise refusal(world, "a dict has keys that are no numbers or texts; give them names")

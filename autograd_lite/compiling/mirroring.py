@@ -3,9 +3,8 @@
 To record a step, its own code runs, but nothing of it touches what is there: functions have their code with other globals
 and cells, classes have other methods, objects other attributes, containers are copies, and arrays are `Traced`. What the
 step reads from outside is noted, to be watched by replays; what it sets is an effect, to be done by them. Only what is known
-has a stand-in. Everything else, from files to random numbers, is `Unknown`, which refuses whatever is done with it.
-So the engine
-and the table run here as they are, and know nothing of it.
+has a stand-in. Everything else, from files to random numbers, is `Unknown`, which refuses whatever is done with it. So the
+engine and the table run here as they are, and know nothing of it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import itertools
 import sys
 import types
 from abc import ABCMeta, get_cache_token
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
@@ -53,7 +52,7 @@ NOT_OF_OBJECTS = {
     "__class_getitem__", "__abstractmethods__", "_abc_impl", "__parameters__", "__firstlineno__", "__static_attributes__",
     "__annotations__", "__qualname__",
 }  # fmt: skip
-LARGEST = 256
+MOST_ENTRIES = 256
 """The number of entries up to which a container is watched."""
 OF_NAMED_TUPLES = {
     "__new__", "_make", "_replace", "__repr__", "_asdict", "__getnewargs__", "__replace__", "__annotate_func__", "__annotations__",
@@ -175,14 +174,14 @@ class World:
         if not watch:
             self.code_guard(value, words)
             return self.mirror(value, words, False)
-        if type(value) in (int, float) and self.tape_key(place) in self.varying:
+        if type(value) in (int, float) and self.place_key(place) in self.varying:
             self.guards[f"type({place}) is {type(value).__name__}"] = words
             return Number(self.tape, value, source=place)
         constant = repr(value) if value is None or type(value) is bool else self.text(value, "k")
         if type(value) in (int, float, complex, str, bytes):
             guard = f"({place} is {constant} or same({place}, {constant}))"
             if type(value) in (int, float):
-                self.numbers[guard] = self.tape_key(place)
+                self.numbers[guard] = self.place_key(place)
         else:
             guard = f"{place} is {constant}"
         if place not in self.names:
@@ -190,7 +189,7 @@ class World:
         self.code_guard(value, words)
         return self.mirror(value, words)
 
-    def tape_key(self, place: str) -> Any:
+    def place_key(self, place: str) -> Any:
         """A place, in words that are the same in every recording."""
         holder, _, rest = place.partition(".") if "." in place else place.partition("[")
         return id(self.names[holder]) if holder in self.names else holder, rest
@@ -209,14 +208,14 @@ class World:
         if id(x) in self.known:
             made = self.known[id(x)][1]
         else:
-            made = self.made(x, words, watch)
+            made = self.make(x, words, watch)
             self.known.setdefault(id(x), (x, made))
         if watch and type(x) in CONTAINERS and id(x) not in self.watched:
             self.watched.add(id(x))
-            self.watch(x, words)
+            self.watch_entries(x, words)
         return made
 
-    def made(self, x: Any, words: str, watch: bool) -> Any:
+    def make(self, x: Any, words: str, watch: bool) -> Any:
         kind = type(x)
         if kind is np.ndarray:
             return self.array(x, self.text(x, "w") if watch else x)
@@ -251,9 +250,9 @@ class World:
             if watch:
                 self.guards[f"{self.text(x)}.step is {self.text(x.step)}"] = words
             return self.mirror(x.__compiled_step__, words)
-        return self.other(x, words, watch)
+        return self.make_other(x, words, watch)
 
-    def other(self, x: Any, words: str, watch: bool) -> Any:
+    def make_other(self, x: Any, words: str, watch: bool) -> Any:
         """What there is only in the engine, and objects of classes written in Python."""
         kind = type(x)
         if kind is ContextVar and x in (recording.state, recording.differentiated):
@@ -268,7 +267,7 @@ class World:
             return property(*[f and self.mirror(f, words, watch) for f in (x.fget, x.fset, x.fdel)])
         if kind in (staticmethod, classmethod):
             return kind(self.mirror(x.__func__, words, watch))
-        if isinstance(x, tuple) and hasattr(x, "_fields"):
+        if is_named_tuple(kind):
             for item in x if watch else ():
                 self.code_guard(item, words)
             return tuple.__new__(self.class_(kind, words), [self.mirror(item, words, watch) for item in x])
@@ -305,62 +304,55 @@ class World:
         return self.tape.constant(x.copy())
 
     def container(self, x: Any, words: str, watch: bool) -> Any:
-        if isinstance(x, dict):
-            if len(x) > LARGEST and not watch or x is TABLE:
-                return Lazy(self, x)
-            made: Any = {}
-        else:
-            made = []
-        if len(x) > LARGEST:
+        if isinstance(x, dict) and (len(x) > MOST_ENTRIES and not watch or x is TABLE):
+            return Lazy(self, x)
+        if len(x) > MOST_ENTRIES:
             return self.unknown(words, f"a {type(x).__name__} of {len(x)} entries, too many to watch; pass the one that is needed")
         if isinstance(x, (set, frozenset)):
             if not watch:
                 return Lazy(self, dict.fromkeys(x))
             if all(isinstance(item, ATOMS) for item in x):
-                made = x.copy()
-                self.final_checks.append(lambda: None if made == x else self.tape.refuse(f"the step changes {words}; {KEEP}"))
-                return made
+                copy = x.copy()
+                self.final_checks.append(lambda: None if copy == x else self.tape.refuse(f"the step changes {words}; {KEEP}"))
+                return copy
             return self.unknown(words, "a set of objects, whose order may change")
-        if type(x) is not tuple:
-            self.known[id(x)] = x, made
-            self.reals[id(made)] = x
-        place = self.text(x) if watch else ""
-        if isinstance(x, dict):
-            for key, value in x.items():
-                name = repr(key) if type(key) in (str, int) or not watch else self.text(key, "k")
-                stand = self.read(f"{place}[{name}]", value, f"{words}[{short(key)}]", watch)
-                made[self.mirror(key, words, watch)] = stand
-            before: Any = list(made.items())
-            self.final_checks.append(lambda: self.check_entries(before, list(made.items()), words))
-            return made
         if type(x) is tuple:  # it keeps its entries, and what changes in these is watched by itself
             for value in x if watch else ():
                 self.code_guard(value, words)
             return tuple([self.mirror(value, f"{words}[{i}]", watch) for i, value in enumerate(x)])
-        for i, value in enumerate(x):
-            made.append(self.read(f"{place}[{i}]", value, f"{words}[{i}]", watch))
-        before = [(i, item) for i, item in enumerate(made)]
-        self.final_checks.append(lambda: self.check_entries(before, list(enumerate(made)), words))
+        made: Any = {} if isinstance(x, dict) else []
+        self.known[id(x)] = x, made
+        self.reals[id(made)] = x
+        for key, stand in self.read_entries(x, words, watch):
+            if isinstance(x, dict):
+                made[self.mirror(key, words, watch)] = stand
+            else:
+                made.append(stand)
+        before = list(entries_of(made))
+        self.final_checks.append(lambda: self.check_entries(before, list(entries_of(made)), words))
         return made
 
-    def watch(self, x: Any, words: str) -> None:
+    def read_entries(self, x: Any, words: str, watch: bool) -> Iterator[tuple[Any, Any]]:
+        """The keys of a list or a dict, and the stand-ins of what stands there."""
+        place = self.text(x) if watch else ""
+        for key, value in entries_of(x):
+            name = repr(key) if type(key) in (str, int) or not watch else self.text(key, "k")
+            yield key, self.read(f"{place}[{name}]", value, f"{words}[{short(key)}]", watch)
+
+    def watch_entries(self, x: Any, words: str) -> None:
         """Make sure that a container has the same entries."""
-        if len(x) > LARGEST or type(x) is tuple or x is TABLE:
+        if len(x) > MOST_ENTRIES or type(x) in (tuple, frozenset) or x is TABLE:
             return
         place = self.text(x)
-        if isinstance(x, dict):
-            exact = all(type(key) is str for key in x)
-            guard = "[*{}] == {}" if exact else "same_entries({}, {})"
-            self.guards[guard.format(place, self.text(list(x)))] = f"the keys of {words}"
-        elif isinstance(x, list):
+        if isinstance(x, list):
             self.guards[f"len({place}) == {len(x)}"] = f"the length of {words}"
-        elif isinstance(x, set):
+        elif isinstance(x, dict) and all(type(key) is str for key in x):
+            self.guards[f"[*{place}] == {self.text(list(x))}"] = f"the keys of {words}"
+        else:
             self.guards[f"same_entries({place}, {self.text(list(x))})"] = words
-            return
-        items = x.items() if isinstance(x, dict) else enumerate(x)
-        for key, value in items if not isinstance(x, frozenset) else ():
-            name = repr(key) if type(key) in (str, int) else self.text(key, "k")
-            self.read(f"{place}[{name}]", value, f"{words}[{short(key)}]")
+        if not isinstance(x, set):
+            for _ in self.read_entries(x, words, True):
+                pass
 
     def check_entries(self, before: list[Any], now: list[Any], words: str) -> None:
         pairs = zip(before, now)
@@ -470,11 +462,9 @@ class World:
         """A function of NumPy's: those that make arrays of something else give Traced ones."""
         if function in CREATING:
             return functools.partial(CREATING[function], self.tape)
-        if function in PURE_OF_NUMPY:
+        if function in FUNCTIONS or function in INTO_FIRST or function in OF_SHAPES:
             return function
-        if function not in FUNCTIONS and function not in INTO_FIRST and function not in OF_SHAPES:
-            return self.unknown("", f"np.{function.__name__} is not known to be a function of its arguments alone, of a known size")
-        return function
+        return self.unknown("", f"np.{function.__name__} is not known to be a function of its arguments alone, of a known size")
 
     # Classes and objects ------------------------------------------------------------------------------------
 
@@ -503,7 +493,7 @@ class World:
         if issubclass(cls, BaseException) and not own:
             self.form_guard(cls)
             return cls
-        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        if is_named_tuple(cls):
             own -= {*OF_NAMED_TUPLES, *cls._fields}
             if not own:
                 self.form_guard(cls)
@@ -526,7 +516,8 @@ class World:
             members["__slots__"] = [slots] if isinstance(slots, str) else [s for s in slots if s != "__dict__"]
             if "__dict__" in vars(cls):
                 members["__slots__"].append("__dict__")
-        members.update({key: None for key in vars(cls) if key == "__hash__" and vars(cls)[key] is None})
+        if vars(cls).get("__hash__", cls) is None:
+            members["__hash__"] = None
         made = Meta.__new__(Meta, cls.__name__, (*(bases or [self.Base]), *([tuple] if tuple in cls.__bases__ else [])), members)
         self.bases[id(cls)] = made
         self.reals[id(made)] = cls
@@ -535,7 +526,7 @@ class World:
             if key not in NOT_OF_OBJECTS and callable(getattr(type(value), "__get__", None)) and not is_slot(value):
                 type.__setattr__(made, key, self.mirror(value, f"{cls.__name__}.{key}", watch))
                 if watch and key.startswith("__") and key not in ("__init__", "__new__", "__repr__"):
-                    self.class_guard(cls, key)
+                    self.class_guard(cls, key, cls)
         return made
 
     def form_guard(self, cls: Any) -> None:
@@ -547,13 +538,13 @@ class World:
         if type(cls) is ABCMeta:  # a class may be registered as one of its kind
             self.guards[f"{self.text(get_cache_token)}() == {get_cache_token()}"] = f"what counts as {cls.__name__}"
 
-    def class_guard(self, cls: Any, name: str, found: Any = None) -> None:
-        """Make sure that a class still has what it had under this name, of its own or of the class that it was found in."""
-        value = vars(found or cls)[name]
+    def class_guard(self, cls: Any, name: str, found: Any) -> None:
+        """Make sure that a class still has what it had under this name, which was found in one of its bases or in itself."""
+        value = vars(found)[name]
         if type(value) in (types.FunctionType, property) and getattr(cls, name, None) is value:
             place = f"{self.text(cls)}.{name}"  # which Python remembers
         else:
-            place = f"{self.text(vars(found or cls))}.get({name!r})"
+            place = f"{self.text(vars(found))}.get({name!r})"
         self.guards[f"{place} is {self.text(value)}"] = f"{cls.__name__}.{name}"
         self.code_guard(value, f"{cls.__name__}.{name}")
 
@@ -573,16 +564,16 @@ class World:
         if isinstance(f, types.FunctionType) and not trusted_name(f.__module__):
             place = self.text(f)
             size = f"len({place}.__dict__) == {len(f.__dict__)}" if f.__dict__ else f"not {place}.__dict__"
-            self.guards[f"{place}.__code__ is {self.text(f.__code__)} and {size}"] = words
+            guard = f"{place}.__code__ is {self.text(f.__code__)} and {size}"
+            if guard in self.guards:
+                return
+            self.guards[guard] = words
             if f.__defaults__:
                 self.guards[f"{place}.__defaults__ is {self.text(f.__defaults__)}"] = words
                 for default in f.__defaults__:
-                    if default is not f:
-                        self.code_guard(default, words)
+                    self.code_guard(default, words)
             for name, value in (f.__kwdefaults__ or {}).items():
-                if (id(f), name) not in self.fetched:
-                    self.fetched[id(f), name] = None
-                    self.read(f"{place}.__kwdefaults__[{name!r}]", value, f"the default of {name}")
+                self.read(f"{place}.__kwdefaults__[{name!r}]", value, f"the default of {name}")
 
     def class_attribute(self, made: type, name: str) -> Any:
         """Make sure that a class has what the class that it stands for has under this name; return that class."""
@@ -739,6 +730,11 @@ OF_ENUMS = {key for kind in EXAMPLES for key in vars(kind)} | NOT_OF_OBJECTS
 OF_MEMBERS = {key for kind in EXAMPLES for key in vars(kind.MEMBER)}
 
 
+def entries_of(x: Any) -> Iterable[tuple[Any, Any]]:
+    """The keys of a dict or the indices of a list, with what stands there."""
+    return x.items() if isinstance(x, dict) else enumerate(x)
+
+
 def vars_of(x: Any) -> dict[str, Any]:
     found: dict[str, Any] = object.__getattribute__(x, "__dict__")
     return found
@@ -751,6 +747,10 @@ def is_slot(entry: Any) -> bool:
 def is_of_python(cls: Any) -> bool:
     """Whether a class is written in Python: it is on the heap, and may be changed."""
     return bool(cls.__flags__ & 1 << 9 and not cls.__flags__ & 1 << 8)
+
+
+def is_named_tuple(cls: type) -> bool:
+    return issubclass(cls, tuple) and hasattr(cls, "_fields")
 
 
 def short(x: Any) -> str:
@@ -795,7 +795,7 @@ class Module:
 
     def __getattribute__(self, name: str) -> Any:
         world, module = object.__getattribute__(self, "_of")
-        if name.startswith("__") and name != "__name__" or name in HIDDEN:
+        if name.startswith("__") and name != "__name__":
             world.tape.refuse(f"{module.__name__}.{name}")
         if not trusted_name(module.__name__):
             if "__getattr__" in vars(module):
@@ -926,15 +926,13 @@ def converter_of(function: Any, always: bool) -> Any:
     """np.asarray and the like: an array stays what it is if it has the dtype already."""
 
     def convert(tape: Tape, x: Any, dtype: Any = None, *args: Any, **keywords: Any) -> Any:
-        if isinstance(x, Traced):
+        if isinstance(x, (Traced, Number)):
             copy = keywords.pop("copy", None)
             if args or keywords or copy is False:
                 tape.refuse(f"np.{function.__name__} with further arguments")
-            if not always and copy is None and isinstance(x.value, np.ndarray) and dtype in (None, x.dtype):
+            if not always and copy is None and isinstance(x.value, np.ndarray) and dtype in (None, x.value.dtype):
                 return x
             return tape.call(np.array if always or copy else function, (x,), {} if dtype is None else {"dtype": dtype})
-        if isinstance(x, Number):
-            return tape.call(function, (x,), {} if dtype is None else {"dtype": dtype})
         if hasattr(type(x), "__array__") and not isinstance(x, (np.ndarray, np.generic)):
             return convert(tape, x.__array__(), dtype, *args, **keywords)
         if next(stands_in(x), None) is not None:
@@ -951,4 +949,3 @@ CREATING: dict[Any, Any] = {
     np.array: converter_of(np.array, True),
     **{f: converter_of(f, False) for f in (np.asarray, np.asanyarray)},
 }
-PURE_OF_NUMPY = {np.isscalar, np.promote_types, np.issubdtype, np.broadcast_shapes}

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.compiling.grouping import LARGEST, Block, Moved, find_repetition, side_by_side
-from autograd_lite.compiling.mirroring import World
+from autograd_lite.compiling.mirroring import World, is_named_tuple
 from autograd_lite.compiling.tracing import METHODS, Bundle, Call, Choice, Effect, Number, Stand, Traced
 from autograd_lite.compiling.tracing import freeze, may_raise, replace, stands_in
 from autograd_lite.compiling.tracing import item as item_of
@@ -651,7 +651,7 @@ def rebuild(x: Any, of: Callable[[Any], Any], whole: Container[int] = ()) -> Any
     """The same nest of other things; what has its ``id`` in `whole` is not taken apart."""
     if id(x) in whole:
         return of(x)
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
+    if is_named_tuple(type(x)):
         return tuple.__new__(type(x), [rebuild(item, of, whole) for item in x])
     if type(x) in (tuple, list):
         return type(x)([rebuild(item, of, whole) for item in x])

@@ -574,7 +574,8 @@ def numpy_functions(*names: str) -> set[Any]:
 
 SIZES = "sizes must not depend on values: use np.where, or a product with the mask"
 OF_SHAPES = numpy_functions(
-    "shape ndim size iscomplexobj isrealobj result_type can_cast broadcast_shapes common_type min_scalar_type"
+    "shape ndim size iscomplexobj isrealobj result_type can_cast broadcast_shapes common_type min_scalar_type isscalar",
+    "promote_types issubdtype",
 )
 SIZED_BY_VALUES = numpy_functions(
     "zeros ones empty full arange eye identity tri linspace logspace geomspace tile pad resize reshape split array_split",
