@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dis import opname
 from functools import update_wrapper
@@ -35,7 +35,7 @@ RECORDINGS = 64
 """The number of combinations of shapes that are kept, for each thread."""
 VALUES = 4
 """The values of what the step reads from outside for which there is a recording each; with more, a number is read anew."""
-LARGE = 2**20
+MOST_BYTES = 2**20
 """The number of bytes up to which an array is copied for a comparison, whether or not it is written to."""
 CHECKS = [6, 60, 600, 6000]
 """The number of replays after which one is compared with the step again."""
@@ -46,12 +46,12 @@ class Here(local):
 
     def __init__(self) -> None:
         self.run: Callable[[Any], Any] | None = None
-        self.entries: dict[Any, Entry] = {}
-        self.kinds = 0  # of arguments that there have been
+        self.cases: dict[Any, Case] = {}
+        self.n_cases = 0  # that there have been
 
 
-class Entry:
-    """The recordings for one combination of shapes."""
+class Case:
+    """One combination of shapes among the arguments, and its recordings."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -71,7 +71,7 @@ class Compiled(Generic[P, R]):
         self.strict = strict
         self._here = Here()
         self._varying: set[Any] = set()
-        self._said: set[str] = set()
+        self._has_warned = False
         self._refused = 0
         update_wrapper(self, step, updated=())
 
@@ -109,14 +109,14 @@ class Compiled(Generic[P, R]):
             return self.step(*args, **keywords)
         leaves, nest = flatten_arguments(args, keywords)
         key = signature(leaves, nest)
-        if key not in here.entries:
+        if key not in here.cases:
             self._check_reuse(here)
-        entry = here.entries.pop(key, None) or Entry()
-        here.entries[key] = entry  # the latest one last
-        if len(here.entries) > RECORDINGS:
-            del here.entries[next(iter(here.entries))]
-        entry.calls += 1
-        for program in entry.programs:
+        case = here.cases.pop(key, None) or Case()
+        here.cases[key] = case  # the latest one last
+        if len(here.cases) > RECORDINGS:
+            del here.cases[next(iter(here.cases))]
+        case.calls += 1
+        for program in case.programs:
             if program.is_running():  # a signal or a finalizer has interrupted it
                 return self.step(*args, **keywords)
             result = program.run(leaves)
@@ -125,69 +125,69 @@ class Compiled(Generic[P, R]):
                 here.run = program.run if flat else None
                 return result
             if not program.names["left"].__length_hint__() and program.failing(leaves) is None:
-                return self._compare(program, leaves, args, keywords, entry)
-        if entry.as_it_is and entry.calls == 100 and not any(e.programs for e in here.entries.values()):
+                return self._compare(program, leaves, args, keywords, case)
+        if case.as_it_is and case.calls == 100 and not any(c.programs for c in here.cases.values()):
             self._refused = 4  # from now on without looking at the arguments
-        if entry.as_it_is or entry.calls < 2 and not self.strict:
+        if case.as_it_is or case.calls < 2 and not self.strict:
             return self.step(*args, **keywords)
         try:
-            program = self._record(entry, leaves, nest)
+            program = self._record(case, leaves, nest)
         except Refusal as refusal:
-            self._refuse(str(refusal), entry)
+            self._refuse(str(refusal), case)
             return self.step(*args, **keywords)
         except BaseException as error:
             if not isinstance(error, Exception) and not is_raised_by_step(error):  # Ctrl-C
                 raise
             result = self.step(*args, **keywords)  # which raises it too, unless something stands for what it cannot stand for
-            self._refuse(f"recording it ends in {type(error).__name__}: {error}", entry)
+            self._refuse(f"recording it ends in {type(error).__name__}: {error}", case)
             return result
-        return self._compare(program, leaves, args, keywords, entry)
+        return self._compare(program, leaves, args, keywords, case)
 
     def _check_reuse(self, here: Here) -> None:
         """Give up where arguments are hardly ever of a kind that has been there before."""
-        here.kinds += 1
-        if here.kinds > 4 * RECORDINGS and sum(entry.calls > 1 for entry in here.entries.values()) < RECORDINGS // 4:
+        here.n_cases += 1
+        if here.n_cases > 4 * RECORDINGS and sum(case.calls > 1 for case in here.cases.values()) < RECORDINGS // 4:
             self._refused = 4
             self._refuse(
-                "its arguments are others at most calls, by their shapes or as objects; pass arrays, Tensors and numbers", Entry(),
+                "its arguments are others at most calls, by their shapes or as objects; pass arrays, Tensors and numbers", Case(),
             )
 
-    def _refuse(self, reason: str, entry: Entry) -> None:
+    def _refuse(self, reason: str, case: Case) -> None:
         """Note that the step runs as it is, and say why."""
         text = f"{getattr(self.step, '__qualname__', 'the step')} is not compiled: {reason}"
         if self.strict:
             raise NotReplayable(text)
-        entry.as_it_is = True
-        entry.programs.clear()
+        case.as_it_is = True
+        case.programs.clear()
         self._refused += 1
         self._here.run = None
-        if not self._said:
-            self._said.add(text)
+        if not self._has_warned:
+            self._has_warned = True
             depth, frame = 2, sys._getframe(1)
             while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
                 depth, frame = depth + 1, frame.f_back
             warnings.warn(f"{text}. It runs as it is", stacklevel=depth)
 
-    def _record(self, entry: Entry, leaves: Sequence[Any], nest: Any) -> Program:
-        if entry.programs and entry.recorded >= VALUES:
-            guard, words = entry.programs[-1].failing(leaves) or ("", "the outcome of a decision")
-            place = entry.programs[-1].numbers.get(guard)
-            if entry.recorded > (4 if guard else 1) * VALUES:  # the replay up to a decision was in vain
+    def _record(self, case: Case, leaves: Sequence[Any], nest: Any) -> Program:
+        if case.programs and case.recorded >= VALUES:
+            guard, words = case.programs[-1].failing(leaves) or ("", "the outcome of a decision")
+            place = case.programs[-1].numbers.get(guard)
+            if case.recorded > (4 if guard else 1) * VALUES:  # the replay up to a decision was in vain
                 raise Refusal(
                     f"{words} is another one at most calls, and each needs a recording of its own. Pass what varies as an array, "
                     "or keep it in one that is written to"
                 )
             if place is not None and place not in self._varying:
                 self._varying.add(place)
-                entry.programs.clear()
-                entry.recorded = 0  # what is recorded from here on is for any value of it
+                case.programs.clear()
+                case.recorded = 0  # what is recorded from here on is for any value of it
         program = record_program(self.step, nest, leaves, self._varying)
-        entry.recorded += 1
+        case.recorded += 1
         program.names["left"] = iter(range(CHECKS[0]))
-        entry.programs.append(program)
+        case.programs.append(program)
         return program
 
-    def _compare(self, program: Program, leaves: Any, args: Any, keywords: Any, entry: Entry) -> Any:
+    def _compare(self, program: Program, leaves: Any, args: Any, keywords: Any, case: Case) -> Any:
         """Run the step, and the replay on copies; both must come to the same."""
         program.settle()
         copies = Copies(program, leaves)
@@ -202,10 +202,10 @@ class Compiled(Generic[P, R]):
         if got is MISS:  # a decision came out differently: this recording is for other calls
             program.names["left"] = iter(())
         elif not (alike(result, got) and all(alike(x, y) for x, y in pairs)):
-            self._refuse("a replay of its NumPy calls does not give what the step gives", entry)
+            self._refuse("a replay of its NumPy calls does not give what the step gives", case)
         else:
-            program.names["left"] = iter(range(CHECKS[min(entry.checked, len(CHECKS) - 1)], 0, -1))
-            entry.checked += 1
+            program.names["left"] = iter(range(CHECKS[min(case.checked, len(CHECKS) - 1)], 0, -1))
+            case.checked += 1
         return result
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -220,10 +220,10 @@ class Compiled(Generic[P, R]):
     @property
     def source(self) -> str:
         """The replays of this thread as Python source."""
-        return "\n\n".join(program.source for entry in self._here.entries.values() for program in entry.programs)
+        return "\n\n".join(program.source for case in self._here.cases.values() for program in case.programs)
 
     def __repr__(self) -> str:
-        n = sum(len(entry.programs) for entry in self._here.entries.values())
+        n = sum(len(case.programs) for case in self._here.cases.values())
         return f"<compiled {getattr(self.step, '__name__', self.step)!s}, {n} recordings>"
 
 
@@ -291,7 +291,7 @@ def flatten_arguments(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[
 
 def signature(leaves: Sequence[Any], nest: Any) -> Any:
     """What tells one combination of arguments from another."""
-    key: list[Any] = [repr(nest), *(type(x) for x in entries(nest) if is_named_tuple(type(x)))]
+    key: list[Any] = [repr(nest), *(type(x) for x in everything_in(nest) if is_named_tuple(type(x)))]
     for x in leaves:
         kind = type(x)
         if kind is np.ndarray:
@@ -315,52 +315,44 @@ def record_program(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], v
     tape = Tape()
     world = World(tape, varying)
     names = [f"x{i}" for i in range(len(leaves))]
-    if not is_quiet():
-        raise Refusal("np.seterr is set to something else than 'ignore' or 'warn', and a replay may raise elsewhere than the step")
-    modes, errors = state_of_recording(), ERRORS()
     world.names.update(
-        state=recording_state.get, mode=recording_state.get(), modes=modes, state_of_recording=state_of_recording,
-        errors=ERRORS, error=errors, is_quiet=is_quiet, differentiated=differentiated.get,
+        state=recording_state.get, mode=recording_state.get(), modes=state_of_recording(), state_of_recording=state_of_recording,
+        errors=ERRORS, error=ERRORS(), is_quiet=is_quiet, differentiated=differentiated.get,
     )  # fmt: skip
     try:
+        if not is_quiet():
+            tape.refuse(
+                "np.seterr is set to something else than 'ignore' or 'warn', and a replay may raise elsewhere than the step"
+            )
         arguments = [argument(world, name, x, names[:i], leaves) for i, (name, x) in enumerate(zip(names, leaves))]
         args, keywords = rebuild(nest, lambda place: arguments[place.i])
-        before = entries((args, keywords))
+        before = everything_in((args, keywords))
         check_nests(world, before)
         world.code_guard(step, "the step")
         mirrored = world.mirror(step, getattr(step, "__name__", "the step"))
+        tape.is_running = True
         returned = copy_context().run(quietly, mirrored, *args, **keywords)
+        tape.is_running = False
         world.finish()
-        if [id(x) for x in entries((args, keywords))] != [id(x) for x in before]:
-            raise refusal(world, "it changes a list or dict among its arguments; return what it has to say")
+        if [id(x) for x in everything_in((args, keywords))] != [id(x) for x in before]:
+            tape.refuse("it changes a list or dict among its arguments; return what it has to say")
         values: list[Any] = []
         swept = any("sweep" in names for names in world.globals.values() if not names.watch)
-        check_nests(world, [x for x in entries(returned) if id(x) not in world.reals])
-        if {id(x) for x in entries(returned)} & {id(x) for x in before if type(x) in (list, dict)}:
-            raise refusal(world, "it returns a list or dict among its arguments; return what is in it")
+        check_nests(world, [x for x in everything_in(returned) if id(x) not in world.reals])
+        if {id(x) for x in everything_in(returned)} & {id(x) for x in before if type(x) in (list, dict)}:
+            tape.refuse("it returns a list or dict among its arguments; return what is in it")
         places: dict[int, Any] = {}
-        returned = rebuild(returned, lambda x: outcome(world, x, values, swept, places), world.reals)
+        returned = rebuild(returned, lambda x: give_back(world, x, values, swept, places), world.reals)
         keep_effects(world)
         if tape.refused:
             raise Refusal(tape.refused)
-        things: dict[str, Any] = {name: x for name, x in world.names.items() if name[1:].isdigit()} | dict(zip(names, leaves))
-        for name, x in reversed([*zip(names, leaves)]):  # it may be handed over later on as what it is not now
-            for other, thing in things.items() if type(x) in (Tensor, np.ndarray) else ():
-                found: list[tuple[str, Any]] = [(other, thing)] if type(thing) is type(x) else []
-                if type(x) is np.ndarray and type(thing) is Tensor:
-                    found = [(f"{other}._array", thing._array), (f"{other}._grad", thing._grad)]
-                for place, y in found:
-                    told = f"{place} is not {name}" in world.guards
-                    if y is not x and getattr(y, "shape", x.shape) == x.shape and not told:
-                        world.guards[f"{name} is not {place}"] = f"argument {name[1:]}"
+        tell_apart(world, names, leaves)
         around = [
             "not differentiated()", "(state() is mode or state_of_recording() == modes)",
             "(errors() is error is not None or is_quiet())", "next(left, None) is not None",
         ]  # fmt: skip
         return Program(world, names, returned, values, around)
-    except Refusal:
-        raise Refusal(tape.refused or "it cannot be replayed") from None
-    except Exception:
+    except (Refusal, Exception):
         if tape.refused:
             raise Refusal(tape.refused) from None
         raise
@@ -406,11 +398,11 @@ except ImportError:
         return None
 
 
-def entries(x: Any) -> list[Any]:
+def everything_in(x: Any) -> list[Any]:
     """Everything in a nest of arguments, one after the other."""
     found = [] if type(x) is tuple else [x]
     for item in x.values() if type(x) is dict else x if type(x) in (list, tuple) or is_named_tuple(type(x)) else ():
-        found += entries(item)
+        found += everything_in(item)
     return found
 
 
@@ -418,9 +410,9 @@ def check_nests(world: World, nests: Sequence[Any]) -> None:
     """Nests of arguments and results hold nothing but their entries."""
     for x in nests:
         if is_named_tuple(type(x)) and (hasattr(x, "__dict__") or world.class_(type(x), type(x).__name__) is not type(x)):
-            raise refusal(world, f"a {type(x).__name__} has more than fields; pass the fields")
+            world.tape.refuse(f"a {type(x).__name__} has more than fields; pass the fields")
         if type(x) is dict and not all(isinstance(key, ATOMS) and is_atom(key) for key in x):
-            raise refusal(world, "a dict has keys that are no numbers or texts; give them names")
+            world.tape.refuse("a dict has keys that are no numbers or texts; give them names")
 
 
 def argument(world: World, name: str, x: Any, earlier: Sequence[str], leaves: Sequence[Any]) -> Any:
@@ -461,35 +453,43 @@ def argument(world: World, name: str, x: Any, earlier: Sequence[str], leaves: Se
     return world.mirror(x, words)
 
 
-def outcome(world: World, x: Any, values: list[Any], swept: bool, places: dict[int, Any]) -> Any:
+def tell_apart(world: World, names: Sequence[str], leaves: Sequence[Any]) -> None:
+    """Make sure that an argument is none of the other things that it might be at another call."""
+    things: dict[str, Any] = {name: x for name, x in world.names.items() if name[1:].isdigit()} | dict(zip(names, leaves))
+    for name, x in reversed([*zip(names, leaves)]):
+        for other, thing in things.items() if type(x) in (Tensor, np.ndarray) else ():
+            found: list[tuple[str, Any]] = [(other, thing)] if type(thing) is type(x) else []
+            if type(x) is np.ndarray and type(thing) is Tensor:
+                found = [(f"{other}._array", thing._array), (f"{other}._grad", thing._grad)]
+            for place, y in found:
+                told = f"{place} is not {name}" in world.guards
+                if y is not x and getattr(y, "shape", x.shape) == x.shape and not told:
+                    world.guards[f"{name} is not {place}"] = f"argument {name[1:]}"
+
+
+def give_back(world: World, x: Any, values: list[Any], swept: bool, places: dict[int, Any]) -> Any:
     """What a replay gives in place of one thing that the step returns, the same for the same."""
     if id(x) in places:
         return places[id(x)]
-    made_here = type(x) is world.bases.get(id(Tensor))
     if isinstance(x, (Traced, Number)) or type(x) is np.ndarray:
         value: Any = x
     elif isinstance(x, ATOMS):
         return x
     elif id(x) in world.reals:
         value = Known(world.reals[id(x)])
-    elif made_here:
-        history = x._operation is not None
-        if history and not swept:
-            raise refusal(
-                world, "it returns a Tensor that requires a gradient and does not backpropagate itself: its history is needed "
-                "outside. Return t.detach(), compute under no_grad(), or compile the whole step with backward()"
+    elif world.reals.get(id(type(x))) is Tensor:  # made here
+        has_history = x._operation is not None
+        if has_history and not swept:
+            world.tape.refuse(
+                "it returns a Tensor that requires a gradient and does not backpropagate itself: its history is needed outside. "
+                "Return t.detach(), compute under no_grad(), or compile the whole step with backward()"
             )
-        value = Result(x._array, x._grad, x._requires_grad, history, x.name, x.scope)
+        value = Result(x._array, x._grad, x._requires_grad, has_history, x.name, x.scope)
     else:
-        raise refusal(world, f"it returns {type(x).__name__}, and only arrays, Tensors, numbers and texts can be returned")
+        world.tape.refuse(f"it returns {type(x).__name__}, and only arrays, Tensors, numbers and texts can be returned")
     values.append(value)
     places[id(x)] = Place(len(values) - 1)
     return places[id(x)]
-
-
-def refusal(world: World, reason: str) -> Refusal:
-    world.tape.refused = world.tape.refused or reason
-    return Refusal(reason)
 
 
 def keep_effects(world: World) -> None:
@@ -501,8 +501,8 @@ def keep_effects(world: World) -> None:
             counts = not trusted_name(type(step.thing).__module__) or isinstance(step.thing, Tensor) and step.name != "_order"
             if before is not after and not same(before, after) and counts:
                 what = step.thing.describe() if isinstance(step.thing, Tensor) else type(step.thing).__name__
-                raise refusal(
-                    world, f"it changes {what}.{step.name}, and only data and grad of Tensors can be followed; keep what a step "
+                world.tape.refuse(
+                    f"it changes {what}.{step.name}, and only data and grad of Tensors can be followed; keep what a step "
                     "changes in a Tensor or in an array that it writes to, or return it"
                 )
             continue
@@ -531,8 +531,9 @@ class Copies:
             return self.made[id(x)][1]
         if isinstance(x, Tensor):
             copy = Tensor.__new__(Tensor)
-            for slot, value in slots_of(x):
-                setattr(copy, slot, value)
+            for slot in Tensor.__slots__:
+                if slot != "__weakref__" and hasattr(x, slot):
+                    setattr(copy, slot, getattr(x, slot))
             copy._array = self.of(x._array)
             copy._grad = None if x._grad is None else self.of(x._grad)
         else:
@@ -541,30 +542,20 @@ class Copies:
         return copy
 
     def array(self, x: Any) -> Any:
-        if x.nbytes > LARGE and not any(np.may_share_memory(x, target) for target in self.targets):
+        if x.nbytes > MOST_BYTES and not any(np.may_share_memory(x, target) for target in self.targets):
             return x
         root = x
         while isinstance(root.base, np.ndarray):
             root = root.base
         if id(root) not in self.roots:
-            copy = root.copy(order="K")
-            self.roots[id(root)] = root, copy
+            self.roots[id(root)] = root, np.array(root, order="K")
         _, copy = self.roots[id(root)]
-        if copy.strides != root.strides or type(root) is not np.ndarray:
+        if copy.strides != root.strides:
             return x.copy(order="K")
-        flat = copy.ravel(order="K")
         start = x.__array_interface__["data"][0] - root.__array_interface__["data"][0]
-        if not np.shares_memory(flat, copy):
-            return x.copy(order="K")
-        view: Any = np.ndarray(x.shape, x.dtype, flat, start, x.strides)
+        view: Any = np.ndarray(x.shape, x.dtype, copy.ravel(order="K"), start, x.strides)
         view.flags.writeable = x.flags.writeable
         return view
-
-
-def slots_of(t: Tensor) -> Iterator[tuple[str, Any]]:
-    for name in Tensor.__slots__:
-        if name != "__weakref__" and hasattr(t, name):
-            yield name, getattr(t, name)
 
 
 def alike(x: Any, y: Any) -> bool:

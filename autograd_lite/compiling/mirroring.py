@@ -688,7 +688,6 @@ class World:
 
     def finish(self) -> None:
         """Refuse what the step has changed otherwise."""
-        self.tape.is_over = True
         for final in self.final_checks:
             final()
         for names in self.globals.values():

@@ -70,7 +70,7 @@ class Tape:
         self.steps: list[Call | Effect | Choice] = []
         self.stands = 0
         self.written: set[int] = set()
-        self.is_over = False  # the step: what is found afterwards has no line
+        self.is_running = False  # the step: what is found before or afterwards has no line
         self.has_written = False  # to an array from outside
         self.refused: str | None = None  # remembered, in case the step catches the exception
         self.errors: list[tuple[tuple[str, str], ...]] = [()]  # the settings of np.errstate in the step
@@ -80,7 +80,7 @@ class Tape:
         frame: Any = sys._getframe(1)
         while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
             frame = frame.f_back
-        where = "" if frame is None or self.is_over else f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}: "
+        where = "" if frame is None or not self.is_running else f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}: "
         self.refused = self.refused or where + reason
         raise Refusal(self.refused)
 
