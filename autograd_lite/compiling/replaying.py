@@ -27,13 +27,12 @@ from autograd_lite.engine.tensor import Tensor, make_tensor
 
 MISS = object()
 """What a program returns if something is not as it was recorded."""
-SYMBOLS = {operator.getitem: "{}[{}]", operator.setitem: "{}[{}] = {}", item_of: "{}.item()"}
 VIEWS = {operator.getitem, np.transpose, np.swapaxes, np.reshape, np.ravel, np.squeeze, np.expand_dims, np.broadcast_to} | {
     METHODS[name] for name in ("transpose", "reshape", "ravel", "swapaxes", "squeeze", "view")
 }
 CREATES = {np.zeros, np.ones, np.full, np.arange, np.eye, np.identity, np.tri, np.array, np.asarray, np.zeros_like, np.ones_like}
-
-
+OUT_BY_NAME = {np.maximum, np.minimum}
+"""Functions that are deprecated with `out` by position."""
 ARITHMETIC: dict[Any, str] = {
     np.negative: "-{0}", operator.neg: "-{0}", np.square: "{0} * {0}",
     **dict.fromkeys((np.asarray, np.array, METHODS["copy"], item_of), "{0}"),
@@ -53,10 +52,11 @@ class Place:
         return str(self.i)
 
 
-class Known(NamedTuple):
-    """Something from outside that the step returns."""
+class Known:
+    """Something from outside that the step returns, whatever there is in it."""
 
-    thing: Any
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
 
 
 class Result(NamedTuple):
@@ -65,7 +65,7 @@ class Result(NamedTuple):
     data: Any
     grad: Any
     requires_grad: bool
-    computed: bool
+    has_history: bool
     name: Any
     scope: Any
 
@@ -112,11 +112,9 @@ class Program:
     ) -> None:
         self.names = world.names
         self.written = world.tape.written
-        self.steps: list[Call | Effect | Choice] = [s for s in world.tape.steps if not isinstance(s, Effect) or s.name != "_order"]
+        self.steps: list[Call | Effect | Choice] = [*world.tape.steps]
         self.values = values
-        self.reals = dict(world.reals)
-        self.texts = world.texts
-        self.constants: dict[int, Any] = {}
+        self.world = world
         self.memory: dict[int, Any] = {}  # what stays in place, by index
         self.aliases: dict[int, Stand] = {}
         written = [s.target.root.source for s in self.steps if isinstance(s, Call) and s.target is not None]
@@ -171,14 +169,11 @@ class Program:
         self.run: Callable[[Any], Any] = self.names.pop("run")
         for moved in self.moved:
             self.own.update((moved.whole, *moved.pieces))
-        outside = self._outside()
+        stands = stands_in([s for s in self.steps if isinstance(s, Call)])
+        outside = {x.source for x in stands if type(x.source) is str}
         self.mutable = [name for name, x in self.names.items() if type(x) is Tensor or name in outside or name in self.own]
-        for attribute in ("block", "steps", "values", "reals", "memory", "aliases", "texts"):
+        for attribute in ("block", "steps", "values", "memory", "aliases", "world"):
             delattr(self, attribute)
-
-    def _outside(self) -> set[str]:
-        calls = [s for s in self.steps if isinstance(s, Call)]
-        return {x.source for s in calls for x in stands_in((s.args, s.keywords)) if type(x.source) is str}
 
     def on(self, names: dict[str, Any]) -> Callable[[Any], Any]:
         """The replay with other things in place of those that it refers to by these names."""
@@ -213,19 +208,13 @@ class Program:
             return guard, words
         return None
 
-    def _parts(self, value: Any) -> Any:
-        return list(value) if isinstance(value, Result) else value
-
     def _inputs(self) -> list[tuple[str, str]]:
         found: dict[str, str] = {}
-        stands = list(stands_in([self._parts(v) for v in self.values]))
-        for step in self.steps:
-            stands += stands_in((step.args, step.keywords)) if isinstance(step, Call) else stands_in(self._parts(step.value))
-        for x in stands:
+        for x in stands_in([self.values, self.steps]):
             if type(x.source) is str and not x.source.isidentifier():
                 found[f"v{x.index}"] = x.source
             elif isinstance(x.source, np.ndarray) and x.index in self.written:  # a constant that the step writes to
-                found[f"v{x.index}"] = f"{self._constant(x.source)}.copy()"
+                found[f"v{x.index}"] = f"{self._text(x.source)}.copy()"
         return list(found.items())
 
     # What need not be computed ------------------------------------------------------------------------------
@@ -254,7 +243,7 @@ class Program:
                 if step.function is np.multiply and not step.keywords and x.index not in viewed:
                     factor = next(
                         (b for a, b in (step.args, step.args[::-1])
-                         if constant(a) and constant(b) is False and isinstance(b, Traced) and b.root.index not in written
+                         if constant(a) and isinstance(b, Traced) and b.root.index not in written
                          and b.source is None and b.shape == x.shape and b.dtype == x.dtype and type(b.value) is type(x.value)
                          and x.dtype.kind != "c" and np.all(a.source == 1)), None,
                     )  # fmt: skip
@@ -265,11 +254,9 @@ class Program:
         self.steps = kept
 
     def _escaping(self) -> set[int]:
-        found = {x.root.index for x in stands_in([self._parts(v) for v in self.values])}
+        found = {x.root.index for x in stands_in([self.values, [s for s in self.steps if isinstance(s, Effect)]])}
         for step in self.steps:
-            if isinstance(step, Effect):
-                found.update(x.root.index for x in stands_in(self._parts(step.value)))
-            elif isinstance(step, Call) and step.function is freeze:
+            if isinstance(step, Call) and step.function is freeze:
                 found.add(step.out.root.index)  # nothing can be computed into it again
         return found
 
@@ -336,7 +323,7 @@ class Program:
             return []
         condition = "floats()"
         if self.targets:  # what is written to must be no view of anything else
-            arrays = {name: self.reals[id(x)] for name, x in held.items()}
+            arrays = {name: self.world.reals[id(x)] for name, x in held.items()}
             if any(np.may_share_memory(a, b) for a, b in combinations(arrays.values(), 2)):
                 return []
             self.own = {f"a{name}" for name in arrays}
@@ -361,7 +348,7 @@ class Program:
         results = [s.result for s in self.steps if isinstance(s, Call) and isinstance(s.result, Traced)]
         own = {x.index for x in results if x.source is None} - {x.parent.index for x in results if x.parent is not None}
         inside = {s.result.index for s in block.template if isinstance(s, Call) and s.result is not None}
-        after = {x.index for s in self.steps[block.stop :] for x in stands_in(list(s[1:] if isinstance(s, Call) else s[:-1]))}
+        after = {x.index for s in self.steps[block.stop :] for x in stands_in(s)}
         after |= self.escaped
         every = [x.index for chain in block.chains.values() for x in chain]
         operands = [x for s in block.template if isinstance(s, Call) for x in s.args if isinstance(x, Traced)]
@@ -407,7 +394,7 @@ class Program:
                     lines.append(self._line(step._replace(args=args, keywords=keywords, result=whole), self.memory[whole.index]))
                 else:
                     lines.append(self._line(step._replace(args=args, keywords=keywords, target=whole), None))
-        lines += [f"{self._thing(thing)}._changed = changed()" for thing in block.things]
+        lines += [f"{self.world.text(thing)}._changed = changed()" for thing in block.things]
         return [f"if {' and '.join(conditions)}:", *(f"    {line}" for line in lines), "else:"]
 
     # Memory and lines ---------------------------------------------------------------------------------------
@@ -415,8 +402,7 @@ class Program:
     def _body(self, grouped: list[str]) -> list[str]:
         last: dict[int, int] = {}
         for i, step in enumerate(self.steps):
-            parts = (step.args, step.keywords, step.result, step.target) if isinstance(step, Call) else self._parts(step.value)
-            for x in stands_in(list(parts) if isinstance(parts, tuple) else [parts]):
+            for x in stands_in(step):
                 last[x.root.index] = i
         ends: dict[int, list[int]] = {}
         for index, i in last.items():
@@ -451,7 +437,7 @@ class Program:
                 quiet = ()
                 continue
             if isinstance(step, Effect):
-                place = f"{self._thing(step.thing)}.{step.name}"
+                place = f"{self.world.text(step.thing)}.{step.name}"
                 if i < last_choice and step.name != "_changed" and place not in before.values():
                     lines.append(f"u{len(before)} = {place}")
                     before[len(before)] = place
@@ -501,11 +487,9 @@ class Program:
         return isinstance(step, Call) and not step.errors and may_raise(step.function, step.args, step.keywords)
 
     def _is_product(self, step: Call) -> bool:
-        if step.function is METHODS["dot"] or step.function is np.dot:
-            return len(step.args) == 2 and not step.keywords and all(
-                isinstance(a, Traced) and a.ndim > 0 and a.dtype == step.args[0].dtype for a in step.args
-            )
-        return False
+        return step.function in (METHODS["dot"], np.dot) and len(step.args) == 2 and not step.keywords and all(
+            isinstance(a, Traced) and a.ndim > 0 and a.dtype == step.args[0].dtype for a in step.args
+        )
 
     def _is_fixed_view(self, step: Call, x: Stand) -> bool:
         """Make a view of memory that stays in place, now and once for all."""
@@ -521,7 +505,7 @@ class Program:
         return True
 
     def _effect(self, step: Effect) -> str:
-        name = self._thing(step.thing)
+        name = self.world.text(step.thing)
         if step.name == "_changed":
             return f"{name}._changed = changed()"
         return f"{name}.{step.name} = {self._result(step.value)}"
@@ -529,20 +513,18 @@ class Program:
     def _line(self, step: Call, into: Any) -> str:
         function, x = step.function, step.result
         args = [self._text(a) for a in step.args]
-        named = {key: value for key, value in step.keywords.items()}
+        named = dict(step.keywords)
         if function is operator.setitem:
             return f"{args[0]}[{self._key(step.args[1])}] = {args[2]}"
         if function is freeze:
             return f"{args[0]}.flags.writeable = False"
-        if isinstance(function, np.ufunc) and len(named.get("out", ())) == 1 and function not in (np.maximum, np.minimum):
+        if isinstance(function, np.ufunc) and len(named.get("out", ())) == 1 and function not in OUT_BY_NAME:
             args.append(self._text(named.pop("out")[0]))  # by position it costs less
         keywords = [f"{key}={self._text(value)}" for key, value in named.items()]
         if into is not None:
             assert x is not None
             self.names[f"v{x.index}"] = into
-            if isinstance(function, np.ufunc) and function not in (np.maximum, np.minimum):
-                args.append(f"v{x.index}")
-            elif isinstance(function, np.ufunc):
+            if function in OUT_BY_NAME:
                 keywords.append(f"out=v{x.index}")
             else:
                 args.append(f"v{x.index}")
@@ -584,19 +566,7 @@ class Program:
             return f"slice({self._text(x.start)}, {self._text(x.stop)}, {self._text(x.step)})"
         if type(x) is dict:
             return f"{{{', '.join(f'{self._text(k)}: {self._text(v)}' for k, v in x.items())}}}"
-        return self._constant(x)
-
-    def _constant(self, x: Any) -> str:
-        name = f"c{len(self.names)}"
-        self.names[name] = x
-        return name
-
-    def _thing(self, x: Any) -> str:
-        name = self.texts.get(id(x))
-        if name is None:
-            name = self.texts[id(x)] = f"o{len(self.names)}"
-            self.names[name] = x
-        return name
+        return self.world.text(x, "c")
 
     def _stand(self, x: Stand) -> str:
         if type(x.source) is str and x.source.isidentifier():
@@ -612,29 +582,22 @@ class Program:
         holder = getattr(function, "__self__", None)
         prefix = f"{holder.__name__}_" if isinstance(holder, np.ufunc) else ""
         name = prefix + getattr(function, "__name__", "function")
-        while not name.isidentifier() or self.names.setdefault(name, function) is not function and not (
-            self.names[name] == function
-        ):
+        while not name.isidentifier() or self.names.setdefault(name, function) != function:
             name = f"f{len(self.names)}"
         return name
 
     def _result(self, value: Any) -> str:
         """An expression for what becomes known outside."""
         if isinstance(value, Result):
-            data = self._result(value.data)
-            grad = self._result(value.grad)
-            return (
-                f"restore({data}, {grad}, {value.requires_grad}, {value.computed}, {self._text(value.name)}, "
-                f"{self._text(value.scope)})"
-            )
+            return f"restore({', '.join(map(self._result, value))})"
         if isinstance(value, Known):
-            return self._thing(value.thing)
+            return self.world.text(value.thing)
         if isinstance(value, (Traced, Number)):
             text = f"e{value.index}" if value.index in self.gradients else self._stand(value)
             is_array = isinstance(value.root.source, np.ndarray) and isinstance(value.value, np.ndarray)
             return f"{text}.copy('K')" if is_array else text
         if isinstance(value, np.ndarray):
-            return f"{self._constant(value.copy('K'))}.copy('K')"
+            return f"{self._text(value.copy('K'))}.copy('K')"
         return self._text(value)
 
 

@@ -247,10 +247,10 @@ def name_of(function: Any) -> str:
 
 
 def stands_in(x: Any) -> Iterator[Any]:
-    """The stand-ins in arguments."""
+    """The stand-ins in arguments, or in a step of a tape."""
     if isinstance(x, STANDS):
         yield x
-    elif type(x) in (tuple, list):
+    elif isinstance(x, (tuple, list)):
         for item in x:
             yield from stands_in(item)
     elif type(x) is dict:
