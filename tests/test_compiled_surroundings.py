@@ -136,7 +136,8 @@ def sizes_from_numbers(wrap: Wrap) -> Any:
 def sizes_from_arrays(wrap: Wrap) -> Any:
     prefix = wrap(lambda x, n: (x[: n.max()] * 2.0 + 1.0).mean())
     counted = wrap(lambda x, n: np.ones(np.count_nonzero(x[0] > n[0] - 5)).sum())
-    return [(prefix(X, np.array([n, 2])), counted(X, np.array([n, 2]))) for n in (5, 5, 5, 5, 7, 4)]
+    tiled = wrap(lambda x, n: np.tile(x[0], n > 4).size + x[0].sum())
+    return [[f(X, np.array([n, 5])) for f in (prefix, counted, tiled)] for n in (5, 5, 5, 5, 7, 4)]
 
 
 # Arguments and results ------------------------------------------------------------------------------------

@@ -21,9 +21,9 @@ from weakref import ref
 
 import numpy as np
 
-from autograd_lite.compiling.mirroring import ATOMS, Globals, World, is_atom, is_named_tuple, trusted_name
-from autograd_lite.compiling.replaying import MISS, Known, Place, Program, Result, rebuild, same
-from autograd_lite.compiling.tracing import Effect, NotReplayable, Number, Refusal, Tape, Traced
+from autograd_lite.compiling.mirroring import ATOMS, Globals, World, is_atom, trusted_name
+from autograd_lite.compiling.replaying import MISS, Known, Place, Program, Result, same
+from autograd_lite.compiling.tracing import Effect, NotReplayable, Number, Refusal, Tape, Traced, is_named_tuple, rebuild
 from autograd_lite.engine.recording import State, differentiated
 from autograd_lite.engine.recording import state as recording_state
 from autograd_lite.engine.tensor import Tensor

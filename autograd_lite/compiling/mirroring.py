@@ -22,17 +22,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from autograd_lite.compiling.tracing import (
-    FUNCTIONS,
-    INTO_FIRST,
-    OF_SHAPES,
-    STANDS,
-    Effect,
-    Number,
-    Tape,
-    Traced,
-    stands_in,
-)
+from autograd_lite.compiling.functions import FUNCTIONS, INTO_FIRST, OF_SHAPES
+from autograd_lite.compiling.tracing import STANDS, Effect, Number, Tape, Traced, is_named_tuple, stands_in
 from autograd_lite.engine import recording
 from autograd_lite.engine.tensor import TABLE, Tensor
 
@@ -746,10 +737,6 @@ def is_slot(entry: Any) -> bool:
 def is_of_python(cls: Any) -> bool:
     """Whether a class is written in Python: it is on the heap, and may be changed."""
     return bool(cls.__flags__ & 1 << 9 and not cls.__flags__ & 1 << 8)
-
-
-def is_named_tuple(cls: type) -> bool:
-    return issubclass(cls, tuple) and hasattr(cls, "_fields")
 
 
 def short(x: Any) -> str:

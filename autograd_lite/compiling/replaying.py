@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.compiling.functions import METHODS, freeze, item_of
 from autograd_lite.compiling.grouping import LARGEST, Block, Moved, find_repetition, side_by_side
-from autograd_lite.compiling.mirroring import World, is_named_tuple
-from autograd_lite.compiling.tracing import METHODS, Bundle, Call, Choice, Effect, Number, Stand, Traced
-from autograd_lite.compiling.tracing import freeze, may_raise, replace, stands_in
-from autograd_lite.compiling.tracing import item as item_of
+from autograd_lite.compiling.mirroring import World
+from autograd_lite.compiling.tracing import Bundle, Call, Choice, Effect, Number, Stand, Traced
+from autograd_lite.compiling.tracing import may_raise, rebuild, replace, stands_in
 from autograd_lite.engine import recording
 from autograd_lite.engine.operation import Operation
 from autograd_lite.engine.tensor import Tensor, make_tensor
@@ -608,16 +608,3 @@ def is_scalar(x: Any) -> bool:
 
 def layout(array: Any) -> Any:
     return array.shape, array.dtype, array.strides
-
-
-def rebuild(x: Any, of: Callable[[Any], Any], whole: Container[int] = ()) -> Any:
-    """The same nest of other things; what has its ``id`` in `whole` is not taken apart."""
-    if id(x) in whole:
-        return of(x)
-    if is_named_tuple(type(x)):
-        return tuple.__new__(type(x), [rebuild(item, of, whole) for item in x])
-    if type(x) in (tuple, list):
-        return type(x)([rebuild(item, of, whole) for item in x])
-    if type(x) is dict:
-        return {key: rebuild(item, of, whole) for key, item in x.items()}
-    return of(x)

@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dis import get_instructions
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from autograd_lite.compiling.functions import (
+    FUNCTIONS, INTO_FIRST, METHODS, OF_ENTRIES, OF_SHAPES, ON_VALUES, RAISING, SIZED_BY_SHAPES, SIZED_BY_VALUES, SIZES,
+    freeze, item_of,
+)  # fmt: skip
 
 Array = np.ndarray[Any, Any]
 LIBRARIES = str(Path(__file__).parents[1]), str(Path(np.__file__).parent), "<string>", "<autograd_lite"
@@ -91,6 +96,8 @@ class Tape:
     def call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any], target: Any = None) -> Any:
         """Call `function` on the values themselves and write down what it did."""
         args, keywords = self._note(args), self._note(keywords)
+        if target is not None and not isinstance(target, Traced):
+            self.refuse(f"{name_of(function)} writes to an array that was made of plain numbers; make it with np.zeros")
         if target is not None and type(target.root.source) is str and deals_with_exceptions():
             self.refuse("an array from outside may be read-only, and the step has an 'except' or 'finally' for what is raised then")
         if target is not None and not target.value.flags.writeable:
@@ -131,29 +138,23 @@ class Tape:
             made = Number(self, result)
         elif isinstance(result, (tuple, list)) and all(isinstance(r, (np.ndarray, np.generic)) for r in result):
             made = Bundle(self, result)
-            self.steps.append(Call(function, args, keywords, made, None, errors))
-            self._sized(made, function, args, keywords)
-            items = [self._item(made, i, stands) for i in range(len(result))]
-            return type(result)(items) if type(result) in (tuple, list) else type(result)(*items)
         else:
             self.refuse(f"{name_of(function)} gives {type(result).__name__}, which is no array of numbers")
         self.steps.append(Call(function, args, keywords, made, None, errors))
-        return self._sized(made, function, args, keywords)
+        self._guard_size(made, function, args, keywords)
+        if not isinstance(made, Bundle):
+            return made
+        items = [Traced(self, value, parent=owner(value, stands)) for value in result]
+        self.steps += [Call(operator.getitem, (made, i), {}, x, None, ()) for i, x in enumerate(items)]
+        return type(result)(items) if type(result) in (tuple, list) else type(result)(*items)
 
-    def _sized(self, made: Any, function: Any, args: Any, keywords: Any) -> Any:
+    def _guard_size(self, made: Any, function: Any, args: Any, keywords: Any) -> None:
         """A result whose size may be another one for other values: a replay goes on only if it is the same."""
         if isinstance(made.value, (np.ndarray, list, tuple)) and size_depends(function, args, keywords):
             if self.has_written:
                 self.refuse(f"the size of a result depends on a value after arrays were written to; {SIZES}")
             found = Number(self, True)
             self.steps += [Call(has_shapes, (made, shapes_of(made.value)), {}, found, None, ()), Choice(found, True)]
-        return made
-
-    def _item(self, bundle: Bundle, i: int, stands: list[Stand]) -> Traced:
-        value = bundle.value[i]
-        item = Traced(self, value, parent=owner(value, stands))
-        self.steps.append(Call(operator.getitem, (bundle, i), {}, item, None, ()))
-        return item
 
     def _note(self, x: Any) -> Any:
         """Arguments in which every array is Traced."""
@@ -190,10 +191,10 @@ def size_depends(function: Any, args: Any, keywords: Any) -> bool:
     if function is operator.getitem:
         keys = args[1] if type(args[1]) is tuple else (args[1],)
         return any(not x.is_constant for key in keys if type(key) is slice for x in stands_in(key))
+    given, kinds = (args, "biu") if function in SIZED_BY_VALUES else (args[1:], "iu")
     return any(
-        not x.is_constant and (isinstance(x, Number) or x.dtype.kind in "iu" and (x.ndim == 0 or function not in OF_ENTRIES))
-        for x in stands_in((args if function in SIZED_BY_VALUES else args[1:], keywords))
-        if isinstance(x, (Number, Traced))
+        not x.is_constant and (isinstance(x, Number) or x.dtype.kind in kinds and (x.ndim == 0 or function not in OF_ENTRIES))
+        for x in stands_in((given, keywords)) if isinstance(x, (Number, Traced))
     )
 
 
@@ -208,7 +209,7 @@ def may_raise(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) ->
         return any(isinstance(x, Number) or x.value.dtype.kind in "iu" for x in stands_in(args[1]))
     if isinstance(getattr(function, "__self__", None), np.ufunc) and function.__name__ in ("at", "reduceat"):
         return True
-    if function in RAISING or function is METHODS["take"] or getattr(function, "__module__", "") == "numpy.linalg":
+    if function in RAISING or getattr(function, "__module__", "") == "numpy.linalg":
         return True
     if getattr(function, "__module__", "") == "_operator":
         return False
@@ -242,6 +243,11 @@ def owner(value: Any, stands: list[Stand]) -> Any:
     return next((x for x in stands if isinstance(x.value, np.ndarray) and np.may_share_memory(x.value, value)), None)
 
 
+def takes_over(x: Any) -> bool:
+    """Whether NumPy leaves a function to this argument: a Tensor."""
+    return hasattr(type(x), "__array_ufunc__") and not isinstance(x, (*STANDS, np.ndarray, np.generic))
+
+
 def name_of(function: Any) -> str:
     return str(getattr(function, "__name__", function))
 
@@ -259,17 +265,32 @@ def stands_in(x: Any) -> Iterator[Any]:
         yield from stands_in([x.start, x.stop, x.step])
 
 
+def is_named_tuple(cls: type) -> bool:
+    return issubclass(cls, tuple) and hasattr(cls, "_fields")
+
+
+def rebuild(x: Any, of: Callable[[Any], Any], whole: Container[int] = ()) -> Any:
+    """The same nest of other things; what has its ``id`` in `whole` is not taken apart."""
+    if id(x) in whole:
+        return of(x)
+    if is_named_tuple(type(x)):
+        return tuple.__new__(type(x), [rebuild(item, of, whole) for item in x])
+    if type(x) in (tuple, list):
+        return type(x)([rebuild(item, of, whole) for item in x])
+    if type(x) is dict:
+        return {key: rebuild(item, of, whole) for key, item in x.items()}
+    return of(x)
+
+
 def replace(x: Any, by: Callable[[Any], Any]) -> Any:
     """Arguments with something else in place of their stand-ins."""
-    if isinstance(x, STANDS):
-        return by(x)
-    if type(x) in (tuple, list):
-        return type(x)([replace(item, by) for item in x])
-    if type(x) is dict:
-        return {key: replace(item, by) for key, item in x.items()}
-    if type(x) is slice:
-        return slice(replace(x.start, by), replace(x.stop, by), replace(x.step, by))
-    return x
+
+    def of(y: Any) -> Any:
+        if type(y) is slice:
+            return slice(*[replace(end, by) for end in (y.start, y.stop, y.step)])
+        return by(y) if isinstance(y, STANDS) else y
+
+    return rebuild(x, of)
 
 
 OUTSIDE = (
@@ -338,22 +359,20 @@ class Stand:
     __reduce_ex__ = __copy__ = __deepcopy__ = _decision
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        if any(hasattr(type(x), "__array_ufunc__") and not isinstance(x, (*STANDS, np.ndarray, np.generic)) for x in inputs):
-            return NotImplemented  # the Tensor's turn
+        if any(map(takes_over, inputs)):
+            return NotImplemented
         tape = self.tape
         if all(isinstance(x.value, np.complexfloating) for x in inputs if isinstance(x, Stand)):
             tape.refuse("a complex scalar, with which Python computes otherwise than NumPy's functions; take x[i : i + 1]")
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         out = keywords.pop("out", None)
         if method == "at":
-            if not isinstance(inputs[0], Traced):
-                tape.refuse(f"{name_of(ufunc)}.at writes to an array that was made of plain numbers; make it with np.zeros")
             tape.call(function, inputs, keywords, target=inputs[0])
             return None
         if out is None:
             return tape.call(function, inputs, keywords)
-        if len(out) > 1 or not isinstance(out[0], Traced):
-            tape.refuse(f"{name_of(ufunc)} writes to an array that was made of plain numbers; make it with np.zeros")
+        if len(out) > 1:
+            tape.refuse(f"{name_of(ufunc)} writes to several arrays")
         tape.call(function, inputs, {**keywords, "out": out}, target=out[0])
         return out[0]
 
@@ -410,22 +429,16 @@ class Traced(Stand, NDArrayOperatorsMixin):
         if function in OF_SHAPES:
             return function(*replace(args, lambda x: x.value), **replace(keywords, lambda x: x.value))
         if function in INTO_FIRST:
-            if not isinstance(args[0], Traced):
-                tape.refuse(f"np.{name} writes to an array that was made of plain numbers; make it with np.zeros")
             tape.call(function, args, keywords, target=args[0])
             return None
         if function not in FUNCTIONS or function is np.where and len(args) == 1:
             tape.refuse(f"np.{name}, of which it is not known that a replay may call it; {SIZES}")
-        if function is np.repeat and any(isinstance(x, Traced) for x in (*args[1:], keywords.get("repeats"))):
-            tape.refuse(f"np.{name} with a result whose size depends on values; {SIZES}")
         keywords = {key: value for key, value in keywords.items() if key != "out" or value is not None}
         if isinstance(keywords.get("out"), tuple):
             keywords["out"] = keywords["out"][0]
         out = keywords.get("out")
         if out is None:
             return read_only(tape, function, args, keywords)
-        if not isinstance(out, Traced):
-            tape.refuse(f"np.{name} writes to an array that was made of plain numbers; make it with np.zeros")
         return tape.call(function, args, keywords, target=out)
 
     def __array__(self, *_: Any, **__: Any) -> Array:
@@ -451,14 +464,14 @@ class Traced(Stand, NDArrayOperatorsMixin):
         self.tape.call(operator.setitem, (self, key, value), {}, target=self)
 
     def __pow__(self, other: Any) -> Any:  # for which NumPy's arrays have ways of their own, unlike np.power
-        if hasattr(type(other), "__array_ufunc__") and not isinstance(other, (*STANDS, np.ndarray, np.generic)):
+        if takes_over(other):
             return NotImplemented
         if type(other) in (int, float) and other == 2 and self.dtype.kind == "f" and isinstance(self.value, np.ndarray):
             return np.square(self)
         return self.tape.call(operator.pow, (self, other), {})
 
     def item(self, *args: int) -> Any:
-        return self.tape.call(item, (self, *args), {})
+        return self.tape.call(item_of, (self, *args), {})
 
     def tolist(self) -> Any:
         return self.item() if self.ndim == 0 else self._decision()
@@ -479,8 +492,6 @@ class Traced(Stand, NDArrayOperatorsMixin):
             self.tape.refuse(f"the method or attribute '{name}' of an array; use a NumPy function that does the same")
 
         def method(*args: Any, **keywords: Any) -> Any:
-            if name == "repeat" and next(stands_in((args, keywords)), None) is not None:
-                self.tape.refuse(f"a result whose size depends on values; {SIZES}")
             out = keywords.get("out")
             if out is not None:
                 return self.tape.call(METHODS[name], (self, *args), keywords, target=out)
@@ -491,6 +502,9 @@ class Traced(Stand, NDArrayOperatorsMixin):
 
 def read_only(tape: Tape, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Call a function that must not write to its arguments."""
+    repeats = args[1:], keywords.get("repeats")
+    if function in (np.repeat, METHODS["repeat"]) and any(isinstance(x, Traced) for x in stands_in(repeats)):
+        tape.refuse(f"{name_of(function)} with a result whose size depends on values; {SIZES}")
     try:
         return tape.call(function, args, keywords)
     except ValueError as error:
@@ -557,79 +571,3 @@ class Flags:
             return
         self.array.tape.call(freeze, (self.array,), {}, target=self.array)
         self.array.frozen = True
-
-
-def item(x: Any, *args: int) -> Any:
-    return x.item(*args)
-
-
-def freeze(x: Array) -> None:
-    x.flags.writeable = False
-
-
-def numpy_functions(*names: str) -> set[Any]:
-    found = (getattr(np, name, None) for name in " ".join(names).split())
-    return {function for function in found if function is not None}
-
-
-SIZES = "sizes must not depend on values: use np.where, or a product with the mask"
-OF_SHAPES = numpy_functions(
-    "shape ndim size iscomplexobj isrealobj result_type can_cast broadcast_shapes common_type min_scalar_type isscalar",
-    "promote_types issubdtype",
-)
-SIZED_BY_VALUES = numpy_functions(
-    "zeros ones empty full arange eye identity tri linspace logspace geomspace tile pad resize reshape split array_split",
-    "broadcast_to",
-)
-SIZED_BY_SHAPES = numpy_functions(
-    "array asarray asanyarray where clip round around nan_to_num isclose allclose array_equal roll select interp searchsorted",
-    "digitize isin full_like zeros_like ones_like empty_like astype copy",
-) | {operator.setitem}  # fmt: skip
-"""Functions whose results are as large as the shapes of their arguments say, whatever the numbers among these are."""
-OF_ENTRIES = numpy_functions(
-    "take take_along_axis dot outer inner tensordot einsum kron convolve correlate cross concatenate stack hstack vstack dstack",
-    "column_stack append cov corrcoef polyval average choose vdot vecdot linspace ix_",
-)
-"""Functions to which arrays of integers are operands or indices."""
-INTO_FIRST = numpy_functions("copyto put place putmask fill_diagonal put_along_axis")
-FUNCTIONS = numpy_functions(
-    "all allclose amax amin angle any append apply_over_axes argmax argmin argpartition argsort around array_equal array_equiv",
-    "array_split astype atleast_1d atleast_2d atleast_3d average block broadcast_arrays broadcast_to choose clip column_stack",
-    "concatenate concat convolve copy corrcoef correlate count_nonzero cov cross cumprod cumsum cumulative_prod cumulative_sum",
-    "diag diagflat diagonal diff digitize dot dsplit dstack ediff1d einsum empty_like expand_dims fix flip fliplr flipud full_like",
-    "gradient hsplit hstack i0 imag inner interp isclose iscomplex isin isneginf isposinf isreal kron matrix_transpose max mean",
-    "median meshgrid min moveaxis nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin nanprod",
-    "nanquantile nanstd nansum nanvar ones_like outer pad partition percentile permute_dims polyval prod ptp quantile ravel real",
-    "real_if_close repeat reshape resize roll rollaxis rot90 round row_stack searchsorted select sinc sort split squeeze stack",
-    "std sum swapaxes take take_along_axis tensordot tile trace transpose trapezoid tril triu unstack unwrap vander var vdot",
-    "vecdot vsplit vstack where zeros_like linspace logspace geomspace ix_ ravel_multi_index unravel_index fft",
-) - numpy_functions("real_if_close")  # fmt: skip
-FUNCTIONS |= {getattr(np.linalg, name) for name in (
-    "cholesky cond cross det diagonal eig eigh eigvals eigvalsh inv matmul matrix_norm matrix_power matrix_transpose multi_dot "
-    "norm outer pinv qr slogdet solve svd svdvals tensordot tensorinv tensorsolve trace vecdot vector_norm"
-).split() if hasattr(np.linalg, name)}  # fmt: skip
-FUNCTIONS |= {f for f in vars(np.fft).values() if hasattr(f, "_implementation")}
-
-
-def method_of(name: str) -> Callable[..., Any]:
-    """The method of an array by this name."""
-
-    def method(x: Any, *args: Any, **keywords: Any) -> Any:
-        return getattr(x, name)(*args, **keywords)
-
-    method.__name__ = name
-    return method
-
-
-METHODS: dict[str, Callable[..., Any]] = {
-    name: method_of(name) for name in (
-        "all any argmax argmin argsort astype conj conjugate copy cumprod cumsum diagonal dot flatten max mean min prod ravel "
-        "repeat reshape round searchsorted squeeze std sum swapaxes take trace transpose var view"
-    ).split()
-}  # fmt: skip
-RAISING = numpy_functions(
-    "average nanargmax nanargmin digitize take take_along_axis put put_along_axis choose select quantile percentile nanquantile",
-    "interp unravel_index ravel_multi_index",
-) | {operator.truediv, operator.floordiv, operator.mod, operator.pow, operator.lshift, operator.rshift}
-OF_ENTRIES |= {METHODS["dot"], METHODS["take"], METHODS["searchsorted"]}
-ON_VALUES = {operator.getitem, METHODS["transpose"], METHODS["reshape"], METHODS["swapaxes"], METHODS["dot"]}
