@@ -35,7 +35,7 @@ RECORDINGS = 64
 """The number of combinations of shapes that are kept, for each thread."""
 VALUES = 4
 """The values of what the step reads from outside for which there is a recording each; with more, a number is read anew."""
-MOST_BYTES = 2**20
+COPIED_BYTES = 2**20
 """The number of bytes up to which an array is copied for a comparison, whether or not it is written to."""
 CHECKS = [6, 60, 600, 6000]
 """The number of replays after which one is compared with the step again."""
@@ -542,7 +542,7 @@ class Copies:
         return copy
 
     def array(self, x: Any) -> Any:
-        if x.nbytes > MOST_BYTES and not any(np.may_share_memory(x, target) for target in self.targets):
+        if x.nbytes > COPIED_BYTES and not any(np.may_share_memory(x, target) for target in self.targets):
             return x
         root = x
         while isinstance(root.base, np.ndarray):

@@ -19,7 +19,7 @@ EXACT = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.square, np
 """Functions whose results do not depend on where an entry lies."""
 LONGEST = 40
 """The number of steps that are done to a parameter."""
-LARGEST = 2**15
+GROUPED_BYTES = 2**15
 """The number of bytes up to which calls cost more than the copies of gradients that become known outside."""
 LONELY = Tensor(0.0)
 UNHELD = getrefcount(LONELY._array)
@@ -106,12 +106,12 @@ class Moved:
         The name of the vector in a replay.
     pieces : sequence of str
         The names of its pieces.
-    read : sequence of str
+    apart : sequence of str
         The places of arrays that must not lie in it.
     """
 
-    def __init__(self, tensors: Sequence[Tensor], whole: str, pieces: Sequence[str], read: Sequence[str]) -> None:
-        self.tensors, self.whole, self.pieces, self.read = tensors, whole, pieces, read
+    def __init__(self, tensors: Sequence[Tensor], whole: str, pieces: Sequence[str], apart: Sequence[str]) -> None:
+        self.tensors, self.whole, self.pieces, self.apart = tensors, whole, pieces, apart
 
     def settle(self, names: dict[str, Any]) -> None:
         """Look where the data is, and move it unless somebody would notice."""
@@ -131,7 +131,7 @@ class Moved:
             for t, piece in zip(self.tensors, arrays):
                 piece[...] = t._array
                 t._array = piece
-        if any(np.may_share_memory(whole, eval(place, names)) for place in self.read):
+        if any(np.may_share_memory(whole, eval(place, names)) for place in self.apart):
             return
         names.update(zip(self.pieces, arrays))
         names[self.whole] = whole

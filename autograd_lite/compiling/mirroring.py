@@ -43,7 +43,7 @@ NOT_OF_OBJECTS = {
     "__class_getitem__", "__abstractmethods__", "_abc_impl", "__parameters__", "__firstlineno__", "__static_attributes__",
     "__annotations__", "__qualname__",
 }  # fmt: skip
-MOST_ENTRIES = 256
+WATCHED_ENTRIES = 256
 """The number of entries up to which a container is watched."""
 OF_NAMED_TUPLES = {
     "__new__", "_make", "_replace", "__repr__", "_asdict", "__getnewargs__", "__replace__", "__annotate_func__", "__annotations__",
@@ -127,7 +127,7 @@ class World:
         self.changed: dict[tuple[int, str], tuple[Any, Any]] = {}  # attributes before and after, by id of the object
         self.final_checks: list[Callable[[], None]] = []  # that nothing has changed but by effects
         self.globals: dict[int, Globals] = {}
-        self.bases: dict[int, type] = {}
+        self.classes: dict[int, type] = {}  # those that stand for classes
         self.uses_super = False
         self.builtins = Builtins(self)
         world = self
@@ -295,9 +295,9 @@ class World:
         return self.tape.constant(x.copy())
 
     def container(self, x: Any, words: str, watch: bool) -> Any:
-        if isinstance(x, dict) and (len(x) > MOST_ENTRIES and not watch or x is TABLE):
+        if isinstance(x, dict) and (len(x) > WATCHED_ENTRIES and not watch or x is TABLE):
             return Lazy(self, x)
-        if len(x) > MOST_ENTRIES:
+        if len(x) > WATCHED_ENTRIES:
             return self.unknown(words, f"a {type(x).__name__} of {len(x)} entries, too many to watch; pass the one that is needed")
         if isinstance(x, (set, frozenset)):
             if not watch:
@@ -332,7 +332,7 @@ class World:
 
     def watch_entries(self, x: Any, words: str) -> None:
         """Make sure that a container has the same entries."""
-        if len(x) > MOST_ENTRIES or type(x) in (tuple, frozenset) or x is TABLE:
+        if len(x) > WATCHED_ENTRIES or type(x) in (tuple, frozenset) or x is TABLE:
             return
         place = self.text(x)
         if isinstance(x, list):
@@ -352,8 +352,8 @@ class World:
 
     def check_slots(self, made: Any, words: str) -> None:
         """Nothing has been written to the slots of a stand-in behind its back, by ``object.__setattr__``."""
-        entries = [(name, entry) for c in type.__getattribute__(type(made), "__mro__") for name, entry in vars(c).items()]
-        for name, entry in entries:
+        mro = type.__getattribute__(type(made), "__mro__")
+        for name, entry in [item for c in mro for item in vars(c).items()]:
             if isinstance(entry, types.MemberDescriptorType):
                 try:
                     value = entry.__get__(made)
@@ -380,16 +380,16 @@ class World:
         watch = not trusted_name(module)
         if bad and watch:
             return self.unknown(words, f"a function that uses {min(bad)}")
-        cells: list[Any] = []
-        for cell in f.__closure__ or ():
-            if id(cell) not in self.known:
-                self.known[id(cell)] = cell, types.CellType()
-            cells.append(self.known[id(cell)][1])
-        copy = types.FunctionType(f.__code__, self.globals_of(f.__globals__), f.__name__, None, tuple(cells) or None)
+        closure = f.__closure__ or ()
+        new = [(cell, name) for cell, name in zip(closure, f.__code__.co_freevars) if id(cell) not in self.known]
+        for cell, _ in new:
+            self.known[id(cell)] = cell, types.CellType()
+        cells = tuple([self.known[id(cell)][1] for cell in closure])
+        copy = types.FunctionType(f.__code__, self.globals_of(f.__globals__), f.__name__, None, cells or None)
         self.known[id(f)] = f, copy
         copy.__qualname__ = f.__qualname__
-        for cell, name in zip(f.__closure__ or (), f.__code__.co_freevars):
-            self.cell(cell, name, f"{name} in {f.__qualname__}", watch)
+        for cell, name in new:
+            self.fill_cell(cell, name, f"{name} in {f.__qualname__}", watch)
         copy.__defaults__ = f.__defaults__ and tuple([self.mirror(x, f"a default of {words}", watch) for x in f.__defaults__])
         if f.__kwdefaults__:
             copy.__kwdefaults__ = {k: self.mirror(x, f"the default of {k}", watch) for k, x in f.__kwdefaults__.items()}
@@ -402,11 +402,8 @@ class World:
             self.final_checks.append(lambda: self.check_names(before, copy.__dict__, f"{words}."))
         return copy
 
-    def cell(self, cell: Any, name: str, words: str, watch: bool) -> None:
+    def fill_cell(self, cell: Any, name: str, words: str, watch: bool) -> None:
         copy = self.known[id(cell)][1]
-        if (id(cell), "cell") in self.fetched:
-            return
-        self.fetched[id(cell), "cell"] = None
         try:
             value = cell.cell_contents
         except ValueError:  # not assigned yet
@@ -452,7 +449,9 @@ class World:
     def numpy_function(self, function: Any) -> Any:
         """A function of NumPy's: those that make arrays of something else give Traced ones."""
         if function in CREATING:
-            return functools.partial(CREATING[function], self.tape)
+            return lambda *args, **keywords: self.tape.call(function, args, keywords)
+        if function in CONVERTING:
+            return functools.partial(convert, self.tape, function)
         if function in FUNCTIONS or function in INTO_FIRST or function in OF_SHAPES:
             return function
         return self.unknown("", f"np.{function.__name__} is not known to be a function of its arguments alone, of a known size")
@@ -460,8 +459,8 @@ class World:
     # Classes and objects ------------------------------------------------------------------------------------
 
     def class_(self, cls: Any, words: str) -> Any:
-        if id(cls) in self.bases:
-            return self.bases[id(cls)]
+        if id(cls) in self.classes:
+            return self.classes[id(cls)]
         if cls.__module__ == "builtins":
             return self.builtins.get_known(cls.__name__, cls)
         if cls is np.errstate:
@@ -510,7 +509,7 @@ class World:
         if vars(cls).get("__hash__", cls) is None:
             members["__hash__"] = None
         made = Meta.__new__(Meta, cls.__name__, (*(bases or [self.Base]), *([tuple] if tuple in cls.__bases__ else [])), members)
-        self.bases[id(cls)] = made
+        self.classes[id(cls)] = made
         self.reals[id(made)] = cls
         self.known[id(cls)] = cls, made
         for key, value in vars(cls).items() if cls is not types.SimpleNamespace else ():
@@ -573,7 +572,7 @@ class World:
         if found is None or found is object or (id(cls), name) in self.fetched:
             return found
         self.fetched[id(cls), name] = None
-        stand = self.bases.get(id(found))
+        stand = self.classes.get(id(found))
         if stand is None:
             return found
         watch = not trusted_name(found.__module__)
@@ -661,9 +660,7 @@ class World:
         if thing is not None:
             if name not in ("_array", "_grad", "_changed", "_order"):
                 self.fetch(this, name)
-            entry = None
-            for c in type(thing).__mro__:
-                entry = entry or vars(c).get(name)
+            entry = next((vars(c)[name] for c in type(thing).__mro__ if name in vars(c)), None)
             if not hasattr(type(entry), "__set__") or is_slot(entry):
                 before = self.fetched.get((id(this), name), self)
                 self.changed[id(thing), name] = self.changed.get((id(thing), name), (before,))[0], value
@@ -685,7 +682,7 @@ class World:
             if not names.engine:
                 self.check_names(names.taken, names, "the global variable ")
         if self.uses_super:
-            for made in self.bases.values():
+            for made in self.classes.values():
                 cls = self.reals[id(made)]
                 if not trusted_name(cls.__module__):
                     for name in vars(cls):
@@ -695,7 +692,7 @@ class World:
         """Let go of everything, so that no cycle keeps it alive."""
         for names in self.globals.values():
             names.clear()
-        for everything in (self.known, self.reals, self.fetched, self.final_checks, self.bases, self.builtins):
+        for everything in (self.known, self.reals, self.fetched, self.final_checks, self.classes, self.builtins):
             everything.clear()
 
 
@@ -898,40 +895,24 @@ class Errors:
         self.tape.refuse("np.errstate as a decorator")
 
 
-# NumPy's functions that make arrays of something else -----------------------------------------------------
-
-
-def creator_of(function: Any) -> Any:
-    def create(tape: Tape, *args: Any, **keywords: Any) -> Any:
-        return tape.call(function, args, keywords)
-
-    return create
-
-
-def converter_of(function: Any, always: bool) -> Any:
+def convert(tape: Tape, function: Any, x: Any, dtype: Any = None, *args: Any, **keywords: Any) -> Any:
     """np.asarray and the like: an array stays what it is if it has the dtype already."""
-
-    def convert(tape: Tape, x: Any, dtype: Any = None, *args: Any, **keywords: Any) -> Any:
-        if isinstance(x, (Traced, Number)):
-            copy = keywords.pop("copy", None)
-            if args or keywords or copy is False:
-                tape.refuse(f"np.{function.__name__} with further arguments")
-            if not always and copy is None and isinstance(x.value, np.ndarray) and dtype in (None, x.value.dtype):
-                return x
-            return tape.call(np.array if always or copy else function, (x,), {} if dtype is None else {"dtype": dtype})
-        if hasattr(type(x), "__array__") and not isinstance(x, (np.ndarray, np.generic)):
-            return convert(tape, x.__array__(), dtype, *args, **keywords)
-        if next(stands_in(x), None) is not None:
-            tape.refuse(f"np.{function.__name__} of a list with results in it; join them with np.stack")
-        if isinstance(x, (list, tuple)) and not all(isinstance(item, (*ATOMS, list, tuple)) for item in x):
-            tape.refuse(f"np.{function.__name__} of a list of {type(x[0]).__name__}; join them with np.stack")
-        return tape.constant(function(x, dtype, *args, **keywords))
-
-    return convert
+    if isinstance(x, (Traced, Number)):
+        copy = keywords.pop("copy", None)
+        if args or keywords or copy is False:
+            tape.refuse(f"np.{function.__name__} with further arguments")
+        copies = function is np.array or bool(copy)
+        if not copies and copy is None and isinstance(x.value, np.ndarray) and dtype in (None, x.value.dtype):
+            return x
+        return tape.call(np.array if copies else function, (x,), {} if dtype is None else {"dtype": dtype})
+    if hasattr(type(x), "__array__") and not isinstance(x, (np.ndarray, np.generic)):
+        return convert(tape, function, x.__array__(), dtype, *args, **keywords)
+    if next(stands_in(x), None) is not None:
+        tape.refuse(f"np.{function.__name__} of a list with results in it; join them with np.stack")
+    if isinstance(x, (list, tuple)) and not all(isinstance(item, (*ATOMS, list, tuple)) for item in x):
+        tape.refuse(f"np.{function.__name__} of a list of {type(x[0]).__name__}; join them with np.stack")
+    return tape.constant(function(x, dtype, *args, **keywords))
 
 
-CREATING: dict[Any, Any] = {
-    **{f: creator_of(f) for f in (np.zeros, np.ones, np.empty, np.full, np.arange, np.eye, np.identity, np.tri)},
-    np.array: converter_of(np.array, True),
-    **{f: converter_of(f, False) for f in (np.asarray, np.asanyarray)},
-}
+CREATING = {np.zeros, np.ones, np.empty, np.full, np.arange, np.eye, np.identity, np.tri}
+CONVERTING = {np.array, np.asarray, np.asanyarray}

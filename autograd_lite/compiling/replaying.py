@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.compiling.functions import METHODS, freeze, item_of
-from autograd_lite.compiling.grouping import LARGEST, Block, Moved, find_repetition, side_by_side
+from autograd_lite.compiling.grouping import GROUPED_BYTES, Block, Moved, find_repetition, side_by_side
 from autograd_lite.compiling.mirroring import World
 from autograd_lite.compiling.tracing import Bundle, Call, Choice, Effect, Number, Stand, Traced
 from autograd_lite.compiling.tracing import may_raise, rebuild, replace, stands_in
@@ -369,7 +369,7 @@ class Program:
                 computed.append(chain)
             else:
                 return []
-        if sum(x.value.nbytes for x in next(iter(block.chains.values()))) > LARGEST or not moved:
+        if sum(x.value.nbytes for x in next(iter(block.chains.values()))) > GROUPED_BYTES or not moved:
             return []
         wholes = {}
         for chain in block.chains.values():
@@ -427,11 +427,12 @@ class Program:
         def undo() -> str:
             return "; ".join([*(f"{place} = u{j}" for j, place in before.items()), "return MISS"])
 
-        first = None
+        first = after = None  # lines of the block
         for i, step in enumerate(self.steps):
-            if grouped and self.block is not None and i in (self.block.start, self.block.stop):
-                lines = [*lines, *grouped] if first is None else [*lines[:first], *(f"    {line}" for line in lines[first:])]
+            if self.block is not None and i == self.block.start:
                 first = len(lines)
+            if self.block is not None and i == self.block.stop:
+                after = len(lines)
             if isinstance(step, Choice):
                 lines.append(f"if bool({self._stand(step.value)}) is not {step.outcome}: {undo()}")
                 quiet = ()
@@ -476,8 +477,8 @@ class Program:
                     lines += [f"m{x.index}[...] = v{x.index}", f"v{x.index} = m{x.index}"]
                 if x.index in self.escaped:
                     lines.append(f"e{x.index} = v{x.index}.copy()")
-        if first is not None and self.block is not None and self.block.stop == len(self.steps):
-            lines = [*lines[:first], *(f"    {line}" for line in lines[first:])]
+        if grouped:
+            lines[first:after] = [*grouped, *(f"    {line}" for line in lines[first:after])]
         return lines
 
     def _may_be_buffer(self, x: Stand) -> bool:
