@@ -860,7 +860,8 @@ def numbers_that_a_function_cannot_be_given(wrap: Wrap) -> Any:
         lambda n: np.zeros(8).reshape(n, -1), lambda n: np.diff(X[0], n), lambda n: X[0].cumsum(max(0, -n)),
         lambda n: np.zeros(n) + 1,
     )]  # fmt: skip
-    return [[step(n) for step in steps] for n in (*range(1, 9), *range(1, 9), 1, 2, 2, 2, 2, -1, 2, -1, 3)]
+    numbers = [*range(1, 9), *range(1, 9), 1, 2, 2, 2, 2, -1, 2, -1, 3]
+    return [[step(kind(n)) for step in steps] for kind in (int, np.int64) for n in numbers]
 
 
 @scenario

@@ -213,8 +213,8 @@ def may_raise(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) ->
         return True
     if getattr(function, "__module__", "") == "_operator":
         return False
-    # a number may be too large for anything that it says, but for an entry
-    return any(type(x.value) is not float or function not in SIZED_BY_SHAPES for x in numbers)
+    # a size may be one that cannot be, and an integer of Python's too large for an entry
+    return size_depends(function, args, keywords) or any(type(x.value) is not float for x in numbers)
 
 
 def deals_with_exceptions() -> bool:
