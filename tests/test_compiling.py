@@ -13,6 +13,7 @@ from operation_cases import CASES, Case, one_of_each, outputs
 
 import autograd_lite as ag
 from autograd_lite import NotReplayable, Tensor
+from autograd_lite.compiling.compiled import alike
 
 Array = np.ndarray[Any, Any]
 
@@ -978,3 +979,12 @@ def test_a_step_that_a_signal_interrupts_can_be_called_again() -> None:
         step(x)
     step._here.run.__globals__["matmul"] = np.matmul
     np.testing.assert_array_equal(step(x), np.full((3, 3), 9.0))
+
+
+@pytest.mark.parametrize(("x", "y", "same"), [
+    (0.0, -0.0, False), (np.nan, -np.nan, True), (np.nan, 1.0, False), (1.0, np.nextafter(1.0, 2.0), False),
+    (complex(0.0, np.nan), complex(1.0, np.nan), True), (complex(0.0, -0.0), 0j, False), (2, 2, True), (2, 3, False),
+])  # fmt: skip
+def test_a_replay_is_held_to_the_bits_but_those_of_nan(x: Any, y: Any, same: bool) -> None:
+    assert alike(np.array([x, 1]), np.array([y, 1])) is same
+    assert alike(np.array([x])[0], np.array([y])[0]) is same

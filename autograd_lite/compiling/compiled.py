@@ -573,5 +573,8 @@ def alike(x: Any, y: Any) -> bool:
     if isinstance(x, (np.ndarray, np.generic)):
         if x.shape != y.shape or x.dtype != y.dtype:
             return False
-        return x.tobytes() == y.tobytes() or bool(np.array_equal(x, y, equal_nan=x.dtype.kind in "fc"))
+        if x.dtype.kind not in "fc":
+            return x.tobytes() == y.tobytes() or bool(np.array_equal(x, y))
+        nan = np.isnan(x)  # whose sign and payload are anybody's; those of zeros are not
+        return bool(np.array_equal(nan, np.isnan(y))) and np.where(nan, 0, x).tobytes() == np.where(nan, 0, y).tobytes()
     return same(x, y) or not isinstance(x, ATOMS)
