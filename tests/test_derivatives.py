@@ -38,6 +38,12 @@ def test_grad_of_one_argument_and_of_several() -> None:
     assert_close(one, X**3, 1e-15)
 
 
+def test_an_argument_may_be_counted_from_either_end() -> None:
+    for argnums in ((1, -1), (-1, 1), (-1, -1), (0, -2)):
+        gradients = ag.grad(lambda x, y: x * y**2, argnums)(3.0, 2.0)
+        assert [float(g) for g in gradients] == [4.0 if i % 2 == 0 else 12.0 for i in argnums]
+
+
 def test_arrays_give_arrays_and_tensors_tensors() -> None:
     for argument in (X, X.tolist(), X.astype(np.float32)):
         g = ag.grad(lambda x: np.sum(x**2))(argument)

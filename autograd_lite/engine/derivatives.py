@@ -228,12 +228,12 @@ def _evaluate(
                 f"{name} was called with {len(args)} arguments, so there is no argument {i} to differentiate; "
                 "argnums counts from 0"
             )
-        if i not in variables:
-            variables[i] = [
-                _variable(leaf, f, i, path) for path, leaf in leaves(args[i]) if not path or is_numeric(leaf)
-            ]
-            inputs[i] = replace_numbers(args[i], variables[i], lambda leaf: leaf) if is_nest(args[i]) else variables[i][0]
-    every = [x for i in argnums for x in variables[i]]
+        place = i % len(args)  # -1 may be the same argument as 1
+        if place not in variables:
+            mine = [_variable(leaf, f, i, path) for path, leaf in leaves(args[i]) if not path or is_numeric(leaf)]
+            inputs[i] = replace_numbers(args[i], mine, lambda leaf: leaf) if is_nest(args[i]) else mine[0]
+            variables[place] = mine
+    every = [x for i in argnums for x in variables[i % len(args)]]
     on, outer = current().on, differentiated.get()
     token = differentiated.set(outer | set(every))
     try:
