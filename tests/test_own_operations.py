@@ -320,6 +320,13 @@ def test_ones_own_operation_may_be_made_again() -> None:
         assert ag.grad(scale)(1.0) == factor
 
 
+def test_ones_own_rule_for_a_ufunc_may_be_made_again() -> None:
+    j0 = pytest.importorskip("scipy.special").j0
+    for factor in (2.0, 3.0):
+        ag.elementwise("j0", j0, factor)
+        assert ag.grad(j0)(1.0) == factor
+
+
 def test_what_has_a_default_in_a_rule_is_not_given_the_result() -> None:
     for n in (2, 3):
         power = ag.elementwise("power of its own", lambda x, n=n: x**n, lambda x, n=n: n * x ** (n - 1))

@@ -449,6 +449,7 @@ def register(
     function.__name__ = function.__qualname__ = name
     function.__doc__ = function.__doc__ or f"`{name}` of Tensors; the arguments are those of NumPy."
     function.operation = operation  # type: ignore[attr-defined]
+    function.own = own  # type: ignore[attr-defined]
     if listed and not own:
         TABLE[name] = function
     if listed:
