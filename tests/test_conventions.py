@@ -314,6 +314,34 @@ def test_arguments_that_no_derivative_is_taken_of_are_refused_if_they_want_one(t
     np.testing.assert_array_equal(np.take_along_axis(np.arange(3), Tensor([2, 0]), 0), [2, 0])
 
 
+@pytest.mark.parametrize("function", [
+    np.diff, lambda x, axis: np.quantile(x, 0.5, axis=axis), np.linalg.vector_norm,
+    lambda x, axis: np.linalg.norm(x, 1, axis=(0, axis)), lambda x, axis: np.tensordot(x, x, axes=([axis], [1])),
+    lambda x, axis: np.average(x, axis=axis, weights=[1.0, 2.0]),
+])  # fmt: skip
+def test_axes_that_do_not_exist_are_refused(function: Any) -> None:
+    x = Tensor([[1.0, 2.0]], requires_grad=True)
+    for axis in (2, 5, -3):
+        with pytest.raises(np.exceptions.AxisError, match=rf"axis {axis} is out of bounds for .*\(1, 2\)"):
+            function(x, axis=axis)
+    with pytest.raises(ValueError, match=r"axis=\(0, 0\) names an axis of shape \(1, 2\) twice"):
+        np.linalg.norm(x, 1, axis=(0, 0), keepdims=True)
+
+
+def test_weights_of_another_shape_need_an_axis(t: Tensor) -> None:
+    with pytest.raises(TypeError, match=r"weights of shape \(3,\) for entries of shape \(2,\) need axis="):
+        np.average(t, weights=[1.0, 2.0, 3.0])
+
+
+def test_a_number_is_an_operand_of_tensordot(t: Tensor) -> None:
+    assert_close(np.tensordot(2.0, t, axes=0).data, np.tensordot(2.0, t.data, axes=0), 0)
+
+
+def test_variance_without_rows_is_empty() -> None:
+    for function in (np.nanvar, np.nanstd):
+        assert function(Tensor(np.zeros((0, 3)), requires_grad=True), axis=1).shape == (0,)
+
+
 def test_wrong_operands_are_named(t: Tensor) -> None:
     with pytest.raises(ValueError, match=r"add of t of shape \(2,\) and .*\(3,\)"):
         t + np.zeros(3)

@@ -13,17 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.operation import constant, elementwise_operation, register
-from autograd_lite.engine.tensor import TABLE, Tensor
+from autograd_lite.engine.operation import elementwise_operation, kept_shape, register
+from autograd_lite.engine.tensor import TABLE
 from autograd_lite.table.elementwise import astype, quiet
 from autograd_lite.table.linear_algebra import norm
 from autograd_lite.table.reductions import max_, mean, min_, sum_
-from autograd_lite.table.shapes import array, broadcast_to, data_of, moving_operation, as_constants
-
-
-def operand(x: Any) -> Any:
-    """x as a Tensor or an array."""
-    return x if isinstance(x, Tensor) else np.asarray(constant(x))
+from autograd_lite.table.shapes import array, as_constants, axes_in, broadcast_to, data_of, moving_operation, operand
 
 
 def floats(name: str, *xs: Any, at_least: Any = None) -> list[Any]:
@@ -203,11 +198,12 @@ def polyval(p: Any, x: Any) -> Any:
 
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The differences of neighbours along `axis`, n times; before the first and after the last may stand further ones."""
+    [axis] = axes_in(np.shape(x), axis)
     if prepend is not None or append is not None:
-        edge = tuple(1 if i == axis % np.ndim(x) else length for i, length in enumerate(np.shape(x)))
+        edge = kept_shape(np.shape(x), axis)
         ends = [end if end is None or np.ndim(end) else np.broadcast_to(end, edge) for end in (prepend, append)]
         x = np.concatenate([part for part in (ends[0], x, ends[1]) if part is not None], axis)
-    before = (slice(None),) * (axis % x.ndim)
+    before = (slice(None),) * axis
     for _ in range(n):
         x = x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
     return x
@@ -309,11 +305,10 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * pi)
 
 def rows_along(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     """x with the axes that are reduced as one, the last; and the shape that has 1 in their places."""
-    axes = list(range(x.ndim)) if axis is None else [i % x.ndim for i in np.atleast_1d(axis).tolist()]
-    kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    axes = axes_in(x.shape, axis)
     last = np.moveaxis(x, axes, list(range(-len(axes), 0)))
     n = prod(x.shape[i] for i in axes)
-    return last.reshape((*(m for i, m in enumerate(x.shape) if i not in axes), n)), kept
+    return last.reshape((*(m for i, m in enumerate(x.shape) if i not in axes), n)), kept_shape(x.shape, tuple(axes))
 
 
 def quantile(x: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Any:
@@ -363,7 +358,9 @@ def average(x: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         return (result, np.full(result.shape, x.size / result.size, result.dtype)) if returned else result
     weights = operand(weights)
     if weights.shape != x.shape:  # one for each place along the axes, which are in the order that they are given in
-        axes = [i % x.ndim for i in np.atleast_1d(axis)]
+        if axis is None:
+            raise TypeError(f"np.average: weights of shape {weights.shape} for entries of shape {x.shape} need axis=")
+        axes = axes_in(x.shape, axis)
         weights = np.transpose(weights, np.argsort(axes))
         weights = weights.reshape(tuple(n if i in axes else 1 for i, n in enumerate(x.shape)))
     weights = np.broadcast_to(weights, x.shape)
@@ -444,7 +441,7 @@ def center(x: Any, axis: Any, keepdims: bool, ddof: Any) -> tuple[Any, Any]:
     variance over all entries into the one over those that are not NaN."""
     middle = np.clip(nanmean(x, axis, keepdims=True), nanmin(x, axis, keepdims=True), nanmax(x, axis, keepdims=True))
     number = count_present(x, axis, keepdims)
-    return np.where(np.isnan(x), middle, x), x.size / number.size / np.maximum(number - ddof, 0)
+    return np.where(np.isnan(x), middle, x), x.size / max(number.size, 1) / np.maximum(number - ddof, 0)
 
 
 def nanvar(x: Any, axis: Any = None, ddof: Any = 0, *, keepdims: bool = False, correction: Any = None) -> Any:

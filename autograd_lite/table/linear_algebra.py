@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.operation import LEFT, LINEAR, RIGHT, Edge, constant, general_operation, register, sum_to
+from autograd_lite.engine.operation import LEFT, LINEAR, RIGHT, Edge, general_operation, register, sum_to
 from autograd_lite.table.elementwise import direction, slope_of_abs, undefined
 from autograd_lite.table.reductions import euclidean_norm, max_, min_, product_of_others, reduction_operation, sum_
-from autograd_lite.table.shapes import _place, data_of
+from autograd_lite.table.shapes import _place, axes_in, data_of, operand
 from autograd_lite.engine.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -202,13 +202,11 @@ def outer(a: Any, b: Any) -> Any:
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """The product that sums over pairs of axes: their number, or a list for each operand."""
-    a, b = (x if isinstance(x, Tensor) else constant(x) for x in (a, b))
+    a, b = operand(a), operand(b)
     if np.ndim(axes) == 0:
         n = int(axes)
-        axes_a, axes_b = list(range(a.ndim - n, a.ndim)), list(range(n))
-    else:
-        axes_a, axes_b = (list(np.atleast_1d(side)) for side in axes)
-    axes_a, axes_b = [i % a.ndim for i in axes_a], [i % b.ndim for i in axes_b]
+        axes = range(a.ndim - n, a.ndim), range(n)
+    axes_a, axes_b = axes_in(a.shape, axes[0]), axes_in(b.shape, axes[1])
     if [a.shape[i] for i in axes_a] != [b.shape[i] for i in axes_b]:
         raise ValueError(f"tensordot cannot pair axes {axes_a} of shape {a.shape} with axes {axes_b} of {b.shape}")
     rows = [i for i in range(a.ndim) if i not in axes_a]
@@ -377,10 +375,10 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     if len(axes) == 2 and ord in (2, -2, "nuc"):
         values = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
         result = {"nuc": sum_, 2: max_, -2: min_}[ord](values, -1)
-        return np.expand_dims(result, tuple(sorted(i % x.ndim for i in axes))) if keepdims else result
+        return np.expand_dims(result, tuple(sorted(axes_in(x.shape, axes)))) if keepdims else result
     if len(axes) != 2 or ord not in (1, -1, np.inf, -np.inf):
         raise TypeError(f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no rule on Tensors")
-    row, column = (i % x.ndim for i in axes)
+    row, column = axes_in(x.shape, axes)
     over, remaining = (row, column) if abs(ord) == 1 else (column, row)
     extremum = max_ if ord > 0 else min_
     sums = sum_(np.abs(x), over, keepdims=True)

@@ -24,6 +24,11 @@ def data_of(x: Any) -> Any:
     return x._array if isinstance(x, Tensor) else constant(x)
 
 
+def operand(x: Any) -> Any:
+    """x as a Tensor or an array."""
+    return x if isinstance(x, Tensor) else np.asarray(constant(x))
+
+
 def as_constants(x: Any) -> Any:
     """Arguments that no derivative is taken of: arrays in place of Tensors, also inside lists and dicts."""
     if isinstance(x, Tensor):
@@ -38,6 +43,18 @@ def as_constants(x: Any) -> Any:
     if isinstance(x, dict):
         return {key: as_constants(item) for key, item in x.items()}
     return x
+
+
+def axes_in(shape: tuple[int, ...], axis: Any) -> list[int]:
+    """The axes that `axis` names, one or several or None for all, counted from the first."""
+    axes = list(range(len(shape))) if axis is None else np.atleast_1d(axis).tolist()
+    for i in axes:
+        if not -len(shape) <= i < len(shape):
+            raise np.exceptions.AxisError(f"axis {i} is out of bounds for an array of shape {shape}")
+    found = [i % len(shape) for i in axes]
+    if len(set(found)) < len(found):
+        raise ValueError(f"axis={axis} names an axis of shape {shape} twice")
+    return found
 
 
 # The same entries in another shape ------------------------------------------------------------------------
@@ -334,8 +351,8 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0, *, dtype: Any = Non
 
 def stack(arrays: Sequence[Any], axis: int = 0, **keywords: Any) -> Any:
     """The operands one after the other along a new axis."""
-    arrays = [x if isinstance(x, Tensor) else constant(x) for x in arrays]
-    shapes = {np.shape(x) for x in arrays}
+    arrays = [operand(x) for x in arrays]
+    shapes = {x.shape for x in arrays}
     if len(shapes) != 1:
         raise ValueError(f"np.stack joins operands of one shape, not {sorted(shapes)}")
     return concatenate([np.expand_dims(x, axis) for x in arrays], axis, **keywords)
@@ -398,8 +415,8 @@ def array(nested: Any, dtype: npt.DTypeLike | None = None) -> Any:
 def collect_leaves(nested: Any, leaves: list[Any], path: str, depth: int = 0) -> tuple[int, ...]:
     """Append the numbers, arrays and Tensors in `nested` to `leaves`; return the shape of it all."""
     if not isinstance(nested, (list, tuple)):
-        leaves.append(nested if isinstance(nested, Tensor) else constant(nested))
-        return np.shape(leaves[-1])
+        leaves.append(operand(nested))
+        return tuple(leaves[-1].shape)
     if depth == 64:  # the limit of NumPy
         raise ValueError("ag.array: lists are nested more than 64 deep, or contain themselves")
     shapes = [collect_leaves(x, leaves, f"{path}[{i}]", depth + 1) for i, x in enumerate(nested)]
@@ -435,8 +452,8 @@ def dstack(tup: Sequence[Any]) -> Any:
 
 def column_stack(tup: Sequence[Any]) -> Any:
     """Vectors as the columns of a matrix, matrices side by side."""
-    columns = [x if isinstance(x, Tensor) else constant(x) for x in tup]
-    return concatenate([atleast_2d(x).T if np.ndim(x) < 2 else x for x in columns], 1)
+    columns = [operand(x) for x in tup]
+    return concatenate([atleast_2d(x).T if x.ndim < 2 else x for x in columns], 1)
 
 
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
