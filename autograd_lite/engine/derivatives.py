@@ -19,11 +19,8 @@ import numpy.typing as npt
 from autograd_lite.engine.backward import as_dtype, make_own, sweep
 from autograd_lite.engine.graph import between, history
 from autograd_lite.engine.nests import is_nest, is_numeric, items_of, leaves, map_leaves, pack, replace_numbers, unpack
-from autograd_lite.engine.recording import differentiated, enable_grad, state
+from autograd_lite.engine.recording import current, differentiated, enable_grad
 from autograd_lite.engine.tensor import TABLE, Array, Operand, Tensor, as_array, as_tensor, make_tensor
-
-current = state.get
-
 
 Function = Callable[..., Any]
 Seed = Operand | None

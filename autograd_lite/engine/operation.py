@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine.recording import state as recording_state
+from autograd_lite.engine.recording import current
 from autograd_lite.engine.tensor import TABLE, Tensor, is_masked, make_tensor, refuse_mask, refuse_tensors_in
 
-current = recording_state.get
 Rule = Callable[..., Any]
 Pull = Callable[[Any, Any, Any, Any], Any]
 
@@ -56,6 +55,10 @@ class Edge(NamedTuple):
 
     def form_for(self, node: Tensor, index: int) -> str:
         return self.form(node, index) if callable(self.form) else self.form
+
+
+NO_DERIVATIVE = Edge(lambda *_, **__: None, lambda *_: None, "0")
+"""The edge of an operand that no derivative is taken of."""
 
 
 IN_SLOTS = {
@@ -180,7 +183,7 @@ def make_function_of_any_number(operation: Operation) -> Callable[..., Any]:
 @lru_cache
 def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[..., Any]:
     x, a, d, rules = ([f"{letter}{i}" for i in range(n)] for letter in ("x", "a", "d", "rule"))
-    settings, arguments = ("settings", ["**settings"]) if with_keywords else ("NO_KEYWORDS", [])
+    settings, arguments = ("settings", ["**settings"]) if with_keywords else ("NO_SETTINGS", [])
     lines = [f"def apply({', '.join([*x, '/', *arguments])}):"]
     for i in range(n):
         lines += [
@@ -229,7 +232,7 @@ def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[
     return names["make"]
 
 
-NO_KEYWORDS: dict[str, Any] = {}
+NO_SETTINGS: dict[str, Any] = {}
 ndarray = np.ndarray
 PLAIN = {ndarray, float, int}
 OPERANDS = "operands are numbers, arrays of numbers and Tensors"
@@ -255,7 +258,7 @@ def constant(x: Any) -> Any:
 
 
 def explain(
-    error: Exception, operation: Operation, operands: Sequence[Any], settings: Mapping[str, Any] = NO_KEYWORDS
+    error: Exception, operation: Operation, operands: Sequence[Any], settings: Mapping[str, Any] = NO_SETTINGS
 ) -> Exception:
     """What NumPy raised, with the operation, the operands' names and shapes, and its settings."""
     for x in operands:
@@ -373,6 +376,11 @@ def with_result(rule: Any, operands: int) -> Rule:
     code = getattr(rule, "__code__", None)
     if code is not None and (code.co_argcount > operands or code.co_flags & 4):  # 4: takes *args
         return rule
+    return without_result(rule)
+
+
+def without_result(rule: Callable[..., Any]) -> Rule:
+    """``rule(*operands)`` in the form ``rule(*operands, out)``."""
     return lambda *arguments, **settings: rule(*arguments[:-1], **settings)
 
 
@@ -389,7 +397,7 @@ def elementwise_operation(
     keywords: bool = False,
     own: bool = False,
     listed: bool = True,
-) -> Callable[..., Any]:
+) -> Any:
     """A function that acts on each entry by itself, from one rule an operand.
 
     A rule gives the factor of each entry, from the operands and, if it asks for it, the result; it may be
@@ -400,9 +408,7 @@ def elementwise_operation(
     """
     if labels is None:
         labels = [f"{rule:g}".replace("-", "−") if isinstance(rule, (int, float)) else None for rule in rules]
-    edges = [
-        Edge(with_result(rule, len(rules)), pull, label) for rule, label in zip(rules, labels)
-    ]
+    edges = [Edge(with_result(rule, len(rules)), pull, label) for rule, label in zip(rules, labels)]
     operation = Operation(name, forward, edges, symbol=symbol, written=written)
     function = make_function(operation, together, keywords)
     if isinstance(forward, np.ufunc):
@@ -423,7 +429,7 @@ def general_operation(
     together: Callable[..., Any] | None = None,
     keywords: bool = True,
     listed: bool = True,
-) -> Callable[..., Any]:
+) -> Any:
     """A function with a rule, a pull and a label of its own for each operand."""
     operation = Operation(
         name, forward, edges, symbol=symbol, written=written, samples=samples, variadic=variadic, fresh=fresh
@@ -439,13 +445,13 @@ def register(
     name: str | None = None,
     own: bool = False,
     listed: bool = True,
-) -> Callable[..., Any]:
+) -> Any:
     """Make `function` what the table holds for its name and for the NumPy functions that it stands for.
 
-    Without an `operation` it is composed of others. An operation of the user's (`own`) is not entered under its
-    name, so methods and operators stay the engine's.
+    Its name is that of its operation, if no other is given. Without an `operation` it is composed of others and keeps
+    its own. An operation of the user's (`own`) is not entered under its name, so methods and operators stay the engine's.
     """
-    name = name or operation.name  # type: ignore[union-attr]
+    name = name or (operation.name if operation else function.__name__)
     function.__name__ = function.__qualname__ = name
     function.__doc__ = function.__doc__ or f"`{name}` of Tensors; the arguments are those of NumPy."
     function.operation = operation  # type: ignore[attr-defined]

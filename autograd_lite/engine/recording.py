@@ -38,7 +38,7 @@ class State:
 
 
 state: ContextVar[State] = ContextVar("autograd_lite recording", default=State())  # noqa: B039 - never changed
-
+current = state.get
 
 differentiated: ContextVar[frozenset[Any]] = ContextVar("autograd_lite differentiated", default=frozenset())
 """The arguments of the functions that `grad` and its like are evaluating now."""

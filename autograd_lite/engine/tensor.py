@@ -19,7 +19,7 @@ from autograd_lite.engine import recording
 from autograd_lite.engine.backward import make_own, sweep
 from autograd_lite.engine.exits import JOIN, assigns, lost_as_array, lost_as_number, lost_in_assignment, show_instead
 from autograd_lite.engine.local_gradient import LocalGradient
-from autograd_lite.engine.recording import creation, differentiated
+from autograd_lite.engine.recording import creation, current, differentiated
 
 Array = np.ndarray[Any, Any]
 Axes = int | tuple[int, ...] | None
@@ -57,7 +57,7 @@ def _comparison(compare: np.ufunc) -> Callable[[Tensor, Any], Any]:
 
 def _conversion(kind: type) -> Callable[[Tensor], Any]:
     def convert(self: Tensor) -> Any:
-        if self._requires_grad and recording.state.get().on:
+        if self._requires_grad and current().on:
             raise lost_as_number(self, f"{kind.__name__}(t)")
         return kind(self.item())
 
@@ -132,7 +132,7 @@ class Tensor:
         name: str | None = None,
     ) -> None:
         if isinstance(data, Tensor):
-            if data._requires_grad and recording.state.get().on:
+            if data._requires_grad and current().on:
                 raise TypeError(
                     f"Tensor({data.describe()}) would cut it off from its gradient; "
                     "write t.detach() or t.data for its values alone, or t.copy() to keep the history"
@@ -408,7 +408,7 @@ class Tensor:
         return self._array.tolist()
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
-        if self._requires_grad and recording.state.get().on:
+        if self._requires_grad and current().on:
             raise lost_as_array(self)
         if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
             return np.array(self._array, dtype=dtype)
@@ -422,7 +422,7 @@ class Tensor:
         return operator.index(self._array)
 
     def __bool__(self) -> bool:
-        if self._requires_grad and recording.state.get().on and assigns(sys._getframe(1)):
+        if self._requires_grad and current().on and assigns(sys._getframe(1)):
             raise show_instead(lost_in_assignment(self), sys._getframe(1))  # a[i] = t for an array of booleans
         return bool(self._array)
 

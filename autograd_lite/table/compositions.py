@@ -141,8 +141,17 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> Any:
     """An array of one number: reached as ``np.full(shape, t, like=t)``, where NumPy hands the call on."""
-    filled = broadcast_to(operand(fill_value), shape)
-    return filled if dtype is None else filled.astype(dtype)
+    return in_dtype(broadcast_to(operand(fill_value), shape), dtype)
+
+
+def full_like(x: Any, fill_value: Any, **keywords: Any) -> Any:
+    """A plain array of the shape and dtype of x, all of whose entries are a constant."""
+    return np.full_like(data_of(x), as_constants(fill_value), **keywords)
+
+
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """x in another dtype, if one is given."""
+    return x if dtype is None else x.astype(dtype)
 
 
 # Sequences of numbers ---------------------------------------------------------------------------------------
@@ -153,18 +162,21 @@ def linspace(
 ) -> Any:
     """Numbers at equal distances from `start` to `stop`."""
     start, stop = np.broadcast_arrays(operand(start), operand(stop))
-    share = np.linspace(0, 1, num, endpoint).reshape((-1,) + (1,) * start.ndim).astype(np.result_type(start, stop, 1.0))
-    numbers = np.moveaxis(start * (1 - share) + stop * share, 0, axis)  # exact at both ends
-    numbers = numbers if dtype is None else numbers.astype(dtype)
+    share = shares(num, endpoint, start.ndim).astype(np.result_type(start, stop, 1.0))
+    numbers = in_dtype(np.moveaxis(start * (1 - share) + stop * share, 0, axis), dtype)  # exact at both ends
     return (numbers, (stop - start) / max(num - bool(endpoint), 1)) if retstep else numbers
+
+
+def shares(num: int, endpoint: bool, ndim: int) -> Any:
+    """How far from the start each number is, from 0 to 1 along a new first axis."""
+    return np.linspace(0, 1, num, endpoint).reshape((-1,) + (1,) * ndim)
 
 
 def logspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
 ) -> Any:
     """Powers of `base`, with exponents at equal distances."""
-    powers = base ** linspace(start, stop, num, endpoint, axis=axis)
-    return powers if dtype is None else powers.astype(dtype)
+    return in_dtype(base ** linspace(start, stop, num, endpoint, axis=axis), dtype)
 
 
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
@@ -173,9 +185,9 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     sign = np.sign(data_of(start))
     if not np.all(sign * np.sign(data_of(stop)) == 1):
         raise ValueError("np.geomspace on Tensors goes from one number to another of the same sign, and not to 0")
-    share = np.linspace(0, 1, num, endpoint).reshape((-1,) + (1,) * start.ndim)
+    share = shares(num, endpoint, start.ndim)
     numbers = sign * np.abs(start) ** (1 - share) * np.abs(stop) ** share
-    return np.moveaxis(numbers if dtype is None else numbers.astype(dtype), 0, axis)
+    return np.moveaxis(in_dtype(numbers, dtype), 0, axis)
 
 
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
@@ -516,7 +528,7 @@ def power_of_cosine(x: Any, k: int) -> Any:
     return np.mean(cosine**k * (np.sinh(x) if k % 2 else np.cosh(x)), axis=-1)
 
 
-bessel: Callable[..., Any] = elementwise_operation(
+bessel: Any = elementwise_operation(
     "power_of_cosine", power_of_cosine, lambda x, out, k: bessel(x, k=k + 1), keywords=True, listed=False
 )
 
@@ -551,12 +563,7 @@ def matvec(a: Any, v: Any) -> Any:
 
 def vecmat(v: Any, a: Any) -> Any:
     """The product of vectors, conjugated, with matrices."""
-    return matvec(matrix_transpose(operand(a)), np.conj(operand(v)))
-
-
-def matrix_transpose(x: Any) -> Any:
-    """The matrices of a stack, each transposed."""
-    return np.swapaxes(x, -1, -2)
+    return matvec(operand(a).mT, np.conj(operand(v)))
 
 
 def trace_of_matrices(x: Any, *, offset: int = 0) -> Any:
@@ -597,9 +604,8 @@ def cond(x: Any, p: Any = None) -> Any:
 def cumulate(function: Callable[..., Any], start: int, x: Any, axis: int | None, dtype: Any, include_initial: bool) -> Any:
     if axis is None and x.ndim != 1:
         raise ValueError(f"cumulative sums and products of shape {x.shape} need axis=")
-    x = x if dtype is None else x.astype(dtype)
     axis = 0 if axis is None else axis
-    y = function(x, axis)
+    y = function(in_dtype(x, dtype), axis)
     return np.insert(y, 0, start, axis) if include_initial else y
 
 
@@ -616,11 +622,11 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, in
 # Where NumPy has it -----------------------------------------------------------------------------------------
 
 COMPOSITIONS: tuple[Callable[..., Any], ...] = (
-    insert, delete, block, extract, partition, unstack, select, piecewise, apply_along_axis, meshgrid, full, linspace, logspace,
-    geomspace, vander, polyval, diff, ediff1d, trapezoid, gradient, interp, convolve, correlate, unwrap, quantile, percentile,
-    median, ptp, average, cov, corrcoef, nansum, nanprod, nancumsum, nancumprod, nanmean, nanvar, nanstd, nanmax, nanmin,
-    angle, real_if_close, divmod, modf, ldexp, copysign, i0, cross, vecdot, matvec, vecmat, matrix_transpose, cumulative_sum,
-    cumulative_prod,
+    insert, delete, block, extract, partition, unstack, select, piecewise, apply_along_axis, meshgrid, full,
+    full_like, linspace, logspace, geomspace, vander, polyval, diff, ediff1d, trapezoid, gradient, interp, convolve,
+    correlate, unwrap, quantile, percentile, median, ptp, average, cov, corrcoef, nansum, nanprod, nancumsum,
+    nancumprod, nanmean, nanvar, nanstd, nanmax, nanmin, angle, real_if_close, divmod, modf, ldexp, copysign, i0,
+    cross, vecdot, matvec, vecmat, cumulative_sum, cumulative_prod,
 )  # fmt: skip
 OF_LINALG: dict[str, Callable[..., Any]] = {
     "trace": trace_of_matrices, "diagonal": diagonal_of_matrices, "cross": cross_along_axis, "vector_norm": vector_norm,
@@ -628,7 +634,7 @@ OF_LINALG: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 for composed in COMPOSITIONS:
     found = getattr(np, composed.__name__, None)  # some came with NumPy 2.1 and 2.2
-    register(composed, None, [] if found is None else [found], name=composed.__name__)
+    register(composed, None, [] if found is None else [found])
 for name, composed in OF_LINALG.items():
     register(composed, None, [getattr(np.linalg, name)], name=f"linalg.{name}")
 for name in ("outer", "matmul", "tensordot", "vecdot", "matrix_transpose"):

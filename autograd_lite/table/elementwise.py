@@ -21,7 +21,6 @@ direction or is the slope of the outer function (as of |x|² at 0).
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from functools import wraps
 from math import log, pi
 from typing import Any, overload
@@ -159,7 +158,7 @@ elementwise_operation("negative", np.negative, -1, written="−{0}")
 elementwise_operation("positive", np.positive, 1)
 elementwise_operation("identity", lambda x: x, 1)
 elementwise_operation("copy", np.copy, 1, numpy=[np.copy])
-_astype: Any = elementwise_operation("astype", lambda x, dtype: x.astype(dtype), 1, keywords=True, listed=False)
+_astype = elementwise_operation("astype", lambda x, dtype: x.astype(dtype), 1, keywords=True, listed=False)
 elementwise_operation("reciprocal", np.reciprocal, quiet(lambda x, r: -r * r), labels=("−1/{0}²",))
 elementwise_operation("square", np.square, lambda x: 2 * x, labels=("2 {0}",), written="{0}²")
 elementwise_operation("sqrt", np.sqrt, quiet(lambda x, r: 0.5 / r), labels=("1/(2 {out})",), symbol="√")
@@ -175,11 +174,11 @@ elementwise_operation(
 )  # fmt: skip
 # Building blocks of rules: where a derivative does not exist they give the value that the convention says, and NaN
 # as the derivative of that value.
-direction: Callable[..., Any] = elementwise_operation(
+direction: Any = elementwise_operation(
     "direction", direction_forward, quiet(lambda x, norm: 1 / or_nan(norm)), quiet(lambda x, norm, d: -d / or_nan(norm)),
     labels=("1/{1}", "−{out}/{1}"), written="{0} / {1}", listed=False,
 )  # fmt: skip
-side: Callable[..., Any] = elementwise_operation(
+side: Any = elementwise_operation(
     "side", np.sign, lambda x: np.where(np.equal(x, 0), x.dtype.type(np.nan), np.zeros((), x.dtype)),
     symbol="sign", labels=("0",), listed=False,
 )  # fmt: skip
@@ -187,7 +186,7 @@ undefined = elementwise_operation(
     "undefined", lambda where, x: np.zeros(np.broadcast_shapes(np.shape(where), np.shape(x)), np.result_type(x)),
     0, lambda where, x, out: np.where(where, out.dtype.type(np.nan), out), labels=("0", "0"), listed=False,
 )  # fmt: skip
-power_of_log: Callable[..., Any] = elementwise_operation(
+power_of_log: Any = elementwise_operation(
     "power_of_log", power_of_log_forward, power_of_log_slope, lambda a, b, p, k: power_of_log(a, b, k=k + 1),
     keywords=True, listed=False,
 )  # fmt: skip
@@ -329,10 +328,6 @@ def sigmoid_pass(z: Any, with_slope: bool = False) -> Any:
     return (a, np.divide(a, d, d)) if with_slope else a
 
 
-def softplus_forward(x: Any) -> Any:
-    return np.logaddexp(x, np.zeros((), np.result_type(x)))
-
-
 @overload
 def sigmoid(z: Tensor, /) -> Tensor: ...
 @overload
@@ -391,7 +386,7 @@ def softplus(x: npt.ArrayLike, /) -> Array: ...
 
 
 @implement_with(elementwise_operation(
-    "softplus", softplus_forward, lambda x: sigmoid(x), labels=("σ({0})",),
+    "softplus", lambda x: np.logaddexp(x, np.zeros((), np.result_type(x))), lambda x: sigmoid(x), labels=("σ({0})",),
 ))
 def softplus(x: Operand, /) -> Any:
     """log(1 + eˣ), the smooth rectifier; its derivative is σ.
@@ -404,29 +399,25 @@ def softplus(x: Operand, /) -> Any:
     """
 
 
-def clip_forward(x: Any, low: Any, high: Any) -> Any:
-    return np.minimum(np.maximum(x, low), high)
-
-
 # Elementwise: selection, flat functions, complex numbers ------------------------------------------------
 
-_where: Any = elementwise_operation(
+_where = elementwise_operation(
     "where", np.where, 0, lambda c, x, y, _: np.not_equal(c, 0), lambda c, x, y, _: np.equal(c, 0),
     pull=select, labels=("0", "[{0}]", "[not {0}]"), listed=False,
 )  # fmt: skip
-_clip: Any = elementwise_operation(
-    "clip", clip_forward,
+_clip = elementwise_operation(
+    "clip", lambda x, low, high: np.minimum(np.maximum(x, low), high),
     lambda x, low, high: np.greater_equal(x, low) & np.less_equal(x, high),
     lambda x, low, high: np.less(x, low) & np.less_equal(low, high),
     lambda x, low, high: np.greater(x, high) | np.less(high, low),
     pull=select, labels=("[{1} ≤ {0} ≤ {2}]", "[{0} < {1}]", "[{0} > {2}]"), listed=False,
 )  # fmt: skip
-_nan_to_num: Any = elementwise_operation(
+_nan_to_num = elementwise_operation(
     "nan_to_num", np.nan_to_num, lambda x, **_: np.isfinite(x), pull=select, labels=("[{0} finite]",), keywords=True,
     listed=False,
 )  # fmt: skip
-_round: Any = elementwise_operation("round", np.round, lambda x, **_: 0, labels=("0",), keywords=True, listed=False)
-_sign: Any = elementwise_operation("sign", np.sign, 0, listed=False)
+_round = elementwise_operation("round", np.round, lambda x, **_: 0, labels=("0",), keywords=True, listed=False)
+_sign = elementwise_operation("sign", np.sign, 0, listed=False)
 
 
 def where(condition: Any, *choices: Any) -> Any:

@@ -16,14 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine.operation import LINEAR, Edge, general_operation, register
+from autograd_lite.engine.operation import LINEAR, NO_DERIVATIVE, Edge, general_operation, register
 from autograd_lite.engine.tensor import Tensor
-from autograd_lite.table.linear_algebra import matmul, transposed
+from autograd_lite.table.linear_algebra import matmul
 from autograd_lite.table.reductions import sum_
 from autograd_lite.table.shapes import data_of
-
-GIVEN = Edge(lambda *_: None, lambda *_: None, "0")
-"""The edge of an operand that is a part of the factorisation itself."""
 
 
 def real_matrices(name: str, a: Any) -> Any:
@@ -33,10 +30,10 @@ def real_matrices(name: str, a: Any) -> Any:
     return data_of(a)
 
 
-def factor(name: str, which: int, rule: Callable[..., Any], pull: Callable[..., Any], parts: int) -> Callable[..., Any]:
+def factor_operation(name: str, which: int, rule: Callable[..., Any], pull: Callable[..., Any], parts: int) -> Callable[..., Any]:
     """The operation ``(a, *parts)`` whose result is one of the parts that a was factorised into."""
     return general_operation(
-        name, lambda a, *given: given[which], Edge(rule, pull, f"{name}'({{0}})", LINEAR), *[GIVEN] * parts, keywords=False,
+        name, lambda a, *given: given[which], Edge(rule, pull, f"{name}'({{0}})", LINEAR), *[NO_DERIVATIVE] * parts, keywords=False,
         written=f"{name}({{0}})", listed=False,
     )  # fmt: skip
 
@@ -66,11 +63,11 @@ def read_from_below(g: Any) -> Any:
 
 def cholesky_pull(u: Any, factor: Any, a: Any, out: Any) -> Any:
     """L⁻ᵀ φ(Lᵀ u) L⁻¹ for the lower triangle φ with half of the diagonal."""
-    upper, n = transposed(factor), factor.shape[-1]
+    upper, n = factor.mT, factor.shape[-1]
     half = np.tril(np.ones((n, n), factor.dtype)) - np.eye(n, dtype=factor.dtype) / 2
     left = np.linalg.solve(upper, (upper @ u) * half)
-    s = np.linalg.solve(upper, transposed(left))
-    return read_from_below((s + transposed(s)) / 2)
+    s = np.linalg.solve(upper, left.mT)
+    return read_from_below((s + s.mT) / 2)
 
 
 _cholesky = general_operation(
@@ -81,24 +78,24 @@ _cholesky = general_operation(
 def cholesky(a: Any, *, upper: bool = False) -> Any:
     """The lower triangular L with L Lᵀ = a, of the lower triangle of a; with `upper`, Lᵀ from the upper one."""
     real_matrices("cholesky", a)
-    return transposed(_cholesky(transposed(a))) if upper else _cholesky(a)
+    return _cholesky(a.mT).mT if upper else _cholesky(a)
 
 
 def eigenvalues_pull(u: Any, vectors: Any, a: Any, out: Any) -> Any:
-    return read_from_below((vectors * u[..., None, :]) @ transposed(vectors))
+    return read_from_below((vectors * u[..., None, :]) @ vectors.mT)
 
 
 def eigenvectors_pull(u: Any, parts: Any, a: Any, out: Any) -> Any:
     values, vectors = parts
-    k = transposed(vectors) @ u
-    inner = reciprocal_gaps(values, values, "eigenvalues") * (k - transposed(k)) / 2
-    return read_from_below(vectors @ inner @ transposed(vectors))
+    k = vectors.mT @ u
+    inner = reciprocal_gaps(values, values, "eigenvalues") * (k - k.mT) / 2
+    return read_from_below(vectors @ inner @ vectors.mT)
 
 
-eigenvalues = factor(
+eigenvalues = factor_operation(
     "eigenvalues", 0, lambda a, w, v, out: eigenvectors(a, w, v) if isinstance(a, Tensor) else v, eigenvalues_pull, 2
 )
-eigenvectors: Callable[..., Any] = factor(
+eigenvectors: Any = factor_operation(
     "eigenvectors", 1, lambda a, w, v, out: (eigenvalues(a, w, v) if isinstance(a, Tensor) else w, out),
     eigenvectors_pull, 2,
 )  # fmt: skip
@@ -106,7 +103,7 @@ eigenvectors: Callable[..., Any] = factor(
 
 def eigh(a: Any, UPLO: str = "L") -> Any:
     """The eigenvalues of a symmetric matrix in ascending order, and its eigenvectors as columns."""
-    a = transposed(a) if UPLO.upper() == "U" else a
+    a = a.mT if UPLO.upper() == "U" else a
     parts = np.linalg.eigh(real_matrices("eigh", a))
     return parts._replace(eigenvalues=eigenvalues(a, *parts), eigenvectors=eigenvectors(a, *parts))
 
@@ -131,25 +128,25 @@ def singular_pull(g: Any, parts: Any, a: Any, out: Any) -> Any:
 
 def beside(vectors: Any, g: Any, s: Any) -> Any:
     """What of the adjoint g lies outside of the space of the vectors, divided by the singular values."""
-    return (g - vectors @ (transposed(vectors) @ g)) / s[..., None, :]
+    return (g - vectors @ (vectors.mT @ g)) / s[..., None, :]
 
 
 def left_pull(g: Any, parts: Any, a: Any, out: Any) -> Any:
     u, s, vh = parts
-    j = reciprocal_gaps(s * s, s, "singular values") * (transposed(u) @ g)
-    inner = u @ ((j + transposed(j)) * s[..., None, :])
+    j = reciprocal_gaps(s * s, s, "singular values") * (u.mT @ g)
+    inner = u @ ((j + j.mT) * s[..., None, :])
     return (inner + beside(u, g, s) if a.shape[-2] > a.shape[-1] else inner) @ vh
 
 
 def right_pull(g: Any, parts: Any, a: Any, out: Any) -> Any:
     """The same for the transposed matrix."""
     u, s, vh = parts
-    return transposed(left_pull(transposed(g), (transposed(vh), s, transposed(u)), transposed(a), out))
+    return left_pull(g.mT, (vh.mT, s, u.mT), a.mT, out).mT
 
 
-left = factor("left_singular_vectors", 0, of_svd, left_pull, 3)
-singular = factor("singular_values", 1, of_svd, singular_pull, 3)
-right = factor("right_singular_vectors", 2, of_svd, right_pull, 3)
+left = factor_operation("left_singular_vectors", 0, of_svd, left_pull, 3)
+singular = factor_operation("singular_values", 1, of_svd, singular_pull, 3)
+right = factor_operation("right_singular_vectors", 2, of_svd, right_pull, 3)
 
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
@@ -174,31 +171,31 @@ def svdvals(x: Any) -> Any:
 
 def q_pull(g: Any, parts: Any, a: Any, out: Any) -> Any:
     q, r = parts
-    return over_r(g - q @ mirror(transposed(g) @ q), r)
+    return over_r(g - q @ mirror(g.mT @ q), r)
 
 
 def r_pull(g: Any, parts: Any, a: Any, out: Any) -> Any:
     q, r = parts
-    return over_r(q @ mirror(r @ transposed(g)), r)
+    return over_r(q @ mirror(r @ g.mT), r)
 
 
 def mirror(m: Any) -> Any:
     """The symmetric matrix that has the lower triangle of m."""
     below = np.tril(m, -1)
-    return np.tril(m) + transposed(below)
+    return np.tril(m) + below.mT
 
 
 def over_r(m: Any, r: Any) -> Any:
     """m r⁻ᵀ."""
-    return transposed(np.linalg.solve(r, transposed(m)))
+    return np.linalg.solve(r, m.mT).mT
 
 
 def of_qr(a: Any, q: Any, r: Any, out: Any) -> Any:
     return (orthogonal(a, q, r), triangular(a, q, r)) if isinstance(a, Tensor) else (q, r)
 
 
-orthogonal = factor("orthogonal_factor", 0, of_qr, q_pull, 2)
-triangular = factor("triangular_factor", 1, of_qr, r_pull, 2)
+orthogonal = factor_operation("orthogonal_factor", 0, of_qr, q_pull, 2)
+triangular = factor_operation("triangular_factor", 1, of_qr, r_pull, 2)
 
 
 def qr(a: Any, mode: str = "reduced") -> Any:
@@ -213,7 +210,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 def pinv_pull(u: Any, parts: Any, a: Any, out: Any) -> Any:
     """Golub and Pereyra: −pᵀ u pᵀ + (1 − a p) uᵀ p pᵀ + pᵀ p uᵀ (1 − p a), where the rank stays what it is."""
     a, p = parts
-    pt, ut = transposed(p), transposed(u)
+    pt, ut = p.mT, u.mT
     ppt, ptp = ut @ p @ pt, pt @ p @ ut
     return ppt - a @ (p @ ppt) + ptp - ptp @ p @ a - pt @ u @ pt
 
@@ -256,4 +253,4 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
 
 
 for composed in (cholesky, eigh, eigvalsh, svd, qr, pinv, lstsq, matrix_power, multi_dot, svdvals):
-    register(composed, None, [getattr(np.linalg, composed.__name__)], name=composed.__name__)
+    register(composed, None, [getattr(np.linalg, composed.__name__)])

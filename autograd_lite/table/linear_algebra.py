@@ -10,16 +10,11 @@ import numpy as np
 
 from autograd_lite.engine.operation import LEFT, LINEAR, RIGHT, Edge, general_operation, register, sum_to
 from autograd_lite.table.elementwise import direction, slope_of_abs, undefined
-from autograd_lite.table.reductions import euclidean_norm, max_, min_, product_of_others, reduction_operation, sum_
+from autograd_lite.table.reductions import conjugate, euclidean_norm, max_, min_, product_of_others, reduction_operation, sum_
 from autograd_lite.table.shapes import _place, axes_in, data_of, operand
 from autograd_lite.engine.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
-
-
-def transposed(a: Any) -> Any:
-    """The matrices of a stack, each transposed."""
-    return a.T if a.ndim == 2 else np.swapaxes(a, -1, -2)
 
 
 # The matrix product, with NumPy's meaning for vectors and stacks -----------------------------------------
@@ -44,7 +39,7 @@ def pull_left(u: Any, b: Any, a: Any, out: Any) -> Any:
         return sum_to(u * b if a.ndim == 1 else u[..., None] * b, a.shape)
     if a.ndim == 1:
         return sum_to((b @ u[..., None])[..., 0], a.shape)
-    return sum_to(u @ transposed(b), a.shape)
+    return sum_to(u @ b.mT, a.shape)
 
 
 def pull_right(u: Any, a: Any, b: Any, out: Any) -> Any:
@@ -55,7 +50,7 @@ def pull_right(u: Any, a: Any, b: Any, out: Any) -> Any:
         return sum_to(a * u if b.ndim == 1 else a[:, None] * u[..., None, :], b.shape)
     if b.ndim == 1:
         return sum_to((u[..., None, :] @ a)[..., 0, :], b.shape)
-    return sum_to(transposed(a) @ u, b.shape)
+    return sum_to(a.mT @ u, b.shape)
 
 
 matmul = general_operation(
@@ -101,8 +96,8 @@ def einsum_form(out: Tensor, i: int) -> str:
     """`einsum_pull` where it is a single einsum."""
     mine, rest, output = swap(out, i)
     sizes = dict(zip(output, out.shape))
-    for subscripts, operand in zip(rest, (*out._operands[:i], *out._operands[i + 1 :])):
-        sizes |= {c: n for c, n in zip(subscripts, np.shape(operand)) if sizes.get(c, 1) == 1}
+    for subscripts, x in zip(rest, (*out._operands[:i], *out._operands[i + 1 :])):
+        sizes |= {c: n for c, n in zip(subscripts, np.shape(x)) if sizes.get(c, 1) == 1}
     if len(set(mine)) < len(mine) or [sizes.get(c) for c in mine] != [*np.shape(out._operands[i])]:
         return LINEAR  # an index of this operand alone, twice in it, or broadcast
     others = ", ".join(f"{{x{j}}}" for j in range(len(rest) + 1) if j != i)
@@ -187,7 +182,7 @@ def dot(a: Any, b: Any) -> Any:
 
 def vdot(a: Any, b: Any) -> Any:
     """The sum of the products of all entries, those of a conjugated."""
-    return matmul(np.ravel(a) if not np.iscomplexobj(data_of(a)) else np.conj(np.ravel(a)), np.ravel(b))
+    return matmul(conjugate(np.ravel(a)), np.ravel(b))
 
 
 def inner(a: Any, b: Any) -> Any:
@@ -238,7 +233,7 @@ inv = general_operation(
     np.linalg.inv,
     Edge(
         lambda a, b: b,
-        lambda u, b, a, out: -(transposed(b) @ u @ transposed(b)),
+        lambda u, b, a, out: -(b.mT @ u @ b.mT),
         "({out})ᵀ",
         "−{d} {u} {d}",
     ),
@@ -270,9 +265,9 @@ def second_derivatives_of_det(w: Any, parts: Any, a: Any, out: Any) -> Any:
     n = s.shape[-1]
     products = product_of_others(np.where(np.eye(n, dtype=bool), 1, s[..., None, :]), None, -1)
     products = products * (1 - np.eye(n, dtype=s.dtype))
-    w = np.swapaxes(u, -1, -2) @ w @ np.swapaxes(vh, -1, -2)
+    w = u.mT @ w @ vh.mT
     diagonal = np.einsum("...ij,...jj->...i", products, w)
-    g = diagonal[..., None] * np.eye(n, dtype=s.dtype) - products * transposed(w)
+    g = diagonal[..., None] * np.eye(n, dtype=s.dtype) - products * w.mT
     return times_each(sign, u @ g @ vh)
 
 
@@ -294,7 +289,7 @@ singular_cofactors = general_operation(
 def cofactors(a: Any, det: Any) -> Any:
     """∂ det a / ∂a = det(a) a⁻ᵀ, or by way of singular values where the determinant is 0."""
     if not np.any(np.equal(det, 0)):
-        return times_each(det, transposed(np.linalg.inv(a)))
+        return times_each(det, np.linalg.inv(a).mT)
     return singular_cofactors(a)
 
 
@@ -310,7 +305,7 @@ def transpose_inverse(a: Any, logarithm: Any) -> Any:
     """∂ log |det a| / ∂a = a⁻ᵀ; NaN for a matrix without inverse, whose logarithm is -inf."""
     none = np.isneginf(np.real(logarithm))[..., None, None]
     regular = np.where(none, np.eye(a.shape[-1], dtype=a.dtype), a)
-    inverse = np.where(none, a.dtype.type(np.nan), transposed(np.linalg.inv(regular)))
+    inverse = np.where(none, a.dtype.type(np.nan), np.linalg.inv(regular).mT)
     return inverse + undefined(none, a) if isinstance(a, Tensor) else inverse
 
 
@@ -340,7 +335,7 @@ def solve_pull_matrix(u: Any, value: Any, a: Any, out: Any) -> Any:
     matrix, x, vector = value
     if vector:
         u, x = u[..., None], x[..., None]
-    return sum_to(-(np.linalg.solve(transposed(matrix), u) @ transposed(x)), a.shape)
+    return sum_to(-(np.linalg.solve(matrix.mT, u) @ x.mT), a.shape)
 
 
 def solve_pull_right_hand_side(u: Any, value: Any, b: Any, out: Any) -> Any:
@@ -348,7 +343,7 @@ def solve_pull_right_hand_side(u: Any, value: Any, b: Any, out: Any) -> Any:
     matrix, vector = value
     if vector:
         u = u[..., None]
-    g = np.linalg.solve(transposed(matrix), u)
+    g = np.linalg.solve(matrix.mT, u)
     return sum_to(g[..., 0] if vector else g, b.shape)
 
 
@@ -369,7 +364,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         axis = tuple(range(x.ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
     if len(axes) == 1 and ord != "fro":
-        return vector_norm(x, ord, axes[0], keepdims)
+        return norm_along(x, ord, axes[0], keepdims)
     if len(axes) == 2 and ord == "fro":
         return euclidean_norm(x, axes, keepdims=keepdims)
     if len(axes) == 2 and ord in (2, -2, "nuc"):
@@ -402,7 +397,8 @@ power_norm = reduction_operation(
 )
 
 
-def vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
+def norm_along(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
+    """The norms of the vectors along an axis."""
     if ord == 2:
         return euclidean_norm(x, axis, keepdims=keepdims)
     if ord == 0:
@@ -417,4 +413,4 @@ for composed, function in (
     (tensordot, np.tensordot), (kron, np.kron), (trace, np.trace),
     (slogdet, np.linalg.slogdet), (norm, np.linalg.norm),
 ):  # fmt: skip
-    register(composed, None, [function], name=composed.__name__)
+    register(composed, None, [function])

@@ -148,8 +148,8 @@ def half_squared_distance(a: Operand, y: Operand, /) -> Any:
 # the derivative of the activation cancels, which leaves the plain difference.
 
 
-def check_shapes(z: Any, y: Any) -> tuple[int, ...]:
-    """The shape of both; targets that broadcast would be counted several times."""
+def shape_of_both(z: Any, y: Any) -> tuple[int, ...]:
+    """The shape of z and y, which is one: targets that broadcast would be counted several times."""
     shape = getattr(z, "shape", ())
     if shape != getattr(y, "shape", ()):
         raise ValueError("weighted inputs and targets have the same shape")
@@ -158,7 +158,7 @@ def check_shapes(z: Any, y: Any) -> tuple[int, ...]:
 
 def sigmoid_cross_entropy_together(z: Any, y: Any) -> tuple[Any, Any]:
     """Σ log(1 + eᶻ) − y z and its derivative σ(z) − y."""
-    check_shapes(z, y)
+    shape_of_both(z, y)
     # max(z, 0) − y z + log(1 + e^−|z|): the first two cancel without loss where y is 0 or 1
     entries = np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))
     return np.sum(entries), sigmoid(z) - y
@@ -213,7 +213,7 @@ def sigmoid_cross_entropy(z: Operand, y: Operand, /) -> Any:
 
 def softmax_cross_entropy_together(z: Any, y: Any, axis: int) -> tuple[Any, Any]:
     """Σ log Σ eᶻ − Σ y z and its derivative softmax(z) − y, from the same exponentials; the inner sum is over `axis`."""
-    if check_shapes(z, y) == ():
+    if shape_of_both(z, y) == ():
         raise ValueError("it takes the classes along an axis, not a single number")
     top = np.max(z, axis=axis, keepdims=True)
     below = z - top

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import recording
-from autograd_lite.engine.operation import register
+from autograd_lite.engine.recording import current
 from autograd_lite.engine.refusals import instead_of
 from autograd_lite.table.reductions import logsumexp, max_, min_, sum_
-from autograd_lite.table.shapes import as_constants, data_of
+from autograd_lite.table.shapes import replace_tensors
 from autograd_lite.engine.tensor import DISPATCH, TABLE, Tensor
 
 # Functions whose results are booleans, integers, shapes or text, or that only look at the dtype.
@@ -43,22 +42,15 @@ PLAIN_FUNCTIONS = {
 WRITERS = {np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_diagonal}
 
 
-def without_tensors(x: Any) -> Any:
-    """Arguments with the data of Tensors in their place, also inside lists and dicts."""
-    if isinstance(x, Tensor):
-        return x.numpy()
-    if isinstance(x, (list, tuple)):
-        items = [without_tensors(item) for item in x]
-        return type(x)(items) if type(x) in (list, tuple) else x
-    if isinstance(x, dict):
-        return {key: without_tensors(item) for key, item in x.items()}
-    return x
-
-
 def loses_nothing(args: Any, written: Any = ()) -> bool:
     """Whether a function without a rule may run on the data: no gradient is wanted of the arguments, no Tensor written to."""
-    wanted = recording.state.get().on and any(x.requires_grad for x in tensors_in(args))
+    wanted = current().on and any(x.requires_grad for x in tensors_in(args))
     return not wanted and next(tensors_in(written), None) is None
+
+
+def on_data(function: Any, args: Any, keywords: Any) -> Any:
+    """What NumPy's function gives for the values of Tensors, which it can read and not write."""
+    return function(*replace_tensors(args, Tensor.numpy), **replace_tensors(keywords, Tensor.numpy))
 
 
 def tensors_in(x: Any) -> Iterator[Tensor]:
@@ -92,10 +84,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
     has_rule = ufunc in ROWS.get(method, ()) and (method != "outer" or ufunc.signature is None)
     without_rule = not has_rule or out is not None
     if plain or without_rule and loses_nothing((inputs, *keywords.values()), (out, inputs[0] if method == "at" else ())):
-        return getattr(ufunc, method)(*without_tensors(inputs), **without_tensors(keywords))
+        return on_data(getattr(ufunc, method), inputs, keywords)
     if out is not None:
-        if method == "__call__" and ufunc in OPERATORS and out[0] is inputs[0] and not isinstance(out[0], Tensor):
-            a, sign = f"the array of shape {np.shape(out[0])}", OPERATORS[ufunc]
+        if method == "__call__" and ufunc in SIGNS and out[0] is inputs[0] and not isinstance(out[0], Tensor):
+            a, sign = f"the array of shape {np.shape(out[0])}", SIGNS[ufunc]
             raise TypeError(
                 f"a {sign}= t would write a result without its history into a, {a}; write a = a {sign} t, which makes a Tensor"
             )
@@ -106,10 +98,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
     keywords.pop("out", None)
     if not has_rule:
         raise no_rule(name if method == "__call__" else f"{name}.{method}")
-    if method == "reduce":
-        return call_operation(REDUCERS[ufunc], f"{name}.reduce", inputs, drop_defaults({"axis": 0, **keywords}))
-    if method == "accumulate":
-        return call_operation(ACCUMULATORS[ufunc], f"{name}.accumulate", inputs, drop_defaults({"axis": 0, **keywords}))
+    if method in ("reduce", "accumulate"):
+        return call_operation(ROWS[method][ufunc], f"{name}.{method}", inputs, drop_defaults({"axis": 0, **keywords}))
     if method == "outer":
         a, b = inputs
         inputs = np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b
@@ -130,13 +120,16 @@ def drop_defaults(keywords: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-OPERATORS = {
+SIGNS = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.power: "**", np.matmul: "@",
     np.floor_divide: "//", np.remainder: "%",
 }  # fmt: skip
-REDUCERS: dict[Any, Any] = {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE["prod"], np.logaddexp: logsumexp}
-ACCUMULATORS: dict[Any, Any] = {np.add: TABLE["cumsum"], np.multiply: TABLE["cumprod"]}
-ROWS: dict[str, Any] = {"__call__": TABLE, "outer": TABLE, "reduce": REDUCERS, "accumulate": ACCUMULATORS}
+ROWS: dict[str, dict[Any, Any]] = {
+    "__call__": TABLE,
+    "outer": TABLE,
+    "reduce": {np.add: sum_, np.maximum: max_, np.minimum: min_, np.multiply: TABLE["prod"], np.logaddexp: logsumexp},
+    "accumulate": {np.add: TABLE["cumsum"], np.multiply: TABLE["cumprod"]},
+}
 """What a ufunc is recorded as, by its method."""
 
 
@@ -147,7 +140,7 @@ def call_function(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]
     without_rule = function not in TABLE or "out" in keywords
     written = keywords.get("out"), args[0] if function in WRITERS and args else ()
     if plain or without_rule and loses_nothing((args, *keywords.values()), written):
-        return function(*without_tensors(args), **without_tensors(keywords))
+        return on_data(function, args, keywords)
     if "out" in keywords:
         raise TypeError(f"{name}(..., out=...) has no rule on Tensors; write result = {name}(...)")
     if function in WRITERS:
@@ -184,15 +177,5 @@ def no_rule(name: str) -> TypeError:
         "or write t.data for the values alone"
     )
 
-
-# Functions composed of others -----------------------------------------------------------------------------
-
-
-def full_like(x: Any, fill_value: Any, **keywords: Any) -> Any:
-    """A plain array of the shape and dtype of x, all of whose entries are a constant."""
-    return np.full_like(data_of(x), as_constants(fill_value), **keywords)
-
-
-register(full_like, None, [np.full_like], name="full_like")
 
 DISPATCH.update(ufunc=call_ufunc, function=call_function)

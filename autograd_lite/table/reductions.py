@@ -106,6 +106,12 @@ def conjugate(x: Any) -> Any:
     return np.conj(x) if np.iscomplexobj(x) else x
 
 
+def euclidean_norm_forward(x: Any, axis: Any, keepdims: bool) -> Any:
+    if axis is None:
+        return np.linalg.norm(x.ravel()).reshape(kept_shape(x.shape, None) if keepdims else ())
+    return np.sqrt(np.sum(np.abs(x) ** 2, axis=axis, keepdims=keepdims))
+
+
 def logsumexp_forward(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     if isinstance(x, (int, float)):
         x = np.asarray(x)
@@ -137,9 +143,7 @@ reduction_operation(
 )
 euclidean_norm = reduction_operation(
     "euclidean_norm",
-    lambda x, axis, keepdims: np.linalg.norm(x.ravel(), keepdims=False).reshape(kept_shape(x.shape, None) if keepdims else ())
-    if axis is None
-    else np.sqrt(np.sum(np.abs(x) ** 2, axis=axis, keepdims=keepdims)),
+    euclidean_norm_forward,
     lambda x, r, axis: direction(conjugate(x), r),
     label=lambda out, x: "conj({0})/‖{0}‖{at}" if np.iscomplexobj(x) else "{0}/‖{0}‖{at}",
 )  # fmt: skip
@@ -194,12 +198,11 @@ def log_softmax_forward(x: Any, axis: Any) -> Any:
 
 
 def axis_operation(
-    name: str, forward: Callable[..., Any], edge: Edge, *, numpy: Sequence[Any] = (), axis: int | None
+    name: str, forward: Callable[..., Any], edge: Edge, *, numpy: Sequence[Any] = (), default: int | None
 ) -> Callable[..., Any]:  # fmt: skip
-    """A function ``(x, axis)`` with its own default for the axis."""
+    """A function ``(x, axis)`` with its own `default` for the axis."""
     operation = Operation(name, forward, [edge])
     apply = make_function(operation)
-    default = axis
 
     def function(x: Any, axis: Any = default) -> Any:
         return apply(x, axis=axis)
@@ -222,7 +225,7 @@ def softmax(x: npt.ArrayLike, axis: int = -1) -> Array: ...
         "softmax{at}'({0})",
         LINEAR,
     ),
-    axis=-1,
+    default=-1,
 ))
 def softmax(x: Operand, axis: int = -1) -> Any:
     """eˣ / Σ eˣ over `axis` (the last by default), for any x.
@@ -250,7 +253,7 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Array: ...
         "log_softmax{at}'({0})",
         LINEAR,
     ),
-    axis=-1,
+    default=-1,
 ))
 def log_softmax(x: Operand, axis: int = -1) -> Any:
     """The logarithm of `softmax`, without loss for small probabilities.
@@ -291,9 +294,9 @@ def cumprod_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
 
 
 axis_operation(
-    "cumsum", np.cumsum, Edge(lambda x, _, axis: 1, cumsum_pull, "cumsum{at}", LINEAR), numpy=[np.cumsum], axis=None
+    "cumsum", np.cumsum, Edge(lambda x, _, axis: 1, cumsum_pull, "cumsum{at}", LINEAR), numpy=[np.cumsum], default=None
 )
 axis_operation(
     "cumprod", np.cumprod, Edge(lambda x, _, axis: x, cumprod_pull, "cumprod{at}'({0})", LINEAR),
-    numpy=[np.cumprod], axis=None,
+    numpy=[np.cumprod], default=None,
 )  # fmt: skip

@@ -29,20 +29,29 @@ def operand(x: Any) -> Any:
     return x if isinstance(x, Tensor) else np.asarray(constant(x))
 
 
-def as_constants(x: Any) -> Any:
-    """Arguments that no derivative is taken of: arrays in place of Tensors, also inside lists and dicts."""
+def replace_tensors(x: Any, values_of: Callable[[Tensor], Any]) -> Any:
+    """Arguments with arrays in place of Tensors, also inside lists and dicts."""
     if isinstance(x, Tensor):
-        if x.requires_grad:
-            raise TypeError(
-                f"no derivative is taken with respect to {x.describe()} as this argument; pass t.detach() if it is a "
-                "constant, or compute the result from operations on t"
-            )
-        return x._array
+        return values_of(x)
     if type(x) in (list, tuple):
-        return type(x)(as_constants(item) for item in x)
+        return type(x)(replace_tensors(item, values_of) for item in x)
     if isinstance(x, dict):
-        return {key: as_constants(item) for key, item in x.items()}
+        return {key: replace_tensors(item, values_of) for key, item in x.items()}
     return x
+
+
+def as_constants(x: Any) -> Any:
+    """Arguments that no derivative is taken of: arrays in place of Tensors that want none."""
+    return replace_tensors(x, values_of_constant)
+
+
+def values_of_constant(t: Tensor) -> Any:
+    if t.requires_grad:
+        raise TypeError(
+            f"no derivative is taken with respect to {t.describe()} as this argument; pass t.detach() if it is a "
+            "constant, or compute the result from operations on t"
+        )
+    return t._array
 
 
 def axes_in(shape: tuple[int, ...], axis: Any) -> list[int]:
@@ -73,7 +82,7 @@ def reshaping_operation(function: Callable[..., Any], name: str) -> None:
         result = function(data_of(x), *args, **keywords)
         return _reshape(x, shape=result.shape) if isinstance(x, Tensor) else result
 
-    register(reshape_as_told, _reshape.operation, [function], name=name)  # type: ignore[attr-defined]
+    register(reshape_as_told, _reshape.operation, [function], name=name)
 
 
 def reshape(x: Any, shape: Any, order: str = "C") -> Any:
@@ -90,8 +99,8 @@ def ravel(x: Any, order: str = "C") -> Any:
     return reshape(x, -1, order)
 
 
-register(reshape, _reshape.operation, [np.reshape], name="reshape")  # type: ignore[attr-defined]
-register(ravel, _reshape.operation, [np.ravel], name="ravel")  # type: ignore[attr-defined]
+register(reshape, _reshape.operation, [np.reshape])
+register(ravel, _reshape.operation, [np.ravel], name="ravel")
 reshaping_operation(np.squeeze, "squeeze")
 reshaping_operation(np.expand_dims, "expand_dims")
 
@@ -131,13 +140,13 @@ def permuting_operation(function: Callable[..., Any]) -> None:
         try:
             axes = function(np.empty(tuple(range(ndim))), *args, **keywords).shape
         except (TypeError, ValueError) as error:
-            raise explain(error, _transpose.operation, (x,), {"axes": args, **keywords}) from error  # type: ignore[attr-defined]
+            raise explain(error, _transpose.operation, (x,), {"axes": args, **keywords}) from error
         return _transpose(x, axes=axes)
 
-    register(permute, _transpose.operation, [function], name=function.__name__)  # type: ignore[attr-defined]
+    register(permute, _transpose.operation, [function], name=function.__name__)
 
 
-for permutation in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis):
+for permutation in (np.transpose, np.matrix_transpose, np.swapaxes, np.moveaxis, np.rollaxis):
     permuting_operation(permutation)
 
 # Copies of entries ----------------------------------------------------------------------------------------
@@ -160,8 +169,8 @@ def broadcast_arrays(*tensors: Any) -> Any:
     return tuple(broadcast_to(x, shape) for x in tensors)
 
 
-register(broadcast_to, _broadcast_to.operation, [np.broadcast_to], name="broadcast_to")  # type: ignore[attr-defined]
-register(broadcast_arrays, None, [np.broadcast_arrays], name="broadcast_arrays")
+register(broadcast_to, _broadcast_to.operation, [np.broadcast_to])
+register(broadcast_arrays, None, [np.broadcast_arrays])
 
 # Entries picked by an index -----------------------------------------------------------------------------
 
@@ -191,7 +200,7 @@ _index = general_operation(
     Edge(lambda *_, key: (key,), lambda u, d, x, out: _place(u, key=d[0], shape=x.shape), "index{at}", LINEAR),
     written="{0}{at}",
 )
-_place: Callable[..., Any] = general_operation(
+_place: Any = general_operation(
     "place",
     place,
     Edge(lambda *_, key, shape: (key,), lambda u, d, x, out: u[d[0]], "index{at}ᵀ", "({u}){at}"),
@@ -215,7 +224,7 @@ def index(x: Any, key: Any) -> Any:
         raise IndexError(f"index of {x.describe()}: {error}") from error
 
 
-register(index, _index.operation, name="index")  # type: ignore[attr-defined]
+register(index, _index.operation)
 
 # Entries moved by NumPy ---------------------------------------------------------------------------------
 #
@@ -238,7 +247,7 @@ _gather = general_operation(
     gather,
     Edge(lambda *_, where: where, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), "gather{at}", LINEAR),
 )
-_scatter: Callable[..., Any] = general_operation(
+_scatter: Any = general_operation(
     "scatter",
     scatter,
     Edge(lambda *_, where, shape: where, lambda u, d, x, out: _gather(u, where=d), "gather{at}ᵀ", "gather{at}({u})"),
@@ -314,9 +323,9 @@ def sort(x: Any, axis: int | None = -1, kind: str | None = None, order: None = N
 
 
 _pad = moving_operation(np.pad, "pad", pad_numbers)
-register(pad, _pad.operation, [np.pad], name="pad")
-register(compress, None, [np.compress], name="compress")
-register(sort, None, [np.sort], name="sort")
+register(pad, _pad.operation, [np.pad])
+register(compress, None, [np.compress])
+register(sort, None, [np.sort])
 
 # Several Tensors joined, and one split --------------------------------------------------------------------
 
@@ -489,6 +498,6 @@ def _parts(cut: Callable[..., Any], x: Any, sections: Any, axis: int) -> list[An
     return [x[(*before, slice(n[0], n[-1] + 1) if n.size else slice(0, 0))] for n in numbers]
 
 
-register(concatenate, _concatenate.operation, [np.concatenate], name="concatenate")  # type: ignore[attr-defined]
+register(concatenate, _concatenate.operation, [np.concatenate])
 for composed in (stack, append, vstack, hstack, dstack, column_stack, array_split, split, hsplit, vsplit, dsplit):
-    register(composed, None, [getattr(np, composed.__name__)], name=composed.__name__)
+    register(composed, None, [getattr(np, composed.__name__)])
