@@ -18,7 +18,9 @@ import numpy.typing as npt
 
 from autograd_lite.engine.backward import as_dtype, make_own, sweep
 from autograd_lite.engine.graph import between, history
-from autograd_lite.engine.nests import is_nest, is_numeric, items_of, leaves, map_leaves, pack, replace_numbers, unpack
+from autograd_lite.engine.nests import (
+    is_nest, is_numeric, items_of, leaves, map_leaves, numbers_in, pack, places, replace_numbers, unpack,
+)  # fmt: skip
 from autograd_lite.engine.recording import current, differentiated, enable_grad
 from autograd_lite.engine.tensor import TABLE, Array, Operand, Tensor, as_array, as_tensor, make_tensor
 
@@ -111,14 +113,11 @@ def gradients(output: Tensor, inputs: Any, gradient: Seed = None, *, create_grap
     if not isinstance(inputs, (Tensor, Mapping, list, tuple)):
         what = "a Tensor or a list, tuple or dict of Tensors"
         raise TypeError(f"inputs: each input is a Tensor; pass {what}, not {type(inputs).__name__}")
-    if not isinstance(inputs, (Tensor, Mapping, tuple)):
-        inputs = list(inputs)
     if not isinstance(output, Tensor):
         raise TypeError(f"the output must be a Tensor, not {type(output).__name__}")
+    items = [("", inputs)] if isinstance(inputs, Tensor) else items_of(inputs)
     wanted: list[Tensor] = []
-    for path, x in [("", inputs)] if isinstance(inputs, Tensor) else [
-        (path + inner, x) for path, item in items_of(inputs) for inner, x in leaves(item)
-    ]:  # fmt: skip
+    for path, x in [(path + inner, x) for path, item in items for inner, x in leaves(item)]:
         if not isinstance(x, Tensor) or not x.requires_grad:
             what = x.describe() if isinstance(x, Tensor) else type(x).__name__
             raise TypeError(
@@ -129,15 +128,16 @@ def gradients(output: Tensor, inputs: Any, gradient: Seed = None, *, create_grap
     output._check_recorded()
     seed = output._seed(gradient)
     results: Sequence[Any]
-    if not create_graph:
-        results = _compute_adjoints(output, wanted, seed._array if isinstance(seed, Tensor) else seed)
-    else:
+    if create_graph:
         results = _record_adjoints(output, wanted, seed if isinstance(seed, Tensor) else Tensor(seed))
+    else:
+        results = _compute_adjoints(output, wanted, seed)
     return replace_numbers(inputs, results) if wanted else inputs
 
 
-def _compute_adjoints(output: Tensor, inputs: Sequence[Tensor], seed: Array) -> list[Array]:
+def _compute_adjoints(output: Tensor, inputs: Sequence[Tensor], seed: Tensor | Array) -> list[Array]:
     """The adjoints of `inputs` as arrays of their own."""
+    seed = seed._array if isinstance(seed, Tensor) else seed
     adjoints, ours = sweep(output, seed, keep=set(inputs), only=between(output, inputs))
     if len(set(inputs)) < len(inputs):  # one of them is asked for twice
         ours = set()
@@ -173,12 +173,10 @@ class _Evaluated(NamedTuple):
 
     def adjoints(self, seed: Any) -> list[Any]:
         """The adjoints of the variables."""
-        recorded = current().on and (self.differentiable or isinstance(seed, Tensor))
-        if recorded:
+        if current().on and (self.differentiable or isinstance(seed, Tensor)):
             return list(_record_adjoints(self.output, self.variables, as_tensor(seed)))
-        tensors = self.tensors or isinstance(seed, Tensor)
-        arrays = _compute_adjoints(self.output, self.variables, seed._array if isinstance(seed, Tensor) else seed)
-        return [make_tensor(x) for x in arrays] if tensors else list(arrays)
+        arrays = _compute_adjoints(self.output, self.variables, seed)
+        return [make_tensor(x) for x in arrays] if self.tensors or isinstance(seed, Tensor) else list(arrays)
 
     def nest(self, results: Iterable[Any]) -> tuple[Any, ...]:
         """Results for the variables, in the form of the arguments."""
@@ -227,7 +225,7 @@ def _evaluate(
             )
         place = i % len(args)  # -1 may be the same argument as 1
         if place not in variables:
-            mine = [_variable(leaf, f, i, path) for path, leaf in leaves(args[i]) if not path or is_numeric(leaf)]
+            mine = [_variable(leaf, f, i, path) for path, leaf in numbers_in(args[i])]
             inputs[i] = replace_numbers(args[i], mine, lambda leaf: leaf) if is_nest(args[i]) else mine[0]
             variables[place] = mine
     every = [x for i in argnums for x in variables[i % len(args)]]
@@ -303,14 +301,14 @@ def check_function(f: Any, argnums: Any = 0) -> None:
         )
 
 
-def _numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:
+def _positions(argnums: int | Sequence[int]) -> tuple[int, ...]:
     return (int(argnums),) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
 
 
 def _match(what: str, form: Any, given: Any) -> list[Any]:
     """The numbers in `given`, which has the form and shapes of `form`."""
-    expected = [(path, np.shape(x)) for path, x in leaves(form) if is_numeric(x) or not path]
-    numbers = [(path, x) for path, x in leaves(given) if is_numeric(x) or not path]
+    expected = [(path, np.shape(x)) for path, x in numbers_in(form)]
+    numbers = list(numbers_in(given))
     found = [(path, np.shape(x)) for path, x in numbers]
     if expected != found:
         one = "one array of shape " if [path for path, _ in expected] != [path for path, _ in found] else ""
@@ -368,7 +366,7 @@ def value_and_grad(
 
     @wraps(f)
     def derivative(*args: Any, **keywords: Any) -> tuple[Any, Any]:
-        evaluated = _evaluate(f, args, _numbers(argnums), keywords, has_aux)
+        evaluated = _evaluate(f, args, _positions(argnums), keywords, has_aux)
         output = evaluated.output
         if output.size != 1 or is_nest(evaluated.returned):
             several = is_nest(evaluated.returned)
@@ -495,11 +493,7 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], *, 
     evaluated = _evaluate(f, args, range(len(args)), {}, has_aux)
     if any(isinstance(t, Tensor) for t in directions):
         evaluated = evaluated._replace(differentiable=current().on, tensors=True)
-    tangent = _pushforward(evaluated)(directions)
-    if is_nest(evaluated.returned):
-        tangent = map_leaves(evaluated.hand_out, evaluated.in_parts(tangent))
-    elif not evaluated.differentiable:
-        tangent = evaluated.hand_out(tangent)
+    tangent = map_leaves(evaluated.hand_out, evaluated.in_parts(_pushforward(evaluated)(directions)))
     return (evaluated.value(), tangent, evaluated.aux) if has_aux else (evaluated.value(), tangent)
 
 
@@ -525,11 +519,11 @@ def _pushforward(evaluated: _Evaluated) -> Callable[[Sequence[Any]], Any]:
         with enable_grad():
             direction: Any = np.concatenate([as_tensor(t).reshape(-1).astype(joined.dtype) for t in tangents])
         if not joined.requires_grad:
-            zeros = np.zeros(output.shape, dtype_of_adjoint(output))
+            zeros = np.zeros_like(seed.data)
             return Tensor(zeros) if differentiable else zeros
         if differentiable:
             return _record_adjoints(joined, [seed], direction)[0]
-        return _compute_adjoints(joined, [seed], direction._array)[0]
+        return _compute_adjoints(joined, [seed], direction)[0]
 
     return push
 
@@ -573,9 +567,8 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux
 
     @wraps(f)
     def derivative(*args: Any, **keywords: Any) -> Any:
-        evaluated = _evaluate(f, args, _numbers(argnums), keywords, has_aux)
+        evaluated = _evaluate(f, args, _positions(argnums), keywords, has_aux)
         output, variables = evaluated.output, evaluated.variables
-        shapes = [x.shape for x in variables]
 
         def join(parts: Sequence[Any], axis: int, x: Tensor) -> Any:
             shape = output.shape + x.shape
@@ -588,41 +581,34 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux
             nested = evaluated.nest(wholes)
             return nested[0] if isinstance(argnums, (int, np.integer)) else nested
 
-        if output.size <= sum(x.size for x in variables):
-            rows = [evaluated.adjoints(unit) for unit in _units([output.shape], dtype_of_adjoint(output))]
+        size = sum(x.size for x in variables)
+        if output.size <= size:
+            units = _units(output.size, dtype_of_adjoint(output))
+            rows = [evaluated.adjoints(unit.reshape(output.shape)) for unit in units]
             results = [join([row[i] for row in rows], 0, x) for i, x in enumerate(variables)]
         else:
             push = _pushforward(evaluated)
-            columns = [push(_split(unit, shapes)) for unit in _units(shapes, np.dtype(float))]
-            ends = np.cumsum([0] + [x.size for x in variables])
-            results = [join(columns[ends[i] : ends[i + 1]], -1, x) for i, x in enumerate(variables)]
+            columns = [push(unpack(unit, variables)) for unit in _units(size, np.dtype(float))]
+            results = [join(columns[place], -1, x) for x, place in zip(variables, places(variables))]
         if not is_nest(evaluated.returned):
             result = blocks(results)
         else:
             parts = evaluated.parts()
-            ends = np.cumsum([0] + [part.size for part in parts])
             result = replace_numbers(evaluated.returned, [
-                blocks([r[ends[i] : ends[i + 1]].reshape(part.shape + x.shape) for r, x in zip(results, variables)])
-                for i, part in enumerate(parts)
+                blocks([r[place].reshape(part.shape + x.shape) for r, x in zip(results, variables)])
+                for part, place in zip(parts, places(parts))
             ])  # fmt: skip
         return (result, evaluated.aux) if has_aux else result
 
     return derivative
 
 
-def _units(shapes: Sequence[tuple[int, ...]], dtype: Any) -> Iterator[Array]:
-    """The unit vectors; those of a single shape in that shape."""
-    n = sum(int(np.prod(shape)) for shape in shapes)
+def _units(n: int, dtype: Any) -> Iterator[Array]:
+    """The unit vectors, one at a time."""
     for i in range(n):
         unit = np.zeros(n, dtype)
         unit[i] = 1
-        yield unit.reshape(shapes[0]) if len(shapes) == 1 else unit
-
-
-def _split(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """The parts of a vector in the given shapes."""
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    return [part.reshape(shape) for part, shape in zip(np.split(vector.ravel(), ends[:-1]), shapes)]
+        yield unit
 
 
 @overload

@@ -74,6 +74,11 @@ def is_numeric(leaf: Any) -> bool:
     return leaf is not None and not callable(leaf) and np.asarray(leaf).dtype.kind in "biufc"
 
 
+def numbers_in(x: Any) -> Iterator[tuple[str, Any]]:
+    """The numbers in a nest with their paths; x itself, whatever it is, if it is no nest."""
+    return ((path, leaf) for path, leaf in leaves(x) if not path or is_numeric(leaf))
+
+
 def replace_numbers(x: Any, values: Iterable[Any], aside: Callable[[Any], Any] = lambda leaf: None) -> Any:
     """A nest of the form of x with `values` in place of the numbers, and what `aside` gives for what is none."""
     following = iter(values)
@@ -85,14 +90,18 @@ def pack(tensors: Iterable[Any]) -> Any:
     return np.concatenate([x.reshape(-1) for x in tensors])
 
 
-def unpack(vector: Any, like: Iterable[Any]) -> list[Any]:
-    """The parts of a vector, in the shapes and dtypes of the arrays that it was packed from."""
-    result, end = [], 0
-    for x in like:
+def places(arrays: Iterable[Any]) -> Iterator[slice]:
+    """Where each of the arrays lies in the vector that they are packed in."""
+    end = 0
+    for x in arrays:
         start, end = end, end + x.size
-        part = vector[start:end].reshape(x.shape)
-        result.append(part if part.dtype == x.dtype else part.astype(x.dtype))
-    return result
+        yield slice(start, end)
+
+
+def unpack(vector: Any, like: Sequence[Any]) -> list[Any]:
+    """The parts of a vector, in the shapes and dtypes of the arrays that it was packed from."""
+    parts = [vector[place].reshape(x.shape) for x, place in zip(like, places(like))]
+    return [part if part.dtype == x.dtype else part.astype(x.dtype) for x, part in zip(like, parts)]
 
 
 @overload

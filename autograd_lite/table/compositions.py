@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.engine.nests import pack, places
 from autograd_lite.engine.operation import elementwise_operation, kept_shape, register
 from autograd_lite.engine.tensor import TABLE
 from autograd_lite.table.elementwise import astype, quiet
@@ -51,9 +52,8 @@ for mover in (np.diagflat, np.lib.stride_tricks.sliding_window_view):
 
 def gather_from(move: Callable[..., Any], *operands: Any) -> Any:
     """The entries of all operands, where `move` puts their numbers."""
-    ends = np.cumsum([0, *(np.size(x) for x in operands)])
-    numbers = [np.arange(*ends[i : i + 2]).reshape(np.shape(x)) for i, x in enumerate(operands)]
-    return np.concatenate([np.ravel(x) for x in operands])[move(*numbers)]
+    numbers = [np.arange(place.start, place.stop).reshape(x.shape) for x, place in zip(operands, places(operands))]
+    return pack(operands)[move(*numbers)]
 
 
 def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
@@ -73,17 +73,18 @@ def block(arrays: Any) -> Any:
     """The array that is laid out in nested lists of blocks."""
     blocks: list[Any] = []
 
-    def places(nested: Any) -> Any:
+    def collect(nested: Any) -> Any:
+        """The layout: each block's number in its place."""
         if isinstance(nested, list):
-            return [places(x) for x in nested]
+            return [collect(x) for x in nested]
         blocks.append(operand(nested))
         return len(blocks) - 1
 
-    def at(place: Any, numbers: Any) -> Any:
-        return [at(p, numbers) for p in place] if isinstance(place, list) else numbers[place]
+    def lay_out(layout: Any, parts: Any) -> Any:
+        return [lay_out(inner, parts) for inner in layout] if isinstance(layout, list) else parts[layout]
 
-    layout = places(arrays)
-    return gather_from(lambda *numbers: np.block(at(layout, numbers)), *blocks)
+    layout = collect(arrays)
+    return gather_from(lambda *numbers: np.block(lay_out(layout, numbers)), *blocks)
 
 
 def extract(condition: Any, x: Any) -> Any:
