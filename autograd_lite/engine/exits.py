@@ -22,12 +22,13 @@ JOIN = "np.stack([...]) or ag.array([[...]]) to join Tensors"
 
 def lost_as_array(t: Tensor) -> TypeError:
     """The error of `__array__`, which is called by the function two frames up."""
-    if assigns(sys._getframe(2)):
+    caller = sys._getframe(2)
+    if assigns(caller):
         return lost_in_assignment(t)
-    library = function_of_library(sys._getframe(2))
+    library = function_of_library(caller)
     if library is not None:
         return lost_in_library(library, t.describe())
-    module = str(sys._getframe(2).f_globals.get("__name__"))
+    module = str(caller.f_globals.get("__name__"))
     array = "X.to_numpy()" if module.startswith("pandas") else "X.toarray()" if module.startswith("scipy.sparse") else ""
     product = f"{array} @ t" if array else "X @ t or np.dot(X, t)"
     return TypeError(

@@ -73,8 +73,7 @@ class LocalGradient:
         -------
         ndarray or Tensor, shape of the parent
         """
-        pulls = self.output._operation.pulls
-        pull = next(f for i, f in enumerate(pulls) if i == self.index)
+        pull = self.output._operation.edge(self.index).pull
         return pull(adjoint, self.value, self.parent, self.output)
 
     def jacobian(self) -> np.ndarray[Any, Any]:

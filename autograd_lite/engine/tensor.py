@@ -36,7 +36,7 @@ def _in_place(symbol: str) -> Callable[[Tensor, Any], Tensor]:
     """For a result ``t += x`` means ``t = t + x``, as NumPy code expects. For a parameter it is refused: the
     parameter itself would stay unchanged."""
 
-    def operator(self: Tensor, other: Any) -> Any:
+    def refuse_for_parameter(self: Tensor, other: Any) -> Any:
         if self._requires_grad and self._operation is None and self not in differentiated.get():
             p = self.name or "p"
             raise TypeError(
@@ -45,7 +45,7 @@ def _in_place(symbol: str) -> Callable[[Tensor, Any], Tensor]:
             )
         return NotImplemented
 
-    return operator
+    return refuse_for_parameter
 
 
 def _comparison(compare: np.ufunc) -> Callable[[Tensor, Any], Any]:
@@ -185,7 +185,7 @@ class Tensor:
 
     def _replace_data(self, new: npt.ArrayLike) -> None:
         array = numbers(new)
-        if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
+        if not self._can_hold(array):
             raise ValueError(
                 f"data of {self.describe()} is replaced by an array of the same shape and a dtype that "
                 f"{self.dtype} can hold, not by shape {array.shape}, {array.dtype}; "
@@ -193,6 +193,9 @@ class Tensor:
             )
         if self._operation is None:
             self._array = array.astype(self.dtype)
+
+    def _can_hold(self, array: Array) -> bool:
+        return array.shape == self.shape and np.can_cast(array.dtype, self.dtype, "same_kind")
 
     @property
     def grad(self) -> Array | None:
@@ -212,7 +215,7 @@ class Tensor:
     def grad(self, new: npt.ArrayLike | None) -> None:
         if new is not None and new is not self._grad:
             array = numbers(new, what=f"grad of {self.describe()}")
-            if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            if not self._can_hold(array):
                 what = f"{self.dtype}, not shape {array.shape}, {array.dtype}"
                 raise ValueError(f"grad of {self.describe()} is an array of its shape that can be cast to {what}")
             new = array.astype(self.dtype)

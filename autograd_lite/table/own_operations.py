@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.operation import (
-    LINEAR, PLAIN, Edge, Operation, broadcasts, elementwise_operation, make_function, register,
+    LINEAR, NO_DERIVATIVE, PLAIN, Edge, Operation, broadcasts, elementwise_operation, make_function, register, without_result,
 )  # fmt: skip
 from autograd_lite.engine.tensor import TABLE, Operand, Tensor, as_array
 
@@ -79,25 +78,24 @@ def elementwise(
     for i, rule in enumerate(local_gradients):
         if not callable(rule) and not isinstance(rule, (int, float)):
             raise TypeError(f"the local gradient {i} of '{name}' is neither a function nor a number: {rule!r}")
-    refuse_builtin(name, forward, numpy)
+    functions = stands_for(name, forward, numpy)
 
     def check_values(rule: Any, i: int) -> Any:
         if not callable(rule):
             return rule
-        n = len(local_gradients)
-        rule = accept_result(f"the local gradient {i} of '{name}'", rule, n, f"{n} operand(s)")
+        what, n = f"the local gradient {i} of '{name}'", len(local_gradients)
+        with_out = accept_result(what, rule, n, f"{n} operand(s)")
 
-        @wraps(rule)
         def local_gradient(*arguments: Any) -> Any:
-            value, out = rule(*arguments), arguments[-1]
+            value, out = with_out(*arguments), arguments[-1]
             if type(value) not in PLAIN and not isinstance(value, (Tensor, np.generic)):
-                raise TypeError(f"the local gradient {i} of '{name}' returned {type(value).__name__}, not an array")
+                raise TypeError(f"{what} returned {type(value).__name__}, not an array")
             if not broadcasts(np.shape(value), out.shape):
                 raise ValueError(
-                    f"the local gradient {i} of '{name}' returned shape {np.shape(value)}, which does not broadcast "
+                    f"{what} returned shape {np.shape(value)}, which does not broadcast "
                     f"to the result's {out.shape}; an elementwise rule gives one factor for each entry"
                 )
-            check_floating(f"the local gradient {i} of '{name}'", value)
+            check_floating(what, value)
             return value
 
         return local_gradient
@@ -114,10 +112,9 @@ def elementwise(
             )
         return out
 
-    stands_for = [*numpy, forward] if dispatches(forward) else numpy
     rules = [check_values(rule, i) for i, rule in enumerate(local_gradients)]
     return elementwise_operation(
-        name, check_forward, *rules, numpy=stands_for, labels=labels, symbol=symbol, written=written, own=True
+        name, check_forward, *rules, numpy=functions, labels=labels, symbol=symbol, written=written, own=True
     )
 
 
@@ -176,35 +173,32 @@ def operation(
             raise TypeError(
                 f"the pullback {i} of '{name}' is a function of the adjoint and the operands, or None, not {pullback!r}"
             )
-    refuse_builtin(name, forward, numpy)
+    functions = stands_for(name, forward, numpy)
 
     def edge(pullback: Any, i: int) -> Edge:
-        label = labels[i] if labels else None
         if pullback is None:
-            return Edge(lambda *_, **__: None, lambda *_: None, "0")
-        given = f"the adjoint and {len(pullbacks)} operand(s)"
-        with_out = accept_result(f"the pullback {i} of '{name}'", pullback, len(pullbacks) + 1, given)
+            return NO_DERIVATIVE
+        what = f"the pullback {i} of '{name}'"
+        with_out = accept_result(what, pullback, len(pullbacks) + 1, f"the adjoint and {len(pullbacks)} operand(s)")
 
         def pull(u: Any, value: Any, x: Any, out: Any) -> Any:
             g = with_out(u, *value, **out._settings)
             if isinstance(u, Tensor) and u.requires_grad and not (isinstance(g, Tensor) and g.requires_grad):
                 raise TypeError(
-                    f"the pullback {i} of '{name}' has no derivative: for a Tensor it returned {type(g).__name__} "
+                    f"{what} has no derivative: for a Tensor it returned {type(g).__name__} "
                     "without history. Write it in NumPy functions and operators to differentiate it again"
                 )
             g = as_array(g)
             if g.shape != x.shape:
-                raise ValueError(
-                    f"the pullback {i} of '{name}' returned shape {g.shape}, but its operand has shape {x.shape}"
-                )
-            check_floating(f"the pullback {i} of '{name}'", g)
+                raise ValueError(f"{what} returned shape {g.shape}, but its operand has shape {x.shape}")
+            check_floating(what, g)
             return g
 
         def everything(*operands_and_out: Any, **_: Any) -> Any:
             check_floating(f"the forward function of '{name}'", operands_and_out[-1], "fc")
             return operands_and_out
 
-        return Edge(everything, pull, label, LINEAR)
+        return Edge(everything, pull, labels[i] if labels else None, LINEAR)
 
     edges = [edge(pullback, i) for i, pullback in enumerate(pullbacks)]
     # a pullback may return an array that its author keeps: the sweep copies what it hands on
@@ -216,7 +210,7 @@ def operation(
             raise TypeError(f"'{name}' takes {len(pullbacks)} operands, one for each pullback, not {len(operands)}")
         return apply(*operands, **keywords)
 
-    return register(function, made, [*numpy, forward] if dispatches(forward) else numpy, own=True)
+    return register(function, made, functions, own=True)
 
 
 def check_row(name: Any, forward: Any, labels: Any, operands: int) -> None:
@@ -237,14 +231,14 @@ def accept_result(what: str, rule: Callable[..., Any], arguments: int, given: st
     try:
         parameters = inspect.signature(rule).parameters.values()
     except ValueError:  # of some functions that are written in C
-        return lambda *values, **keywords: rule(*values[:-1], **keywords)
+        return without_result(rule)
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = sum(p.default is p.empty for p in positional)
     if needed == arguments + 1 or needed <= arguments and any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return rule
     if not needed <= arguments <= len(positional):
         raise TypeError(f"{what} takes {needed} argument(s), but is called with {given}, and with the result if it takes that too")
-    return lambda *values, **keywords: rule(*values[:-1], **keywords)
+    return without_result(rule)
 
 
 def check_floating(what: str, value: Any, kinds: str = "fcb") -> None:
@@ -257,7 +251,8 @@ def dispatches(function: Any) -> bool:
     return isinstance(function, np.ufunc) or hasattr(function, "__wrapped__") and "numpy" in str(function.__module__)
 
 
-def refuse_builtin(name: str, forward: Any, numpy: Sequence[Any]) -> None:
+def stands_for(name: str, forward: Any, numpy: Sequence[Any]) -> list[Any]:
+    """NumPy's and SciPy's functions that call the operation; refused if the engine has a rule for one of them."""
     for function in (forward, *numpy):
         known = TABLE.get(function)
         if known is not None and not getattr(known, "own", False):
@@ -265,3 +260,4 @@ def refuse_builtin(name: str, forward: Any, numpy: Sequence[Any]) -> None:
                 f"'{name}' would replace the rule that autograd_lite has for {function.__name__}; "
                 "wrap it in a function of your own, as in lambda x: np.exp(x)"
             )
+    return [*numpy, forward] if dispatches(forward) else [*numpy]
