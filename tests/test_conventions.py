@@ -337,6 +337,35 @@ def test_a_number_is_an_operand_of_tensordot(t: Tensor) -> None:
     assert_close(np.tensordot(2.0, t, axes=0).data, np.tensordot(2.0, t.data, axes=0), 0)
 
 
+@pytest.mark.parametrize("name", "sum prod max min ptp cumsum cumprod nansum nanmax".split())
+def test_a_single_number_is_reduced_over_axis_0(name: str) -> None:
+    function = getattr(np, name)
+    for axis in (0, -1):
+        x = Tensor(2.5, requires_grad=True)
+        y = function(x, axis=axis)
+        assert_close(y.data, function(x.data, axis=axis), 1e-15)
+        [slope] = ag.gradients(y, [x], np.ones(y.shape))
+        assert slope.shape == () and slope == (0.0 if name == "ptp" else 1.0)
+
+
+def test_norms_of_whole_numbers_are_floats() -> None:
+    x = Tensor([[1, 2], [3, 4]])
+    for ord in (1, -1, np.inf, "fro", "nuc"):
+        norm = np.linalg.norm(x, ord)
+        assert norm.dtype == float
+        assert_close(norm.data, np.linalg.norm(x.data, ord), 1e-15)
+    assert_close(np.linalg.norm(x, -2, axis=0).data, np.linalg.norm(x.data, -2, axis=0), 1e-15)
+
+
+def test_edges_of_sequences_are_numpys(t: Tensor) -> None:
+    assert_close(np.diff(t, 0, prepend=[1.0]).data, t.data, 0)
+    with pytest.raises(ValueError, match="n times, not -1 times"):
+        np.diff(t, -1)
+    with pytest.raises(ValueError, match=r"a vector, not of an array of shape \(1, 2\)"):
+        np.vander(t[None])
+    assert np.isnan(np.linspace(t[0], 2.0, 1, retstep=True)[1].item())
+
+
 def test_variance_without_rows_is_empty() -> None:
     for function in (np.nanvar, np.nanstd):
         assert function(Tensor(np.zeros((0, 3)), requires_grad=True), axis=1).shape == (0,)

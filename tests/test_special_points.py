@@ -652,10 +652,10 @@ def test_rows_where_there_is_no_number(name: str, function: Any, point: Any, fir
 
 # Rows whose derivative is the same at every point: f(v) = f(0) + f'(0) v, with entries of 0 and axes of length 0 and 1
 MOVES = set(
-    """append array_split astype atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_to column_stack compress concatenate
-    diag diagonal dsplit dstack expand_dims flip fliplr flipud gather hsplit hstack identity matrix_transpose moveaxis pad place ravel repeat
-    reshape reshape_in_order resize roll rollaxis rot90 scatter split squeeze stack swapaxes tile transpose tril triu vsplit
-    vstack""".split()
+    """append array_split astype atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_to column_stack compress
+    concatenate diag diagonal dsplit dstack expand_dims flip fliplr flipud gather hsplit hstack identity
+    matrix_transpose moveaxis pad place ravel repeat reshape reshape_in_order resize roll rollaxis rot90 scatter split
+    squeeze stack swapaxes tile transpose tril triu vsplit vstack""".split()
 )
 
 

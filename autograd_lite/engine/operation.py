@@ -341,7 +341,7 @@ def is_elementwise(g: Any) -> bool:
 
 def kept_shape(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     """`shape` after a reduction over `axis` with ``keepdims=True``."""
-    if axis is None:
+    if axis is None or not shape:  # NumPy reduces a single number over axis 0 too
         return (1,) * len(shape)
     axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
     return tuple(1 if i in axes else n for i, n in enumerate(shape))

@@ -165,7 +165,8 @@ def linspace(
     start, stop = np.broadcast_arrays(operand(start), operand(stop))
     share = shares(num, endpoint, start.ndim).astype(np.result_type(start, stop, 1.0))
     numbers = in_dtype(np.moveaxis(start * (1 - share) + stop * share, 0, axis), dtype)  # exact at both ends
-    return (numbers, (stop - start) / max(num - bool(endpoint), 1)) if retstep else numbers
+    steps = num - bool(endpoint)
+    return (numbers, (stop - start) / (steps if steps > 0 else np.nan)) if retstep else numbers
 
 
 def shares(num: int, endpoint: bool, ndim: int) -> Any:
@@ -194,6 +195,8 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The powers of the entries of x, those of one entry in a row."""
     x = operand(x)
+    if x.ndim != 1:
+        raise ValueError(f"np.vander takes the powers of a vector, not of an array of shape {x.shape}")
     powers = np.arange(len(x) if N is None else N)
     return x[:, None] ** (powers if increasing else powers[::-1])
 
@@ -211,6 +214,10 @@ def polyval(p: Any, x: Any) -> Any:
 
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The differences of neighbours along `axis`, n times; before the first and after the last may stand further ones."""
+    if n < 0:
+        raise ValueError(f"np.diff takes differences n times, not {n} times")
+    if n == 0:
+        return x
     [axis] = axes_in(np.shape(x), axis)
     if prepend is not None or append is not None:
         edge = kept_shape(np.shape(x), axis)

@@ -358,6 +358,7 @@ solve = general_operation(
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The norm of vectors or matrices."""
+    x = x if x.dtype.kind in "fc" else x.astype(float)
     if ord is None:
         return euclidean_norm(x, axis, keepdims=keepdims)
     if axis is None:

@@ -75,7 +75,7 @@ def before(x: Any) -> Any:
 
 def product_of_others(x: Any, r: Any, axis: Any) -> Any:
     """∏ over the other entries: those before times those after, which no entry that is 0 disturbs."""
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(range(x.ndim)) if axis is None or not x.ndim else axis if isinstance(axis, tuple) else (axis,)
     last = tuple(range(-len(axes), 0))
     rows = np.moveaxis(x, axes, last)
     flat = rows.reshape((*rows.shape[: x.ndim - len(axes)], -1)) if x.size else rows
@@ -268,9 +268,8 @@ def log_softmax(x: Operand, axis: int = -1) -> Any:
 
 def cumsum_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
     axis = out._settings["axis"]
-    if axis is None:
-        return np.flip(np.cumsum(np.flip(u))).reshape(x.shape)
-    return np.flip(np.cumsum(np.flip(u, axis), axis), axis)
+    g = np.flip(np.cumsum(np.flip(u, axis), axis), axis)
+    return g if g.shape == x.shape else g.reshape(x.shape)
 
 
 def cumprod_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
@@ -280,8 +279,8 @@ def cumprod_pull(u: Any, d: Any, x: Any, out: Any) -> Any:
     log₂ n steps, and no division that an entry that is 0 would spoil.
     """
     axis = out._settings["axis"]
-    if axis is None:
-        d, axis = d.ravel(), 0
+    if axis is None or not x.ndim:
+        d, axis = d.reshape(-1), 0
     d, s = np.moveaxis(d, axis, -1), np.moveaxis(u, axis, -1)
     factors, reach = np.concatenate([d[..., 1:], np.zeros_like(d[..., :1])], -1), 1
     while reach < d.shape[-1]:
