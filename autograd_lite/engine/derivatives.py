@@ -204,7 +204,7 @@ class _Evaluated(NamedTuple):
 
 
 def _evaluate(
-    f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int], keywords: Any, has_aux: bool = False
+    f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int], keywords: Any, has_aux: bool
 ) -> _Evaluated:
     """Call f on Tensors of its own, through which exactly this derivative is taken.
 

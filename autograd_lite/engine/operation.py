@@ -84,7 +84,9 @@ class Operation:
     name : str
     forward : callable on arrays
     edges : sequence of Edge, one per operand
-        A single one for an operation of any number of operands; its rule takes the operand's index first.
+        A single one for a `variadic` operation; its rule takes the operand's index first.
+    rules, pulls : sequence of callable
+        Those of the edges.
     fresh : bool
         Whether every array that a pull returns is new or a view, so that the sweep may keep it.
     symbol : str
@@ -94,6 +96,8 @@ class Operation:
         certain result and its operands.
     samples : int or None
         The axis of the samples, where the operation has one.
+    variadic : bool
+        Whether it takes any number of operands.
     arrows : callable
         ``arrows(node, pulls)`` gives for each operand of a node the operand, its pull and its local gradient.
     """

@@ -103,10 +103,10 @@ class Tensor:
         "_grad",
         "_requires_grad",
         "_operation",  # what computed it, None for a leaf
-        # The operands, and the local gradient with respect to each, None where none is needed. Up to three stand
-        # in slots of the node itself: in tuples, they would be further objects for Python's garbage collector
-        # to walk through, and a graph of a million nodes would take twice the time. More than three are tuples in
-        # two of the slots. `Operation.arrows` reads them.
+        # The operands, x, and the local gradient with respect to each, d, None where none is needed: the letters are
+        # those of the pulls. Up to three stand in slots of the node itself: in tuples, they would be further objects
+        # for Python's garbage collector to walk through, and a graph of a million nodes would take twice the time.
+        # More than three are in two tuples, in `_x0` and `_d0`. `Operation.arrows` reads them.
         "_x0",
         "_x1",
         "_x2",

@@ -426,24 +426,28 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
 # Without what is missing ----------------------------------------------------------------------------------------
 
 
+def fill_missing(x: Any, number: Any) -> Any:
+    return np.where(np.isnan(x), number, x)
+
+
 def nansum(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The sum of the entries that are not NaN."""
-    return sum_(np.where(np.isnan(x), 0, x), axis, keepdims=keepdims)
+    return sum_(fill_missing(x, 0), axis, keepdims=keepdims)
 
 
 def nanprod(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The product of the entries that are not NaN."""
-    return np.prod(np.where(np.isnan(x), 1, x), axis, keepdims=keepdims)
+    return np.prod(fill_missing(x, 1), axis, keepdims=keepdims)
 
 
 def nancumsum(x: Any, axis: Any = None) -> Any:
     """The sums of the entries up to each one, of those that are not NaN."""
-    return np.cumsum(np.where(np.isnan(x), 0, x), axis)
+    return np.cumsum(fill_missing(x, 0), axis)
 
 
 def nancumprod(x: Any, axis: Any = None) -> Any:
     """The products of the entries up to each one, of those that are not NaN."""
-    return np.cumprod(np.where(np.isnan(x), 1, x), axis)
+    return np.cumprod(fill_missing(x, 1), axis)
 
 
 def count_present(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -456,31 +460,31 @@ def nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return nansum(x, axis, keepdims=keepdims) / count_present(x, axis, keepdims)
 
 
-def center(x: Any, axis: Any, keepdims: bool, ddof: Any) -> tuple[Any, Any]:
+def fill_with_mean(x: Any, axis: Any, keepdims: bool, ddof: Any) -> tuple[Any, Any]:
     """x with the mean in place of each NaN, where it adds nothing to the variance; and the factor that turns the
     variance over all entries into the one over those that are not NaN."""
     middle = np.clip(nanmean(x, axis, keepdims=True), nanmin(x, axis, keepdims=True), nanmax(x, axis, keepdims=True))
     number = count_present(x, axis, keepdims)
-    return np.where(np.isnan(x), middle, x), x.size / max(number.size, 1) / np.maximum(number - ddof, 0)
+    return fill_missing(x, middle), x.size / max(number.size, 1) / np.maximum(number - ddof, 0)
 
 
 def nanvar(x: Any, axis: Any = None, ddof: Any = 0, *, keepdims: bool = False, correction: Any = None) -> Any:
     """The variance of the entries that are not NaN."""
     (x,) = floats("nanvar", x)
-    x, factor = center(x, axis, keepdims, ddof if correction is None else correction)
+    x, factor = fill_with_mean(x, axis, keepdims, ddof if correction is None else correction)
     return np.var(x, axis, keepdims=keepdims) * factor.astype(x.dtype)
 
 
 def nanstd(x: Any, axis: Any = None, ddof: Any = 0, *, keepdims: bool = False, correction: Any = None) -> Any:
     """The standard deviation of the entries that are not NaN."""
     (x,) = floats("nanstd", x)
-    x, factor = center(x, axis, keepdims, ddof if correction is None else correction)
+    x, factor = fill_with_mean(x, axis, keepdims, ddof if correction is None else correction)
     return np.std(x, axis, keepdims=keepdims) * np.sqrt(factor).astype(x.dtype)
 
 
 def nanmax(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The largest of the entries that are not NaN."""
-    highest = max_(np.where(np.isnan(x), -np.inf, x), axis, keepdims=keepdims)
+    highest = max_(fill_missing(x, -np.inf), axis, keepdims=keepdims)
     return np.where(np.isnan(x).all(axis, keepdims=keepdims), np.nan, highest)
 
 

@@ -28,7 +28,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from autograd_lite.engine.operation import Edge, Rule, elementwise_operation, general_operation, implement_with, select, register
+from autograd_lite.engine.operation import Edge, Rule, elementwise_operation, general_operation, implement_with, register, select
 from autograd_lite.engine.tensor import Array, Operand, Tensor, dtype_of_numbers
 from autograd_lite.table.shapes import data_of
 

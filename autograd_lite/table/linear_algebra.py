@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine.operation import LEFT, LINEAR, RIGHT, Edge, general_operation, register, sum_to
+from autograd_lite.engine.tensor import Tensor
 from autograd_lite.table.elementwise import direction, slope_of_abs, undefined
 from autograd_lite.table.reductions import conjugate, euclidean_norm, max_, min_, product_of_others, reduction_operation, sum_
 from autograd_lite.table.shapes import _place, axes_in, data_of, operand
-from autograd_lite.engine.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.operation import LEFT, RIGHT, Edge, general_operation, implement_with, sum_to
+from autograd_lite.engine.tensor import ONES, Operand, Tensor
 from autograd_lite.table.elementwise import sigmoid
 from autograd_lite.table.linear_algebra import matmul, pull_left, pull_right
 from autograd_lite.table.reductions import softmax
-from autograd_lite.engine.tensor import ONES, Operand, Tensor
 
 
 class NotOneLayer(Exception):
@@ -107,20 +107,27 @@ def times_difference(u: Any, v: Any, x: Any, out: Any) -> Any:
     return sum_to(v, x._array.shape)
 
 
+def cost_operation(
+    name: str, together: Any, *edges: Edge, written: str | None = None, keywords: bool = False
+) -> Any:  # fmt: skip
+    """A cost of two operands; `together` computes it and the first rule's value in one pass."""
+    return general_operation(
+        name, lambda a, y, **settings: together(a, y, **settings)[0], *edges, written=written, keywords=keywords,
+        together=together, fresh=False,
+    )  # fmt: skip
+
+
 @overload
 def half_squared_distance(a: Tensor, y: Operand, /) -> Tensor: ...
 @overload
 def half_squared_distance(a: npt.ArrayLike, y: Operand, /) -> Any: ...
 
 
-@implement_with(general_operation(
+@implement_with(cost_operation(
     "half_squared_distance",
-    lambda a, y: half_squared_distance_together(a, y)[0],
+    half_squared_distance_together,
     Edge(lambda a, y, _: a - y, times_difference, "({0} − {1})"),
     Edge(lambda a, y, _: y - a, times_difference, "({1} − {0})"),
-    fresh=False,
-    together=half_squared_distance_together,
-    keywords=False,
     written="½ ‖{0} − {1}‖²",
 ))
 def half_squared_distance(a: Operand, y: Operand, /) -> Any:
@@ -170,14 +177,11 @@ def sigmoid_cross_entropy(z: Tensor, y: Operand, /) -> Tensor: ...
 def sigmoid_cross_entropy(z: npt.ArrayLike, y: Operand, /) -> Any: ...
 
 
-@implement_with(general_operation(
+@implement_with(cost_operation(
     "sigmoid_cross_entropy",
-    lambda z, y: sigmoid_cross_entropy_together(z, y)[0],
+    sigmoid_cross_entropy_together,
     Edge(lambda z, y, _: sigmoid(z) - y, times_difference, "(σ({0}) − {1})"),
     Edge(lambda z, y, _: -z, times_difference, "−{0}"),
-    fresh=False,
-    together=sigmoid_cross_entropy_together,
-    keywords=False,
 ))
 def sigmoid_cross_entropy(z: Operand, y: Operand, /) -> Any:
     """−Σ y log σ(z) + (1 − y) log(1 − σ(z)) over all entries, as one node; stable for any z.
@@ -226,13 +230,12 @@ def softmax_cross_entropy_together(z: Any, y: Any, axis: int) -> tuple[Any, Any]
     return np.sum(np.log1p(others)) - np.sum(y * below) + np.sum(left_over), e / (1 + others) - y
 
 
-_softmax_cross_entropy = general_operation(
+_softmax_cross_entropy = cost_operation(
     "softmax_cross_entropy",
-    lambda z, y, axis: softmax_cross_entropy_together(z, y, axis)[0],
+    softmax_cross_entropy_together,
     Edge(lambda z, y, _, axis: softmax(z, axis=axis) - y, times_difference, "(softmax{at}({0}) − {1})"),
     Edge(lambda z, y, _, axis: -z, times_difference, "−{0}"),
-    fresh=False,
-    together=softmax_cross_entropy_together,
+    keywords=True,
 )
 
 

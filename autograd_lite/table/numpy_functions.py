@@ -16,9 +16,9 @@ import numpy as np
 
 from autograd_lite.engine.recording import current
 from autograd_lite.engine.refusals import instead_of
+from autograd_lite.engine.tensor import DISPATCH, TABLE, Tensor
 from autograd_lite.table.reductions import logsumexp, max_, min_, sum_
 from autograd_lite.table.shapes import replace_tensors
-from autograd_lite.engine.tensor import DISPATCH, TABLE, Tensor
 
 # Functions whose results are booleans, integers, shapes or text, or that only look at the dtype.
 PLAIN_FUNCTIONS = {

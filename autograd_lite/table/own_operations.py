@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.operation import (
-    LINEAR, NO_DERIVATIVE, PLAIN, Edge, Operation, broadcasts, elementwise_operation, make_function, register, without_result,
+    LINEAR, NO_DERIVATIVE, PLAIN, Edge, broadcasts, elementwise_operation, general_operation, register, without_result,
 )  # fmt: skip
 from autograd_lite.engine.tensor import TABLE, Operand, Tensor, as_array
 
@@ -202,15 +202,14 @@ def operation(
 
     edges = [edge(pullback, i) for i, pullback in enumerate(pullbacks)]
     # a pullback may return an array that its author keeps: the sweep copies what it hands on
-    made = Operation(name, forward, edges, symbol=symbol, written=written, fresh=False)
-    apply = make_function(made)
+    apply = general_operation(name, forward, *edges, symbol=symbol, written=written, fresh=False, listed=False)
 
     def function(*operands: Any, **keywords: Any) -> Any:
         if len(operands) != len(pullbacks):
             raise TypeError(f"'{name}' takes {len(pullbacks)} operands, one for each pullback, not {len(operands)}")
         return apply(*operands, **keywords)
 
-    return register(function, made, functions, own=True)
+    return register(function, apply.operation, functions, own=True)
 
 
 def check_row(name: Any, forward: Any, labels: Any, operands: int) -> None:

@@ -13,11 +13,11 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from autograd_lite.table.elementwise import astype, direction, quiet
 from autograd_lite.engine.operation import (
-    LINEAR, REPEATED, Edge, Notation, Operation, implement_with, kept_shape, make_function, register, spread,
+    LINEAR, REPEATED, Edge, Notation, general_operation, implement_with, kept_shape, register, spread,
 )  # fmt: skip
 from autograd_lite.engine.tensor import Array, Axes, Operand, Tensor
+from autograd_lite.table.elementwise import astype, direction, quiet
 
 
 def reduction_operation(
@@ -27,7 +27,6 @@ def reduction_operation(
     *,
     numpy: Sequence[Any] = (),
     label: Notation = None,
-    symbol: str | None = None,
     written: Notation = None,
 ) -> Callable[..., Any]:
     """A function ``(x, axis=None, *, keepdims=False, **keywords)`` from one rule ``rule(x, r, axis, **keywords)``."""
@@ -36,10 +35,9 @@ def reduction_operation(
         return rule(x, out.reshape(kept_shape(x.shape, axis)), axis, **keywords)
 
     if label is None:
-        label = f"{symbol or name}{{at}}'({{0}})"
+        label = f"{name}{{at}}'({{0}})"
     edge = Edge(local_gradient if callable(rule) else lambda *_, **__: rule, spread, label, REPEATED)
-    operation = Operation(name, forward, [edge], symbol=symbol, written=written)
-    apply = make_function(operation)
+    apply = general_operation(name, forward, edge, written=written, listed=False)
 
     def function(x: Any, axis: Any = None, *, keepdims: bool = False, **keywords: Any) -> Any:
         if "where" in keywords:
@@ -50,7 +48,7 @@ def reduction_operation(
             keywords["ddof"] = keywords.pop("correction")
         return apply(x, axis=axis, keepdims=keepdims, **keywords)
 
-    return register(function, operation, numpy)
+    return register(function, apply.operation, numpy)
 
 
 def share(x: Any, r: Any, ddof: Any = 0) -> float:
@@ -201,13 +199,12 @@ def axis_operation(
     name: str, forward: Callable[..., Any], edge: Edge, *, numpy: Sequence[Any] = (), default: int | None
 ) -> Callable[..., Any]:  # fmt: skip
     """A function ``(x, axis)`` with its own `default` for the axis."""
-    operation = Operation(name, forward, [edge])
-    apply = make_function(operation)
+    apply = general_operation(name, forward, edge, listed=False)
 
     def function(x: Any, axis: Any = default) -> Any:
         return apply(x, axis=axis)
 
-    return register(function, operation, numpy)
+    return register(function, apply.operation, numpy)
 
 
 @overload

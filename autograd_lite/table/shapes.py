@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.operation import (
-    LINEAR, SAME, TRANSPOSED, Edge, Operation, constant, explain, general_operation, make_function, register, sum_to,
+    LINEAR, SAME, TRANSPOSED, Edge, constant, explain, general_operation, register, sum_to,
 )  # fmt: skip
 from autograd_lite.engine.tensor import Tensor
 
@@ -75,14 +75,14 @@ _reshape = general_operation(
 )
 
 
-def reshaping_operation(function: Callable[..., Any], name: str) -> None:
+def reshaping_operation(function: Callable[..., Any]) -> None:
     """`function` keeps the order of the entries: NumPy says what the shape becomes."""
 
     def reshape_as_told(x: Any, *args: Any, **keywords: Any) -> Any:
         result = function(data_of(x), *args, **keywords)
         return _reshape(x, shape=result.shape) if isinstance(x, Tensor) else result
 
-    register(reshape_as_told, _reshape.operation, [function], name=name)
+    register(reshape_as_told, _reshape.operation, [function], name=function.__name__)
 
 
 def reshape(x: Any, shape: Any, order: str = "C") -> Any:
@@ -101,21 +101,19 @@ def ravel(x: Any, order: str = "C") -> Any:
 
 register(reshape, _reshape.operation, [np.reshape])
 register(ravel, _reshape.operation, [np.ravel], name="ravel")
-reshaping_operation(np.squeeze, "squeeze")
-reshaping_operation(np.expand_dims, "expand_dims")
+reshaping_operation(np.squeeze)
+reshaping_operation(np.expand_dims)
 
 
-def at_least(dimensions: int, function: Callable[..., Any]) -> Callable[..., Any]:
+def at_least(function: Callable[..., Any]) -> Callable[..., Any]:
     def atleast(*tensors: Any) -> Any:
         results = tuple(reshape(x, function(data_of(x)).shape) for x in tensors)
         return results[0] if len(results) == 1 else results
 
-    return register(atleast, None, [function], name=f"atleast_{dimensions}d")
+    return register(atleast, None, [function], name=function.__name__)
 
 
-atleast_1d, atleast_2d, atleast_3d = (
-    at_least(1, np.atleast_1d), at_least(2, np.atleast_2d), at_least(3, np.atleast_3d)
-)  # fmt: skip
+atleast_1d, atleast_2d, atleast_3d = map(at_least, (np.atleast_1d, np.atleast_2d, np.atleast_3d))
 
 # The same entries along permuted axes -------------------------------------------------------------------
 
@@ -262,17 +260,17 @@ def moving_operation(function: Callable[..., Any], name: str | None = None, numb
     def rule(x: Any, out: Any, args: Any, keywords: Any) -> Any:
         return numbered(np.arange(1, x.size + 1).reshape(x.shape), *args, **keywords)
 
-    operation = Operation(
+    apply = general_operation(
         name,
         lambda x, args, keywords: function(x, *args, **keywords),
-        [Edge(rule, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), f"{name}{{at}}", LINEAR)],
+        Edge(rule, lambda u, d, x, out: _scatter(u, where=d, shape=x.shape), f"{name}{{at}}", LINEAR),
+        listed=False,
     )
-    apply = make_function(operation)
 
     def move_entries(x: Any, *args: Any, **keywords: Any) -> Any:
         return apply(x, args=as_constants(args), keywords=as_constants(keywords))
 
-    return register(move_entries, operation, [function], name=name)
+    return register(move_entries, apply.operation, [function])
 
 
 for mover in (
@@ -322,7 +320,7 @@ def sort(x: Any, axis: int | None = -1, kind: str | None = None, order: None = N
     return _take_along_axis(x, np.argsort(data_of(x), axis=axis, kind="stable"), axis)
 
 
-_pad = moving_operation(np.pad, "pad", pad_numbers)
+_pad = moving_operation(np.pad, numbered=pad_numbers)
 register(pad, _pad.operation, [np.pad])
 register(compress, None, [np.compress])
 register(sort, None, [np.sort])
