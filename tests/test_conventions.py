@@ -366,6 +366,17 @@ def test_edges_of_sequences_are_numpys(t: Tensor) -> None:
     assert np.isnan(np.linspace(t[0], 2.0, 1, retstep=True)[1].item())
 
 
+@pytest.mark.parametrize(("error", "message", "call"), [
+    (TypeError, "integer", lambda x: np.linalg.matrix_power(x, 1.5)),
+    (ValueError, "the upper one, 'U', not 'X'", lambda x: np.linalg.eigh(x, "X")),
+    (ValueError, "'valid', not 'all'", lambda x: np.convolve(x[0], x[1], "all")),
+    (ValueError, "indexing='xy' and 'ij', not 'yx'", lambda x: np.meshgrid(x[0], x[1], indexing="yx")),
+])  # fmt: skip
+def test_choices_that_numpy_does_not_have_are_refused(error: Any, message: str, call: Any) -> None:
+    with pytest.raises(error, match=message):
+        call(Tensor(np.eye(2), requires_grad=True))
+
+
 def test_variance_without_rows_is_empty() -> None:
     for function in (np.nanvar, np.nanstd):
         assert function(Tensor(np.zeros((0, 3)), requires_grad=True), axis=1).shape == (0,)

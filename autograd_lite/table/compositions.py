@@ -134,6 +134,8 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
 
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
     """The coordinates of the points of a grid, one array for each axis."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"np.meshgrid knows indexing='xy' and 'ij', not {indexing!r}")
     swapped = indexing == "xy" and len(xi) > 1
     axes = [1, 0, *range(2, len(xi))] if swapped else range(len(xi))
     xs = tuple(np.reshape(x, tuple(-1 if axis == i else 1 for i in range(len(xi)))) for axis, x in zip(axes, xi))
@@ -218,9 +220,10 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         raise ValueError(f"np.diff takes differences n times, not {n} times")
     if n == 0:
         return x
-    [axis] = axes_in(np.shape(x), axis)
+    x = operand(x)
+    [axis] = axes_in(x.shape, axis)
     if prepend is not None or append is not None:
-        edge = kept_shape(np.shape(x), axis)
+        edge = kept_shape(x.shape, axis)
         ends = [end if end is None or np.ndim(end) else np.broadcast_to(end, edge) for end in (prepend, append)]
         x = np.concatenate([part for part in (ends[0], x, ends[1]) if part is not None], axis)
     before = (slice(None),) * axis
@@ -301,7 +304,10 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     n, m = len(a), len(v)
     if m == 0:
         raise ValueError("np.convolve: a sequence is empty")
-    start, length = {"full": (0, n + m - 1), "same": ((m - 1) // 2, n), "valid": (m - 1, n - m + 1)}[mode]
+    parts = {"full": (0, n + m - 1), "same": ((m - 1) // 2, n), "valid": (m - 1, n - m + 1)}
+    if mode not in parts:
+        raise ValueError(f"np.convolve and np.correlate know the modes 'full', 'same' and 'valid', not {mode!r}")
+    start, length = parts[mode]
     return np.pad(a, m - 1)[np.arange(start, start + length)[:, None] + np.arange(m)] @ v[::-1]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,8 @@ eigenvectors: Any = factor_operation(
 
 def eigh(a: Any, UPLO: str = "L") -> Any:
     """The eigenvalues of a symmetric matrix in ascending order, and its eigenvectors as columns."""
+    if UPLO.upper() not in ("L", "U"):
+        raise ValueError(f"np.linalg.eigh reads the lower triangle, 'L', or the upper one, 'U', not {UPLO!r}")
     a = a.mT if UPLO.upper() == "U" else a
     parts = np.linalg.eigh(real_matrices("eigh", a))
     return parts._replace(eigenvalues=eigenvalues(a, *parts), eigenvectors=eigenvectors(a, *parts))
@@ -239,6 +242,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
 
 def matrix_power(a: Any, n: int) -> Any:
     """The product of n factors a, or of −n inverses."""
+    n = index(n)
     if n == 0:
         return np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape) + 0 * a
     if n < 0:

@@ -107,27 +107,20 @@ def times_difference(u: Any, v: Any, x: Any, out: Any) -> Any:
     return sum_to(v, x._array.shape)
 
 
-def cost_operation(
-    name: str, together: Any, *edges: Edge, written: str | None = None, keywords: bool = False
-) -> Any:  # fmt: skip
-    """A cost of two operands; `together` computes it and the first rule's value in one pass."""
-    return general_operation(
-        name, lambda a, y, **settings: together(a, y, **settings)[0], *edges, written=written, keywords=keywords,
-        together=together, fresh=False,
-    )  # fmt: skip
-
-
 @overload
 def half_squared_distance(a: Tensor, y: Operand, /) -> Tensor: ...
 @overload
 def half_squared_distance(a: npt.ArrayLike, y: Operand, /) -> Any: ...
 
 
-@implement_with(cost_operation(
+@implement_with(general_operation(
     "half_squared_distance",
-    half_squared_distance_together,
+    lambda a, y: half_squared_distance_together(a, y)[0],
     Edge(lambda a, y, _: a - y, times_difference, "({0} − {1})"),
     Edge(lambda a, y, _: y - a, times_difference, "({1} − {0})"),
+    fresh=False,
+    together=half_squared_distance_together,
+    keywords=False,
     written="½ ‖{0} − {1}‖²",
 ))
 def half_squared_distance(a: Operand, y: Operand, /) -> Any:
@@ -177,11 +170,14 @@ def sigmoid_cross_entropy(z: Tensor, y: Operand, /) -> Tensor: ...
 def sigmoid_cross_entropy(z: npt.ArrayLike, y: Operand, /) -> Any: ...
 
 
-@implement_with(cost_operation(
+@implement_with(general_operation(
     "sigmoid_cross_entropy",
-    sigmoid_cross_entropy_together,
+    lambda z, y: sigmoid_cross_entropy_together(z, y)[0],
     Edge(lambda z, y, _: sigmoid(z) - y, times_difference, "(σ({0}) − {1})"),
     Edge(lambda z, y, _: -z, times_difference, "−{0}"),
+    fresh=False,
+    together=sigmoid_cross_entropy_together,
+    keywords=False,
 ))
 def sigmoid_cross_entropy(z: Operand, y: Operand, /) -> Any:
     """−Σ y log σ(z) + (1 − y) log(1 − σ(z)) over all entries, as one node; stable for any z.
@@ -230,12 +226,13 @@ def softmax_cross_entropy_together(z: Any, y: Any, axis: int) -> tuple[Any, Any]
     return np.sum(np.log1p(others)) - np.sum(y * below) + np.sum(left_over), e / (1 + others) - y
 
 
-_softmax_cross_entropy = cost_operation(
+_softmax_cross_entropy = general_operation(
     "softmax_cross_entropy",
-    softmax_cross_entropy_together,
+    lambda z, y, axis: softmax_cross_entropy_together(z, y, axis)[0],
     Edge(lambda z, y, _, axis: softmax(z, axis=axis) - y, times_difference, "(softmax{at}({0}) − {1})"),
     Edge(lambda z, y, _, axis: -z, times_difference, "−{0}"),
-    keywords=True,
+    fresh=False,
+    together=softmax_cross_entropy_together,
 )
 
 

@@ -56,7 +56,9 @@ def values_of_constant(t: Tensor) -> Any:
 
 def axes_in(shape: tuple[int, ...], axis: Any) -> list[int]:
     """The axes that `axis` names, one or several or None for all, counted from the first."""
-    axes = list(range(len(shape))) if axis is None else np.atleast_1d(axis).tolist()
+    if axis is None:
+        return list(range(len(shape)))
+    axes = [axis] if isinstance(axis, int) else np.atleast_1d(axis).tolist()
     for i in axes:
         if not -len(shape) <= i < len(shape):
             raise np.exceptions.AxisError(f"axis {i} is out of bounds for an array of shape {shape}")
