@@ -195,6 +195,7 @@ class Tensor:
             self._array = array.astype(self.dtype)
 
     def _can_hold(self, array: Array) -> bool:
+        """Whether an array can take the place of `data` or `grad`."""
         return array.shape == self.shape and np.can_cast(array.dtype, self.dtype, "same_kind")
 
     @property

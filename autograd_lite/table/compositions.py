@@ -433,6 +433,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
 
 
 def fill_missing(x: Any, number: Any) -> Any:
+    """x with a number in place of each NaN."""
     return np.where(np.isnan(x), number, x)
 
 
