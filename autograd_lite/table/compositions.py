@@ -22,13 +22,18 @@ from autograd_lite.table.reductions import max_, mean, min_, sum_
 from autograd_lite.table.shapes import array, as_constants, axes_in, broadcast_to, data_of, moving_operation, operand
 
 
-def floats(name: str, *xs: Any, at_least: Any = None) -> list[Any]:
+def common_dtype(*xs: Any) -> np.dtype[Any]:
+    """The dtype of a result, which numbers of Python's do not widen; whole numbers become float64."""
+    dtype = np.result_type(*(x if isinstance(x, (int, float, complex)) else operand(x).dtype for x in xs))
+    return dtype if dtype.kind in "fc" else np.dtype(float)
+
+
+def floats(name: str, *xs: Any, at_least: Any = np.float16) -> list[Any]:
     """The operands as floating-point numbers, of one dtype, unless there are complex ones: these are refused."""
-    xs = tuple(operand(x) for x in xs)
-    dtype = np.result_type(*(x.dtype for x in xs), at_least or np.float16 if xs[0].dtype.kind == "f" else float)
+    dtype = np.result_type(common_dtype(*xs), at_least)
     if dtype.kind == "c":
         raise TypeError(f"np.{name} has a rule for real numbers, not for complex ones")
-    return [x if x.dtype == dtype else x.astype(dtype) for x in xs]
+    return [x if x.dtype == dtype else x.astype(dtype) for x in map(operand, xs)]
 
 
 def among(x: Any, values: Any, name: str) -> Any:
@@ -164,11 +169,12 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
 ) -> Any:
     """Numbers at equal distances from `start` to `stop`."""
-    start, stop = np.broadcast_arrays(operand(start), operand(stop))
-    share = shares(num, endpoint, start.ndim).astype(np.result_type(start, stop, 1.0))
+    inner = common_dtype(start, stop)
+    start, stop = (x.astype(inner) for x in np.broadcast_arrays(operand(start), operand(stop)))
+    share = shares(num, endpoint, start.ndim).astype(inner)
     numbers = in_dtype(np.moveaxis(start * (1 - share) + stop * share, 0, axis), dtype)  # exact at both ends
     steps = num - bool(endpoint)
-    return (numbers, (stop - start) / (steps if steps > 0 else np.nan)) if retstep else numbers
+    return (numbers, (stop - start) / steps if steps > 0 else np.nan) if retstep else numbers
 
 
 def shares(num: int, endpoint: bool, ndim: int) -> Any:
@@ -469,10 +475,11 @@ def nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 def fill_with_mean(x: Any, axis: Any, keepdims: bool, ddof: Any) -> tuple[Any, Any]:
     """x with the mean in place of each NaN, where it adds nothing to the variance; and the factor that turns the
-    variance over all entries into the one over those that are not NaN."""
+    variance over all entries into the one over those that are not NaN; NaN where `ddof` leaves none of them."""
     middle = np.clip(nanmean(x, axis, keepdims=True), nanmin(x, axis, keepdims=True), nanmax(x, axis, keepdims=True))
     number = count_present(x, axis, keepdims)
-    return fill_missing(x, middle), x.size / max(number.size, 1) / np.maximum(number - ddof, 0)
+    freedom = np.where(number > ddof, number - ddof, np.nan)
+    return fill_missing(x, middle), x.size / max(number.size, 1) / freedom
 
 
 def nanvar(x: Any, axis: Any = None, ddof: Any = 0, *, keepdims: bool = False, correction: Any = None) -> Any:
@@ -533,7 +540,7 @@ def ldexp(x: Any, n: Any) -> Any:
 def copysign(x: Any, y: Any) -> Any:
     """|x| with the sign of y."""
     x, y = floats("copysign", x, y)
-    return np.where(np.signbit(y), -1, 1) * np.abs(x)
+    return np.where(np.signbit(y), -1, 1).astype(x.dtype) * np.abs(x)
 
 
 @quiet

@@ -1,0 +1,124 @@
+"""What NumPy's functions give of Tensors at the edges of their arguments is what they give of arrays."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import Tensor
+
+V = np.array([1.0, 2.0, 4.0, 7.0])
+M = np.array([[3.0, -1.0, 2.0], [0.5, 4.0, -2.0], [1.0, 1.5, 2.5]])
+HOLES = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan], [np.nan, 2.0, 4.0]])
+STACK = np.stack([M, M.T + 1, M @ M])
+
+CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+    "insert into a list": (V, lambda t: np.insert([1.0, 2.0], 1, t)),
+    "delete a slice of all": (M, lambda t: np.delete(t, slice(1, 8, 3))),
+    "delete a slice of rows": (M, lambda t: np.delete(t, slice(0, 1), 0)),
+    "partition of all": (M, lambda t: np.partition(t, 4, None)),
+    "select of more conditions": (V, lambda t: np.select([V > 1, V > 2], [t])),
+    "select": (V, lambda t: np.select([V > 4, V > 1], [t, -t], 3.0)),
+    "piecewise, and otherwise": (V, lambda t: np.piecewise(t, [V > 4, V < 2], [1.0, lambda x: x * x, np.negative])),
+    "piecewise, 0 elsewhere": (V, lambda t: np.piecewise(t, [V > 4], [np.negative])),
+    "piecewise with nothing to do": (V, lambda t: np.piecewise(t, [V > 9], [np.negative])),
+    "apply_along_axis to columns": (M, lambda t: np.apply_along_axis(lambda x: np.outer(x, x), 0, t)),
+    "apply_along_axis to a stack": (STACK, lambda t: np.apply_along_axis(lambda x: x[:2] * x[0], 1, t)),
+    "meshgrid": (V, lambda t: np.meshgrid(t, t[:2], t[:3])),
+    "meshgrid of one": (V, lambda t: np.meshgrid(t)),
+    "meshgrid by rows": (V, lambda t: np.meshgrid(t, t[:2], indexing="ij", sparse=True)),
+    "linspace in a dtype": (V, lambda t: np.linspace(t, 2.0, 4, dtype=np.float16)),
+    "linspace with its step": (V, lambda t: np.linspace(t, 2.0, 4, retstep=True)),
+    "linspace of one with its step": (V, lambda t: np.linspace(t, 2.0, 1, retstep=True)),
+    "linspace of two, without the end": (V, lambda t: np.linspace(t, 2.0, 2, False, retstep=True)),
+    "linspace of none": (V, lambda t: np.linspace(t, 2.0, 0)),
+    "logspace in a dtype": (V, lambda t: np.logspace(t, 2.0, 3, dtype=np.float64)),
+    "geomspace of arrays": (V, lambda t: np.geomspace(t, 2 * V[::-1], 3)),
+    "geomspace of negative numbers": (V, lambda t: np.geomspace(-t[:1], [-3.0], 4, axis=1)),
+    "geomspace in a dtype": (V, lambda t: np.geomspace(t, 3.0, 4, dtype=np.float64)),
+    "vander": (V, lambda t: np.vander(t, 3, increasing=True)),
+    "polyval at 0": (V, lambda t: np.polyval(t, 0.0)),
+    "polyval at infinity": (V, lambda t: np.polyval(t, [np.inf, 1.0])),
+    "diff between ends": (M, lambda t: np.diff(t, 1, 0, prepend=0.0, append=t[:1])),
+    "diff, not at all": (V, lambda t: np.diff(t, 0)),
+    "ediff1d of a list": (V, lambda t: np.ediff1d([1.0, 3.0], to_end=t)),
+    "ediff1d between": (V, lambda t: np.ediff1d(t, to_begin=t[:2])),
+    "trapezoid, places of each": (STACK, lambda t: np.trapezoid(t, STACK * 2, axis=0)),
+    "trapezoid, one set of places": (STACK, lambda t: np.trapezoid(t, V[:3], axis=1)),
+    "gradient of one": (V, lambda t: np.gradient(t[:1])),
+    "gradient of two": (V, lambda t: np.gradient(t[:2])),
+    "gradient of two, second order": (V, lambda t: np.gradient(t[:2], edge_order=2)),
+    "gradient of third order": (V, lambda t: np.gradient(t, edge_order=3)),
+    "gradient with three distances": (M, lambda t: np.gradient(t, 1.0, 2.0, 3.0)),
+    "gradient with two distances": (M, lambda t: np.gradient(t, 1.0, 2.0)),
+    "gradient with too few places": (V, lambda t: np.gradient(t, [0.0, 1.0])),
+    "gradient with places": (V, lambda t: np.gradient(t, V**2, edge_order=2)),
+    "interp beyond the ends": (V, lambda t: np.interp([0.0, 3.0, 9.0], V, t, -1.0, 5.0)),
+    "interp between equal places": (V, lambda t: np.interp([1.0, 2.0, 3.0], [1.0, 2.0, 2.0, 4.0], t)),
+    "interp with one point": (V, lambda t: np.interp([0.0, 1.0, 2.0], [1.0], t[:1])),
+    "interp with a period": (V, lambda t: np.interp([0.0, 3.0, 9.0, -5.0], V, t, period=8.0)),
+    "convolve with a number": (V, lambda t: np.convolve(2.0, t)),
+    "convolve with nothing": (V, lambda t: np.convolve(t, [])),
+    "convolve in another mode": (V, lambda t: np.convolve(t, t[:3], "same")),
+    "correlate": (V, lambda t: np.correlate(t[:2], t, "same")),
+    "unwrap": (V, lambda t: np.unwrap(t * 3)),
+    "quantiles of none": (V, lambda t: np.quantile(t[:0], 0.5)),
+    "quantiles that are entries": (V, lambda t: np.quantile(t, [0.0, 1.0])),
+    "quantiles with axes kept": (M, lambda t: np.quantile(t, [0.2, 0.5], 0, keepdims=True)),
+    "average of a list": (V, lambda t: np.average([1.0, 2.0, 3.0, 4.0], weights=t)),
+    "average and its weight": (M, lambda t: np.average(t, 0, V[:3], returned=True)),
+    "average, axes kept": (M, lambda t: np.average(t, 1, V[:3], returned=True, keepdims=True)),
+    "average with weights and no axis": (M, lambda t: np.average(t, weights=V[:3])),
+    "average of all, and their number": (M, lambda t: np.average(t, returned=True)),
+    "average of rows, and their number": (M[:2], lambda t: np.average(t, 0, returned=True)),
+    "cov of columns": (M, lambda t: np.cov(t[:, :2], rowvar=False)),
+    "cov with weights": (M, lambda t: np.cov(t, fweights=[1, 2, 1], aweights=V[:3], ddof=0)),
+    "corrcoef of one": (V, lambda t: np.corrcoef(t)),
+    "corrcoef of two": (V, lambda t: np.corrcoef(t, t[::-1] ** 2)),
+    "nanvar where too few are left": (HOLES, lambda t: np.nanvar(t, 1, ddof=1)),
+    "nanstd where too few are left": (HOLES, lambda t: np.nanstd(t, 0, ddof=2, keepdims=True)),
+    "nanmean of none": (HOLES, lambda t: np.nanmean(t, 1)),
+    "modf": (M, lambda t: np.modf(t)),
+    "copysign": (M, lambda t: np.copysign(t, -0.0)),
+    "copysign of whole numbers": (M, lambda t: np.copysign([1, 2, 3], t)),
+    "copysign of one whole number": (M, lambda t: np.copysign(2, t)),
+    "cross of columns": (M, lambda t: np.cross(t, M[::-1], axis=0)),
+    "cross, all axes": (M, lambda t: np.cross(t, M.T, axisa=0, axisb=1, axisc=0)),
+    "vecdot of columns": (M, lambda t: np.vecdot(t, M.T, axis=0)) if hasattr(np, "vecdot") else (V, np.negative),
+    "cond by columns": (STACK, lambda t: np.linalg.cond(t, 1)),
+    "cond by rows": (M, lambda t: np.linalg.cond(t, np.inf)),
+    "cond of Frobenius": (M, lambda t: np.linalg.cond(t, "fro")),
+    "cond, smallest": (M, lambda t: np.linalg.cond(t, -2)),
+    "vector_norm, axes kept": (STACK, lambda t: np.linalg.vector_norm(t, axis=(0, 2), keepdims=True, ord=1)),
+    "cumulative_sum without axis": (M, lambda t: np.cumulative_sum(t)) if hasattr(np, "cumulative_sum") else (V, np.negative),
+    "cumulative_sum": (V, lambda t: np.cumulative_sum(t, include_initial=True)) if hasattr(np, "cumulative_sum") else (V, np.sin),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", CALLS)
+def test_edges_of_arguments(name: str, dtype: Any) -> None:
+    data, call = CALLS[name]
+    data = data.astype(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of means of nothing
+        try:
+            expected = call(data)
+        except Exception as error:
+            with pytest.raises((type(error), ValueError)) as info:
+                call(Tensor(data, requires_grad=True))
+            assert type(info.value).__module__ != "numpy.exceptions" or isinstance(info.value, type(error))
+            return
+        given = call(Tensor(data, requires_grad=True))
+    several = isinstance(expected, (tuple, list))
+    for mine, numpys in zip(given if several else [given], expected if several else [expected], strict=True):
+        mine = mine.data if isinstance(mine, Tensor) else mine
+        assert np.shape(mine) == np.shape(numpys)
+        assert np.result_type(mine) == np.result_type(numpys)
+        np.testing.assert_allclose(mine, numpys, rtol=30 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
+    assert isinstance(ag.as_tensor(given[0] if several else given), Tensor)
