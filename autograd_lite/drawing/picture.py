@@ -278,7 +278,7 @@ class Picture:
         return self.markup_of(Name(id(box.item)))
 
     def markup_of(self, formula: Formula) -> str:
-        return Markup(self.names.__getitem__, self.of, low=SUBSCRIPT, high=SUPERSCRIPT, quote=quote).to_text(formula)
+        return Markup(self.names.__getitem__, self.of, low=SUBSCRIPT, high=SUPERSCRIPT, escape=quote).to_text(formula)
 
     def contents(self, scope: Box, theme: Theme) -> str:
         """What the box of a folded scope says; that with the output in it says what the output is."""
@@ -454,7 +454,7 @@ def draw_steps(output: Tensor, **options: Unpack[Choices]) -> list[Drawing]:
     4
     """
     picture, frames = make_steps(output, options)
-    equations = [frame.equation(low=SUBSCRIPT, high=SUPERSCRIPT, quote=quote) for frame in frames]
+    equations = [frame.equation(low=SUBSCRIPT, high=SUPERSCRIPT, escape=quote) for frame in frames]
     drawings = [picture.drawing(frame, equations) for frame in frames]
     return Steps(drawings, lambda: page_of(picture, frames, "theme" in options))
 

@@ -90,7 +90,7 @@ def page(svg: str, steps: Sequence[Frame], options: Options, dark: Theme | None 
     theme = options.colours
     keys = [
         {
-            "equation": frame.equation(quote=lambda words: escape(clean(words))),
+            "equation": frame.equation(escape=lambda words: escape(clean(words))),
             "numbers": frame.numbers(options.decimals, options.entries),
             "box": frame.box and frame.box.key,
             "arrows": [f"{arrow.source.key}->{arrow.target.key}" for arrow in frame.arrows],

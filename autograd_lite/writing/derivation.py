@@ -24,9 +24,11 @@ from autograd_lite.engine.graph import age, between
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
 from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Settings, Sum, is_constant, nodes, total
-from autograd_lite.writing.naming import check_is_tensor, array_of, exact, is_literal, items, readable_names, shape_of, split_index
-from autograd_lite.writing.terms import formula, name_operand, term
+from autograd_lite.writing.naming import (
+    array_of, check_is_tensor, exact_number, is_literal, items, readable_names, shape_of, split_index,
+)  # fmt: skip
 from autograd_lite.writing.styles import Latex, Style
+from autograd_lite.writing.terms import formula, name_operand, term
 
 
 # What is written ------------------------------------------------------------------------------------------
@@ -47,7 +49,7 @@ class Symbols:
         self.taken: set[tuple[str, str]] = set()
         for key, name in readable_names(output, is_cost=seed is None).items():
             x = self.items[key]
-            self.names[key] = exact(x) if is_literal(x) else self.find_unused(quote(name))
+            self.names[key] = exact_number(x) if is_literal(x) else self.find_unused(quote(name))
         self.of = self.names[id(output)]
         if seed is not None:
             self.of = self.find_unused("C")
@@ -103,7 +105,7 @@ class Written:
     def factors(self) -> dict[str, Array]:
         symbols = self._symbols
         result = {}
-        for key in keys(self.formula):
+        for key in keys_in(self.formula):
             result[symbols.names[key]] = array_of(symbols.items[key])
         for node in nodes(self.formula):
             if isinstance(node, Adjoint):
@@ -119,7 +121,7 @@ class Written:
     __repr__ = __str__
 
 
-def keys(formula: Formula) -> Iterator[int]:
+def keys_in(formula: Formula) -> Iterator[int]:
     """The ``id`` of all that is named in a formula, adjoints apart."""
     for node in nodes(formula):
         if isinstance(node, Name):
@@ -204,7 +206,7 @@ class Derivation(Sequence[Step]):
         return [(title, lines) for title, lines in sections if lines]
 
     def __str__(self) -> str:
-        return "\n\n".join(title + "\n".join(map(fold_line, lines)) for title, lines in self._sections())
+        return "\n\n".join(title + "\n".join(map(wrap_line, lines)) for title, lines in self._sections())
 
     __repr__ = __str__
 
@@ -249,7 +251,7 @@ def in_rows(line: Written) -> list[str]:
     return [f"{name} &= {written[0]}", *further]
 
 
-def fold_line(line: Written) -> str:
+def wrap_line(line: Written) -> str:
     """A line in 80 columns if it can be, broken in front of operators."""
     text = re.sub(" (?![+−⊙⊗] )", "\xa0", line.text)
     lines = wrap(text, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
@@ -260,7 +262,7 @@ def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]
     """How the Tensors without a name were computed that occur in `lines`, or in the definition of another."""
     seen = {symbols.output}
     for line in lines:
-        seen.update(keys(line.formula), (node.key for node in nodes(line.formula) if isinstance(node, Adjoint)))
+        seen.update(keys_in(line.formula), (node.key for node in nodes(line.formula) if isinstance(node, Adjoint)))
     found = []
     for key, x in reversed(symbols.items.items()):
         if key not in seen or getattr(x, "name", None):
@@ -271,7 +273,7 @@ def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]
             meaning = "parameter" if getattr(x, "requires_grad", False) else "constant"
             meaning += f"{' of shape ' * bool(np.shape(array_of(x)))}{shape_of(x)}"
         definition = Definition(symbols.operand(x), meaning)
-        seen.update(keys(definition))
+        seen.update(keys_in(definition))
         found.append(Written(definition, symbols))
     return reversed(found)
 
@@ -386,11 +388,8 @@ def line(output: Tensor, x: Tensor) -> str:
     symbols = chain_rule(output, x)._symbols
     [step] = equations(output, [x], ONE, symbols, named=True)
     defined = list(map(str, definitions([step], symbols)))
-    return shorten(str(step)) + (f", where {' and '.join(defined)}" if 0 < len(defined) <= 3 else "")
-
-
-def shorten(text: str) -> str:
-    return text if len(text) <= 160 else f"{text[:160].rpartition(' ')[0]} …"
+    written = step.text if len(step.text) <= 160 else f"{step.text[:160].rpartition(' ')[0]} …"
+    return written + (f", where {' and '.join(defined)}" if 0 < len(defined) <= 3 else "")
 
 
 def equations(

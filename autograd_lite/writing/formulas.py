@@ -104,6 +104,7 @@ class Settings(Formula):
 
 PLACE = Symbol("·")
 """Where the adjoint stands that a local gradient is multiplied into: the label of an arrow is a formula around it."""
+NO_SETTINGS = Settings(())
 ZERO, ONE, ONES = Symbol("0"), Symbol("1"), Symbol("𝟏")
 
 
@@ -152,11 +153,11 @@ class Product(Formula):
     level: int = PRODUCT
 
     def write(self, style: Style) -> Writing:
-        operands = {SIGN: PRODUCT, MAP: ATOM}.get(self.level, self.level)
+        inside = {SIGN: PRODUCT, MAP: ATOM}.get(self.level, self.level)
         factor = self.left if self.sign not in ("", "·") or style.has_bars else close_quotient(self.left)
-        left = yield from factor.within(operands, style)
-        right = yield from self.right.within(operands, style)
-        sign = self.sign or "·" * style.run_together(last(self.left), first(self.right))
+        left = yield from factor.within(inside, style)
+        right = yield from self.right.within(inside, style)
+        sign = self.sign or "·" * style.run_together(last_factor(self.left), first_factor(self.right))
         return left + style.operator(sign) + right
 
 
@@ -365,10 +366,10 @@ def with_sign(negative: bool, formula: Formula) -> Formula:
 def product(sign: str, left: Formula, right: Formula, level: int = PRODUCT) -> Formula:
     """A product with the signs of both factors in front of it."""
     (minus, a), (other_minus, b) = split_sign(left), split_sign(right)
-    (number, others), (other_number, rest) = split_number(a), split_number(b)
-    folded = fold(number, other_number) if sign == "⊙" and number and other_number and ONE not in (others, rest) else None
-    if folded:
-        a, b = multiply(folded, others), rest
+    (number, others), (other_number, rest) = split_numeral(a), split_numeral(b)
+    numeral = exact_product(number, other_number) if sign == "⊙" and ONE not in (others, rest) else None
+    if numeral:
+        a, b = multiply(numeral, others), rest
     return with_sign(minus != other_minus, Product(sign, a, b, level))
 
 
@@ -379,34 +380,35 @@ def juxtapose(a: Formula, b: Formula) -> Formula:
 
 
 def multiply(left: Formula, right: Formula) -> Formula:
+    """The same for factors without signs."""
     if ONE in (left, right):
         return right if left == ONE else left
-    (own, others), (number, rest) = split_number(left), split_number(right)
-    folded = fold(own, number) if own and number else None
-    if folded:
-        return scale(folded, multiply(others, rest))
-    if number and not own and is_numeral(first(right)) and left.level >= PRODUCT:
+    (own, others), (number, rest) = split_numeral(left), split_numeral(right)
+    numeral = exact_product(own, number)
+    if numeral:
+        return scale(numeral, multiply(others, rest))
+    if number and not own and is_numeral(first_factor(right)) and left.level >= PRODUCT:
         return scale(number, multiply(left, rest))
     if is_numeral(left):
         return scale(left, right)
     return Product("", left, right)
 
 
-def split_number(formula: Formula) -> tuple[Formula | None, Formula]:
+def split_numeral(formula: Formula) -> tuple[Formula | None, Formula]:
     """The numeral that a product or a quotient begins with, and the rest of it."""
     if is_numeral(formula):
         return formula, ONE
     if isinstance(formula, Quotient):
-        (above, of), (below, by) = split_number(formula.of), split_number(formula.by)
-        number = fold(above or ONE, below or ONE, inverse=True)
+        (above, of), (below, by) = split_numeral(formula.of), split_numeral(formula.by)
+        number = exact_product(above or ONE, below or ONE, inverse=True)
         return (number, Quotient(of, by, formula.spaced)) if number not in (None, ONE) else (None, formula)
     if isinstance(formula, Product) and formula.sign in ("", "·") and formula.level == PRODUCT:
-        number, rest = split_number(formula.left)
+        number, rest = split_numeral(formula.left)
         if number and isinstance(formula.left, Quotient) and rest != ONE:
             return None, formula
         return number, (formula.right if rest == ONE else Product(formula.sign, rest, formula.right)) if number else formula
     if isinstance(formula, Product) and formula.sign == "⊙":
-        number, rest = split_number(formula.left)
+        number, rest = split_numeral(formula.left)
         return (None, formula) if number is None or rest == ONE else (number, replace(formula, left=rest))
     return None, formula
 
@@ -420,11 +422,11 @@ def scale(number: Formula, formula: Formula) -> Formula:
         return Quotient(multiply(above, formula.of), multiply(below, formula.by), formula.spaced)
     if isinstance(formula, Product) and (formula.sign == "⊙" or isinstance(formula.left, Quotient)):
         return Product(formula.sign, multiply(number, formula.left), formula.right, formula.level)
-    return Product("·" if is_numeral(first(formula)) else "", number, formula)
+    return Product("·" if is_numeral(first_factor(formula)) else "", number, formula)
 
 
-def fold(a: Formula, b: Formula, inverse: bool = False) -> Formula | None:
-    """The product of two numerals, or a / b, if it is exact and short; otherwise nothing."""
+def exact_product(a: Formula | None, b: Formula | None, inverse: bool = False) -> Formula | None:
+    """The product of two numerals, or a / b, if there are two, and it is exact and short; otherwise None."""
     x, y = exact_value(a), exact_value(b)
     if x is None or not y:
         return None
@@ -438,7 +440,7 @@ def fold(a: Formula, b: Formula, inverse: bool = False) -> Formula | None:
     return Quotient(Symbol(str(value.numerator)), Symbol(str(value.denominator))) if short else None
 
 
-def exact_value(numeral: Formula) -> Fraction | None:
+def exact_value(numeral: Formula | None) -> Fraction | None:
     if isinstance(numeral, Quotient):
         of, by = exact_value(numeral.of), exact_value(numeral.by)
         return None if of is None or not by else of / by
@@ -448,17 +450,17 @@ def exact_value(numeral: Formula) -> Fraction | None:
 
 def is_constant(formula: Formula) -> bool:
     """Whether it is a number, or an array of equal ones."""
-    return split_number(split_sign(formula)[1])[1] in (ONE, ONES)
+    return split_numeral(split_sign(formula)[1])[1] in (ONE, ONES)
 
 
-def first(formula: Formula) -> Formula:
+def first_factor(formula: Formula) -> Formula:
     """The factor that a product begins with."""
     while isinstance(formula, Product):
         formula = formula.left
     return formula
 
 
-def last(formula: Formula) -> Formula:
+def last_factor(formula: Formula) -> Formula:
     while isinstance(formula, Product):
         formula = formula.right
     return formula
@@ -469,12 +471,6 @@ def total(terms: Sequence[Formula]) -> Formula:
     counts = Counter(terms)
     different = [term if n == 1 else juxtapose(Symbol(str(n)), term) for term, n in counts.items()]
     return Sum(tuple(different)) if len(different) > 1 else different[0]
-
-
-def sum_over(term: Formula, axes: str | None) -> Formula:
-    """Σ of `term` over some of its axes, if there are any."""
-    minus, body = split_sign(term)
-    return term if axes is None else with_sign(minus, Over("Σ", axes, body))
 
 
 # The notation of the table --------------------------------------------------------------------------------------
@@ -510,7 +506,7 @@ class Reader:
             return Product(sign, left, right, level)
         return product(sign, left, right, level) if sign else juxtapose(left, right)
 
-    def over(self, of: Formula, by: Formula, spaced: bool = False) -> Formula:
+    def divide(self, of: Formula, by: Formula, spaced: bool = False) -> Formula:
         if not self.signs_in_front:
             return Quotient(of, by, spaced)
         (minus, above), (other_minus, below) = split_sign(of), split_sign(by)
@@ -562,9 +558,9 @@ class Reader:
         left = self.postfix()
         while True:
             if self.take("/"):
-                left = self.over(left, self.postfix())
+                left = self.divide(left, self.postfix())
             elif self.take(" ", "/", " "):
-                left = self.over(left, self.postfix(), spaced=True)
+                left = self.divide(left, self.postfix(), spaced=True)
             elif self.take(" ", "·", " "):
                 left = self.times("·", left, self.postfix())
             elif self.take(" ", "mod", " "):
@@ -581,7 +577,8 @@ class Reader:
         formula = self.primary()
         while True:
             if self.peek() == "at" and self.tokens[self.place][0] == "slot":
-                formula = Indexed(formula, self.slot()) if self.slots["at"] != Settings(()) else self.skip(formula)
+                settings = self.slot()
+                formula = formula if settings == NO_SETTINGS else Indexed(formula, settings)
             elif self.take("ᵀ"):
                 formula = Transposed(formula)
             elif self.take("⁻ᵀ"):
@@ -596,10 +593,6 @@ class Reader:
 
     def raise_to(self, base: Formula, exponent: Formula) -> Formula:
         return Raised(base, exponent, self.of_matrices and not isinstance(base, Enclosed))
-
-    def skip(self, formula: Formula) -> Formula:
-        self.place += 1
-        return formula
 
     def slot(self) -> Any:
         self.place += 1
@@ -692,6 +685,6 @@ def read(
     try:
         return Reader(notation, slots, signs_in_front, of_matrices).read()
     except NotReadable:
-        parts = re.split(r"\{(\w+)\}", notation)
-        filled = [slots.get(part, f"{{{part}}}") if i % 2 else part for i, part in enumerate(parts)]
-        return Template(tuple(part for part in filled if part), SUM if " " in notation else ATOM)
+        pieces = re.split(r"\{(\w+)\}", notation)
+        parts = [slots.get(piece, f"{{{piece}}}") if i % 2 else piece for i, piece in enumerate(pieces)]
+        return Template(tuple(part for part in parts if part), SUM if " " in notation else ATOM)

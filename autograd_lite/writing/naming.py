@@ -21,11 +21,11 @@ SMALL = 8
 """The size up to which an array among the settings of an operation is written out; a larger one has a name."""
 SUBSCRIPTS = str.maketrans("0123456789()", "₀₁₂₃₄₅₆₇₈₉₍₎")
 SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-LETTERS = (
+GREEK_NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau "
     "upsilon phi chi psi omega"
 )
-GREEK = {name: chr(ord("α") + i) for i, name in enumerate(LETTERS.split())}
+GREEK = {name: chr(ord("α") + i) for i, name in enumerate(GREEK_NAMES.split())}
 GREEK |= {name.title(): GREEK[name].upper() for name in "gamma delta theta lambda xi pi sigma upsilon phi psi omega".split()}
 
 
@@ -132,7 +132,7 @@ def readable_names(output: Tensor, is_cost: bool = True) -> dict[int, str]:
         elif is_cost and x is output and x.size == 1 and x.op is not None and name_of_cost(x) not in taken:
             name = name_of_cost(x)
         elif is_literal(x):
-            name = exact(x) if np.iscomplexobj(array_of(x)) else number(array_of(x).item())
+            name = exact_number(x) if np.iscomplexobj(array_of(x)) else number(array_of(x).item())
         else:
             letter = "c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"
             name = next(new for new in (f"{letter}{i}" for i in counts[letter]) if split_index(new) not in dressed)
@@ -164,11 +164,11 @@ def times_ten_to(exponent: int) -> str:
     return f"×10{number(exponent, 'd').translate(SUPERSCRIPTS)}"
 
 
-def exact(x: Any) -> str:
+def exact_number(x: Any) -> str:
     """A constant in as many digits as it takes to read it back."""
     value = array_of(x).reshape(())[()]
     if value.dtype.kind == "c":
-        return f"{exact(value.real)} + {exact(value.imag)} i".replace("+ −", "− ")
+        return f"{exact_number(value.real)} + {exact_number(value.imag)} i".replace("+ −", "− ")
     short = number(value)
     return short if float(f"{float(value):.6g}") == value or np.isnan(value) else str(value).replace("-", "−")
 
@@ -176,4 +176,4 @@ def exact(x: Any) -> str:
 def plain_name(x: Any) -> str:
     """The name of an operand, or the number that it is; nothing for one without a name."""
     name = getattr(x, "name", None)
-    return str(name) if name else exact(x) if is_literal(x) else ""
+    return str(name) if name else exact_number(x) if is_literal(x) else ""

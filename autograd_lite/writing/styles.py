@@ -126,37 +126,37 @@ class Markup(Dressed):
         As for `Style`.
     low, high : str
         The markup for what is set low or high, with ``{}`` for it.
-    quote : callable
-        Escapes words.
+    escape : callable
+        Makes markup of words.
     """
 
     def __init__(
         self, names: Callable[[int], str], of: str = "", low: str = "<sub>{}</sub>", high: str = "<sup>{}</sup>",
-        quote: Callable[[str], str] = escape,
+        escape: Callable[[str], str] = escape,
     ) -> None:  # fmt: skip
         super().__init__(names, of)
         self.low, self.high = low, high
-        self.quote = quote
+        self.escape = escape
 
     def name(self, key: int) -> str:
         return self.dress(self.names(key))
 
     def adjoint(self, key: int) -> str:
-        return self.quote("∂") + self.dress(self.of) + self.quote("/∂") + self.name(key)
+        return self.escape("∂") + self.dress(self.of) + self.escape("/∂") + self.name(key)
 
     def dress(self, name: str) -> str:
         letters, index = split_index(shorten_name(name))
         low = index.translate(SUBSCRIPTS)
-        return self.quote(letters) + (self.low.format(self.quote(index)) if low == index != "" else self.quote(low))
+        return self.escape(letters) + (self.low.format(self.escape(index)) if low == index != "" else self.escape(low))
 
     def symbol(self, text: str) -> str:
-        return self.quote(text)
+        return self.escape(text)
 
     def raise_to(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
         return base + self.high.format(f"⊙{exponent}") if entrywise else super().raise_to(base, exponent, formula, entrywise)
 
     def over(self, sign: str, axes: str) -> str:
-        return super().over(sign, "") + (self.low.format(self.quote(axes)) if axes else "")
+        return super().over(sign, "") + (self.low.format(self.escape(axes)) if axes else "")
 
 
 LONGEST = 36

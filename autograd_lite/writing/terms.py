@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from math import prod
 from typing import Any
 
@@ -19,13 +20,13 @@ from autograd_lite.engine.operation import ENTRYWISE, LEFT, LINEAR, REPEATED, RI
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing import formulas
 from autograd_lite.writing.formulas import (
-    ONE, ONES, PLACE, ZERO, Applied, Filled, Formula, Negated, Partial, Product, Settings, Symbol, Transposed, is_filled,
-    is_numeral, juxtapose, product, read, split_sign, sum_over,
+    NO_SETTINGS, ONE, ONES, PLACE, ZERO, Applied, Filled, Formula, Negated, Partial, Product, Settings, Symbol, Transposed,
+    is_filled, is_numeral, juxtapose, product, read, split_sign, with_sign,
 )  # fmt: skip
-from autograd_lite.writing.naming import SMALL, is_literal, plain_name
+from autograd_lite.writing.naming import SMALL, is_literal, large_arrays, plain_name
 from autograd_lite.writing.styles import Style
 
-Operand = Callable[[Any], Formula]
+FormulaOf = Callable[[Any], Formula]
 """Gives the formula of an operand: its name, or the number that it is."""
 
 
@@ -61,7 +62,7 @@ def settings_of(t: Tensor, index: int | None = None) -> Settings:
 
 def in_brackets(found: Sequence[list[str | int]]) -> Settings:
     pieces = [piece for i, item in enumerate(found) for piece in ([", "] * (i > 0) + item)]
-    return Settings(("[", *pieces, "]")) if found else Settings(())
+    return Settings(("[", *pieces, "]")) if found else NO_SETTINGS
 
 
 def setting(x: Any) -> list[str | int]:
@@ -86,7 +87,7 @@ def setting(x: Any) -> list[str | int]:
 # How a Tensor was computed ------------------------------------------------------------------------------------------
 
 
-def slots(t: Tensor, operand: Operand, index: int | None = None) -> dict[str, Formula]:
+def slots(t: Tensor, operand: FormulaOf, index: int | None = None) -> dict[str, Formula]:
     """What stands for the ``{}`` in the notation of the operation that computed `t`; of one operand if any number is
     allowed, which is ``{0}`` then, and all are ``{x0}``, ``{x1}``."""
     operation, operands, *_ = record_of(t)
@@ -100,13 +101,13 @@ def slots(t: Tensor, operand: Operand, index: int | None = None) -> dict[str, Fo
     return found
 
 
-def formula(t: Tensor, operand: Operand) -> Formula:
+def formula(t: Tensor, operand: FormulaOf) -> Formula:
     """How `t` was computed, in symbols: ``w₁ a₀ + b₁``."""
     operation, operands, _, settings = record_of(t)
     notation = operation.notation(t)
     named = slots(t, operand)
     if "keepdims" in settings:  # a reduction
-        named["over"] = over(reduced_axes(t), np.ndim(operands[0]))  # type: ignore[assignment]
+        named["over"] = name_axes(reduced_axes(t), np.ndim(operands[0]))  # type: ignore[assignment]
     if notation is not None:
         written = read(notation, named, of_matrices=t.ndim > 1)
         if isinstance(written, Product) and written.sign == "·" and is_numeral(written.right) > is_numeral(written.left):
@@ -115,7 +116,7 @@ def formula(t: Tensor, operand: Operand) -> Formula:
     shown = [named[str(i)] for i in range(len(operands))]
     if len(shown) > 4:
         shown = [*shown[:2], Symbol("…"), shown[-1]]
-    return Applied(operation.symbol, tuple(shown), None if named["at"] == Settings(()) else named["at"])
+    return Applied(operation.symbol, tuple(shown), named["at"])
 
 
 def reduced_axes(t: Tensor) -> list[int]:
@@ -124,7 +125,7 @@ def reduced_axes(t: Tensor) -> list[int]:
     return [i for i, n in enumerate(kept_shape((0,) * np.ndim(x), settings["axis"])) if n == 1]
 
 
-def over(axes: Sequence[int], ndim: int, samples: int | None = None) -> str:
+def name_axes(axes: Sequence[int], ndim: int, samples: int | None = None) -> str:
     """What a sum runs over, ``axis0``: nothing for all axes, the batch for the axis of the samples."""
     if len(axes) == ndim:
         return ""
@@ -134,15 +135,15 @@ def over(axes: Sequence[int], ndim: int, samples: int | None = None) -> str:
 # What a local gradient does -----------------------------------------------------------------------------------------
 
 
-def symbol(g: LocalGradient, operand: Operand) -> Formula:
+def symbol(g: LocalGradient, operand: FormulaOf) -> Formula:
     """The local gradient in symbols, ``σ'(z2)``: what the form of its operation calls ``{d}``."""
     out, index = g.output, g.index
-    operation, operands, *_ = record_of(out)
+    operation = record_of(out).operation
     notation = operation.edge(index).notation(out)
     named = slots(out, operand, index)
     named["n"] = Symbol(str(g.parent.size // max(out.size, 1)))
     if 0 < out.ndim < g.parent.ndim and "keepdims" in record_of(out).settings:
-        named["out"] = Applied("repeat", (named["out"],), axes=over(reduced_axes(out), g.parent.ndim))
+        named["out"] = Applied("repeat", (named["out"],), axes=name_axes(reduced_axes(out), g.parent.ndim))
     if notation is not None:
         d = read(notation, named, signs_in_front=True, of_matrices=out.ndim > 1)
     elif operation.edge(index).form_for(out, index) != ENTRYWISE:
@@ -152,12 +153,16 @@ def symbol(g: LocalGradient, operand: Operand) -> Formula:
     else:
         of = Applied(operation.symbol, tuple(named[str(i)] for i in range(len(operation.edges))))
         d = Partial(of, named[str(index)])
-    if isinstance(d, Partial) and sum(x is g.parent for x in operands) > 1:  # ∂f(x, x)/∂x could be either
-        d = Partial(d.of, index + 1)
-    return d
+    return tell_apart(d, g)
 
 
-def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
+def tell_apart(d: Formula, g: LocalGradient) -> Formula:
+    """∂₁f(x, x) in place of ∂f(x, x)/∂x, which could be either."""
+    uses = sum(x is g.parent for x in record_of(g.output).operands)
+    return Partial(d.of, g.index + 1) if isinstance(d, Partial) and uses > 1 else d
+
+
+def term(g: LocalGradient, u: Formula, operand: FormulaOf) -> Formula:
     """The adjoint `u` of a result, multiplied into a local gradient of it."""
     out, x = g.output, g.parent
     operation, operands, _, settings = record_of(out)
@@ -171,6 +176,8 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
     elif form == TRANSPOSED and max(dimensions) <= 2:
         same = split_sign(u)[1] in (ONE, ONES) or settings["axes"] in ((), (0,), (0, 1))
         result = u if same else transpose(u)
+    elif form == TRANSPOSED:
+        result = apply_transposed(Applied(operation.symbol, None, settings_of(out)), u)
     elif form in (LEFT, RIGHT) and getattr(g.value, "ndim", 2) == 1 and max(dimensions) <= 2:
         d = d.of if isinstance(d, Transposed) else d  # a vector, which as row or column would be written the same
         if out.ndim == 0:
@@ -178,10 +185,10 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
         else:
             result = outer(u, d) if form == LEFT else outer(d, u)
     elif form == LINEAR:
-        result = product("", Transposed(d), u, formulas.MAP)
-    elif form != TRANSPOSED and ("({u})" in form or callable(operation.edge(g.index).form)):
+        result = apply_transposed(d, u)
+    elif "({u})" in form or callable(operation.edge(g.index).form):
         result = in_form(form, u, d, g, operand)
-    elif form != TRANSPOSED and (out.ndim == max(dimensions) and min(dimensions) >= 2 or max(dimensions) <= 2):
+    elif out.ndim == max(dimensions) and min(dimensions) >= 2 or max(dimensions) <= 2:
         if u == ONE:
             form = form.replace("{u} ", "").replace(" {u}", "")
         written, transposed_result, _ = form.partition(" ({out})ᵀ") if out.ndim == 1 else (form, "", "")
@@ -190,31 +197,29 @@ def term(g: LocalGradient, u: Formula, operand: Operand) -> Formula:
             result = outer(result, operand(out))
         shape = out.shape[:-2] + x.shape[-2:]
         axes = broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else ()
-        result = sum_over(result, over(axes, len(shape)) if axes else None)
-    elif form == TRANSPOSED:
-        shown = settings_of(out)
-        permuting = Applied(operation.symbol, None, None if shown == Settings(()) else shown)
-        result = product("", Transposed(permuting), u, formulas.MAP)
+        result = sum_over(result, axes, len(shape))
     else:  # stacks of vectors: no product of two matrices says it
-        same = sum(y is x for y in operands) > 1
-        by = g.index + 1 if same else operand(x)
-        result = product("", Transposed(Partial(operand(out), by)), u, formulas.MAP)
+        result = apply_transposed(tell_apart(Partial(operand(out), operand(x)), g), u)
     if out.dtype.kind == "c" and x.dtype.kind != "c":
         minus, body = split_sign(result)
-        result = formulas.with_sign(minus, Applied("Re", (body,)))
+        result = with_sign(minus, Applied("Re", (body,)))
     return result
 
 
-def in_form(form: str, u: Formula, d: Formula, g: LocalGradient, operand: Operand) -> Formula:
+def in_form(form: str, u: Formula, d: Formula, g: LocalGradient, operand: FormulaOf) -> Formula:
     named = {**slots(g.output, operand, g.index), "u": u, "d": d}
     return read(form, named, signs_in_front=True)
+
+
+def apply_transposed(linear_map: Formula, u: Formula) -> Formula:
+    return product("", Transposed(linear_map), u, formulas.MAP)
 
 
 def transpose(u: Formula) -> Formula:
     minus, body = split_sign(u)
     if isinstance(body, Applied) and body.primes:  # tanh'(z)ᵀ is the transpose of a map
         body = formulas.Group(body)
-    return formulas.with_sign(minus, Transposed(body))
+    return with_sign(minus, Transposed(body))
 
 
 def outer(a: Formula, b: Formula) -> Formula:
@@ -229,26 +234,32 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     shape = np.broadcast_shapes(out.shape, d_shape)
     if isinstance(g.value, (int, float)) and g.value == 0 or u == ZERO:
         return ZERO
-    minus, body = split_sign(u)
+    (minus, body), (_, factor) = split_sign(u), split_sign(d)
     if body == ONES and d_shape == shape:
-        u, body = formulas.with_sign(minus, ONE), ONE
-    if ONE in (body, split_sign(d)[1]) or out.ndim == 0:
-        result = juxtapose(d, u) if is_numeral(split_sign(d)[1]) else juxtapose(u, d)
+        u, body = with_sign(minus, ONE), ONE
+    if ONE in (body, factor) or out.ndim == 0:
+        result = juxtapose(d, u) if is_numeral(factor) else juxtapose(u, d)
     elif d_shape == shape and is_filled(body):
-        result = juxtapose(formulas.with_sign(minus, body.left), d)  # type: ignore[attr-defined]
+        result = juxtapose(with_sign(minus, body.left), d)  # type: ignore[attr-defined]
     else:
         result = juxtapose(d, u) if d_shape == () else product("⊙", u, d, formulas.ENTRYWISE)
     axes = broadcast_axes(shape, x.shape)
     if axes and x.size == 1 and formulas.is_constant(result):
         return multiple_of_ones(result, prod(shape))
-    return sum_over(result, over(axes, len(shape), record_of(out).operation.samples) if axes else None)
+    return sum_over(result, axes, len(shape), record_of(out).operation.samples)
+
+
+def sum_over(term: Formula, axes: Sequence[int], ndim: int, samples: int | None = None) -> Formula:
+    """Σ of `term` over some of its axes, if there are any."""
+    minus, body = split_sign(term)
+    return with_sign(minus, formulas.Over("Σ", name_axes(axes, ndim, samples), body)) if axes else term
 
 
 def multiple_of_ones(formula: Formula, n: int) -> Formula:
     """The sum of n equal numbers: a numeral, or that times 𝟏."""
     minus, body = split_sign(formula)
-    number, _ = formulas.split_number(body)
-    return formulas.with_sign(minus, juxtapose(Symbol(str(n)), number or ONE))
+    number, _ = formulas.split_numeral(body)
+    return with_sign(minus, juxtapose(Symbol(str(n)), number or ONE))
 
 
 def repeat(u: Formula, d: Formula, g: LocalGradient) -> Formula:
@@ -257,55 +268,58 @@ def repeat(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     axes = reduced_axes(out)
     minus, body = split_sign(u)
     if body == ONES:
-        u, body = formulas.with_sign(minus, ONE), ONE
+        body = ONE
     elif 0 < len(axes) < x.ndim:
-        u = formulas.with_sign(minus, Applied("repeat", (body,), axes=over(axes, x.ndim)))
+        body = Applied("repeat", (body,), axes=name_axes(axes, x.ndim))
     if np.shape(g.value) == ():  # sum and mean
-        u, d = juxtapose(d, u), ONES
-        if len(axes) < x.ndim and split_sign(u)[1] != ONE or x.ndim == 0:
-            return u
-    if split_sign(u)[1] == ONE:
-        return -d if split_sign(u)[0] else d
-    if out.ndim == 0 and d == ONES and not is_numeral(split_sign(u)[1]) and split_sign(u)[1].level >= formulas.PRODUCT:
-        return formulas.with_sign(split_sign(u)[0], Filled("", split_sign(u)[1], ONES))
+        minus, body = split_sign(juxtapose(d, with_sign(minus, body)))
+        if len(axes) < x.ndim and body != ONE or x.ndim == 0:
+            return with_sign(minus, body)
+        d = ONES
+    if body == ONE:
+        return -d if minus else d
+    if out.ndim == 0 and d == ONES and not is_numeral(body) and body.level >= formulas.PRODUCT:
+        return with_sign(minus, Filled("", body, ONES))
+    u = with_sign(minus, body)
     return juxtapose(u, d) if out.ndim == 0 else product("⊙", u, d, formulas.ENTRYWISE)
 
 
 # Labels -------------------------------------------------------------------------------------------------------------
 
 
-def label(g: LocalGradient, operand: Operand, with_side: bool = False) -> Formula:
+def label(g: LocalGradient, operand: FormulaOf, with_side: bool = False) -> Formula:
     """What a local gradient does to the adjoint, with a dot in its place: ``−(B)ᵀ · (B)ᵀ``.
 
     A factor alone, ``σ'(z)``, is multiplied into it entry by entry; a map, ``flipᵀ``, is applied to it. Only with
     `with_side` does the factor of a matrix product keep its dot, and a factor that is multiplied entry by entry its
     ⊙.
     """
-    return shorten(term(g, PLACE, operand), with_side)
+    return drop_place(term(g, PLACE, operand), with_side)
 
 
-def shorten(whole: Formula, with_side: bool = False) -> Formula:
+def drop_place(whole: Formula, with_side: bool = False) -> Formula:
+    """The label that is left of a term when the dot goes, where what it is multiplied by can stand alone."""
     minus, body = split_sign(whole)
     if body == PLACE:
-        return formulas.with_sign(minus, ONE)
+        return with_sign(minus, ONE)
     if isinstance(body, Product) and body.right == ONES:
-        factor = shorten(body.left)
-        return formulas.with_sign(minus, ONES if factor == ONE else juxtapose(factor, ONES))
+        factor = drop_place(body.left)
+        return with_sign(minus, ONES if factor == ONE else juxtapose(factor, ONES))
     if isinstance(body, Product) and PLACE in (body.left, body.right):
         factor = body.right if body.left == PLACE else body.left
         if factor.level == formulas.SUM:
             factor = formulas.Group(factor)
         if with_side and body.sign == "⊙":
-            return formulas.with_sign(minus, formulas.Multiplied(body.sign, factor, body.level))
+            return with_sign(minus, formulas.Multiplied(body.sign, factor, body.level))
         is_matrix = isinstance(factor, Transposed) and not isinstance(factor.of, (Applied, Partial))
         if not (body.sign == "⊗" or with_side and is_matrix and body.level == formulas.PRODUCT):
-            return formulas.with_sign(minus, factor)
+            return with_sign(minus, factor)
     elif isinstance(body, Product) and not body.sign and is_numeral(body.left) and isinstance(body.right, Product):
-        return formulas.with_sign(minus, juxtapose(body.left, shorten(body.right, with_side)))
+        return with_sign(minus, juxtapose(body.left, drop_place(body.right, with_side)))
     elif isinstance(body, formulas.Over) and body.of == PLACE:
-        return formulas.with_sign(minus, Applied(body.sign, axes=body.axes))
+        return with_sign(minus, Applied(body.sign, axes=body.axes))
     elif isinstance(body, Applied) and body.operands == (PLACE,):
-        return formulas.with_sign(minus, Applied(body.function, None, body.settings, body.primes, body.axes))
+        return with_sign(minus, Applied(body.function, None, body.settings, body.primes, body.axes))
     return whole
 
 
@@ -317,39 +331,35 @@ def is_transposed(label: Formula) -> bool:
 
 def plain_label(g: LocalGradient) -> str:
     """The label as text, with operands that nobody has named called x, or x1, x2, ..., and the result y."""
-    return _alone(g, label)
+    return in_own_names(g, label)
 
 
 def whole_map(g: LocalGradient) -> str:
-    return _alone(g, lambda g, operand: term(g, PLACE, operand))
+    """The same with the dot always there."""
+    return in_own_names(g, lambda g, operand: term(g, PLACE, operand))
 
 
-def _alone(g: LocalGradient, write: Callable[[LocalGradient, Operand], Formula]) -> str:
+def in_own_names(g: LocalGradient, write: Callable[[LocalGradient, FormulaOf], Formula]) -> str:
+    """A formula of one local gradient as text, in the names of its operation alone."""
     names = names_of_one_step(g.output)
     return Style(names.__getitem__).to_text(write(g, lambda x: name_operand(x, names)))
 
 
 def names_of_one_step(out: Tensor) -> dict[int, str]:
     """Names of the result and operands of one operation, and of the large arrays among its settings."""
-    operands = list({id(x): x for x in record_of(out).operands}.values())
+    record = record_of(out)
+    operands = list({id(x): x for x in record.operands}.values())
     given = {str(x.name) for x in (*operands, out) if getattr(x, "name", None)}
 
-    def find_unused(letter: str) -> Iterator[str]:
-        candidates = (f"{letter}{i}" for i in range(1, 10**9))
-        return (name for name in candidates if name not in given)
+    def names_from(letter: str) -> Iterator[str]:
+        return (name for name in (f"{letter}{i}" for i in count(1)) if name not in given)
 
     nameless = [x for x in operands if not getattr(x, "name", None) and not is_literal(x)]
-    new = find_unused("x") if len(nameless) > 1 or "x" in given else iter("x")
-    names = {id(x): plain_name(x) or next(new) for x in operands}
-    names.setdefault(id(out), plain_name(out) or ("y" if "y" not in given else next(find_unused("y"))))
-    return Names(names)
-
-
-class Names(dict[int, str]):
-    """Names by ``id``; a large array of indices has none of its own."""
-
-    def __missing__(self, key: int) -> str:
-        return "indices"
+    new = names_from("x") if len(nameless) > 1 or "x" in given else iter("x")
+    names = {id(array): "indices" for array in large_arrays(record.settings)}
+    names |= {id(x): plain_name(x) or next(new) for x in operands}
+    names.setdefault(id(out), plain_name(out) or ("y" if "y" not in given else next(names_from("y"))))
+    return names
 
 
 def name_operand(x: Any, names: dict[int, str]) -> Formula:
