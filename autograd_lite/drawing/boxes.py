@@ -32,7 +32,8 @@ class Box:
     key : str
         The identifier in the dot source: the name where that can be one.
     kind : str
-        parameter, input, number, intermediate, output, scope; or chip, which stands for a leaf where that is used again.
+        parameter, input, constant (an input without a name), number, intermediate, output, scope; or chip, which stands
+        for a leaf where that is used again.
     name : str
         As it was given; a number and the title of a scope as they are written.
     formula : Formula or None
@@ -55,7 +56,7 @@ class Arrow:
 
     source: Box
     target: Box
-    symbol: Formula | None  # None for an operand that no derivative is taken of
+    label: Formula | None  # None for an operand that no derivative is taken of
     gradient: LocalGradient | None
     side: str = ""  # left or right, if the operand stands beside the result
     passing: Box | None = None  # between scopes that are folded: what passes
@@ -71,10 +72,10 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
     def power_of_ten(name: str) -> str:
         return re.sub("e([+−][0-9]+)$", lambda power: times_ten_to(int(power[1].replace("−", "-"))), name)
 
-    numbers = {id(x): power_of_ten(names[id(x)]) for x in items(output) if is_literal(x)}
+    literals = {id(x): power_of_ten(names[id(x)]) for x in items(output) if is_literal(x)}
 
     def operand(x: Any) -> Formula:
-        return name_operand(x, numbers if id(x) in numbers else names)
+        return name_operand(x, literals if id(x) in literals else names)
 
     def box(x: Any) -> Box:
         if id(x) in known:
@@ -82,7 +83,7 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
         key = names[id(x)]
         if key in boxes or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", key):
             key = f"_{len(boxes)}"
-        boxes[key] = new = Box(x, key, kind_of(x, output), numbers.get(id(x)) or names[id(x)])
+        boxes[key] = new = Box(x, key, kind_of(x, output), literals.get(id(x)) or names[id(x)])
         if new.kind != "number":  # a number has a box for each use
             known[id(x)] = new
         if isinstance(x, Tensor) and x.op:
@@ -92,27 +93,30 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
     for t in history(output):
         if is_literal(t) and t is not output:  # stands in the formulas
             continue
-        found = []
         if t.is_leaf:
             box(t)
             continue
         gradients = {g.index: g for g in t.local_gradients}
-        for i, x in enumerate(record_of(t).operands):
-            if constants or not is_literal(x):
-                gradient = gradients.get(i)
-                symbol = None if gradient is None else label(gradient, operand, with_side=True)
-                found.append((box(x), symbol, gradient))
-        target = box(t)
-        arrows += [Arrow(source, target, symbol, gradient) for source, symbol, gradient in found]
+        operands = enumerate(record_of(t).operands)
+        found = [(box(x), gradients.get(i)) for i, x in operands if constants or not is_literal(x)]
+        target = box(t)  # behind its operands
+        for source, g in found:
+            arrows.append(Arrow(source, target, None if g is None else label(g, operand, with_side=True), g))
     place_leaves(arrows)
     chips = add_chips(arrows)
     place_beside(arrows)
     return [*boxes.values(), *chips], arrows, names
 
 
+DATA = ("input", "constant")
+"""The kinds of what the computation starts from and takes no derivative of, numbers apart."""
+
+
 def kind_of(x: Any, output: Tensor) -> str:
     if not isinstance(x, Tensor) or not x.requires_grad:
-        return "number" if is_literal(x) and x is not output else "input"
+        if is_literal(x) and x is not output:
+            return "number"
+        return "input" if getattr(x, "name", None) else "constant"
     if x.op is None:
         return "parameter"
     return "output" if x is output else "intermediate"
@@ -127,7 +131,7 @@ def place_leaves(arrows: Sequence[Arrow]) -> None:
     main = spine(arrows)
     for leaf, found in group_by(arrows, "source").items():
         joins = len(found) > 1 or main.get(found[0].target, True)
-        if leaf.kind in ("parameter", "number") or leaf.kind == "input" and joins:
+        if leaf.kind in ("parameter", "number") or leaf.kind in DATA and joins:
             same = takewhile(lambda names: len(set(names)) == 1, zip(*(arrow.target.scope for arrow in found)))
             leaf.scope = tuple(names[0] for names in same)
 
@@ -136,9 +140,9 @@ def add_chips(arrows: Sequence[Arrow]) -> list[Box]:
     """A chip ``U ↑`` for each scope but the first that a leaf is used in, and for uses far from the first: an arrow from
     the one full box would run across everything in between."""
     chips: list[Box] = []
-    depth, height = lengths(arrows), heights(arrows)
+    depth, height = depths(arrows), heights(arrows)
     for leaf, found in group_by(arrows, "source").items():
-        if leaf.kind not in ("parameter", "input"):
+        if leaf.kind not in ("parameter", *DATA):
             continue
         here, start, scope = leaf, found[0].target, found[0].target.scope
         several = any(arrow.target.scope != scope for arrow in found)
@@ -155,7 +159,7 @@ def add_chips(arrows: Sequence[Arrow]) -> list[Box]:
 
 def spine(arrows: Sequence[Arrow]) -> dict[Box, Arrow | None]:
     """The longest way to the output: the boxes that were computed on it, and the arrow to each from the one before."""
-    depth, operands = lengths(arrows), group_by(arrows, "target")
+    depth, operands = depths(arrows), group_by(arrows, "target")
     found: dict[Box, Arrow | None] = {}
     box: Box | None = arrows[-1].target if arrows else None
     while box is not None:
@@ -166,7 +170,7 @@ def spine(arrows: Sequence[Arrow]) -> dict[Box, Arrow | None]:
     return found
 
 
-def least_steps(arrows: Sequence[Arrow]) -> dict[Arrow, int]:
+def least_ranks(arrows: Sequence[Arrow]) -> dict[Arrow, int]:
     """The least number of ranks that each arrow spans. Into a scope: one more than the longest chain inside that
     leads to its target, so that the scope begins where the one before it has ended. From a leaf with several uses:
     two, past the leaves that are used only there."""
@@ -178,16 +182,16 @@ def least_steps(arrows: Sequence[Arrow]) -> dict[Arrow, int]:
         if source.scope == target.scope and not arrow.side:
             inside[target] = max(inside.get(target, 0), inside.get(source, 0) + 1)
             alone[target] = alone.get(target, False) or not source.formula and uses[source] == 1
-    steps = {}
+    ranks = {}
     for arrow in arrows:
         source, target = arrow.source, arrow.target
         passes = not source.formula and uses[source] > 1 and alone.get(target, False)
         enters = target.scope and source.scope != target.scope[: len(source.scope)]
-        steps[arrow] = 2 if passes else inside.get(target, 0) + 1 if enters else 1
-    return steps
+        ranks[arrow] = 2 if passes else inside.get(target, 0) + 1 if enters else 1
+    return ranks
 
 
-def lengths(arrows: Sequence[Arrow]) -> dict[Box, int]:
+def depths(arrows: Sequence[Arrow]) -> dict[Box, int]:
     """The number of steps that lead to each box that was computed."""
     depth: dict[Box, int] = {}
     for arrow in arrows:  # which are in the order of creation
@@ -207,7 +211,7 @@ def place_beside(arrows: Sequence[Arrow]) -> None:
     """Put leaves with one use to the left and the right of the box where they are used, so that the data flows through
     the middle. Where several boxes at the same height have such leaves there is no room for that."""
     uses, operands = group_by(arrows, "source"), group_by(arrows, "target")
-    depth, height = lengths(arrows), heights(arrows)
+    depth, height = depths(arrows), heights(arrows)
     planned: list[tuple[Box, list[Arrow]]] = []
     passed = set()  # by arrows from leaves that are used further on
     for target, found in operands.items():
@@ -215,7 +219,7 @@ def place_beside(arrows: Sequence[Arrow]) -> None:
         through = [arrow for arrow in found if arrow not in alone]
         if through and not any(arrow.source.formula for arrow in through):
             passed.add(target)
-        through = through or [arrow for arrow in alone if arrow.source.kind == "input"]
+        through = through or [arrow for arrow in alone if arrow.source.kind in DATA]
         if any(arrow.source.kind == "number" for arrow in alone):
             through = through or [arrow for arrow in alone if arrow.source.kind == "parameter"]
         if through:
@@ -248,12 +252,12 @@ def group_by(arrows: Sequence[Arrow], end: str) -> dict[Box, list[Arrow]]:
 
 
 def fold_scopes(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box], list[Arrow]]:
-    """Each outermost scope as one box, and as arrows the Tensors that pass from one box to another. Inputs with a name stay, and
+    """Each outermost scope as one box, and as arrows the Tensors that pass from one box to another. Inputs stay, and
     parameters that several scopes use are counted in the first."""
     around: dict[Box, Box] = {}
     scopes: dict[str, Box] = {}
     for box in boxes:
-        if box.kind == "input" and getattr(box.item, "name", None):
+        if box.kind == "input":
             box.scope = ()
         if box.scope:
             title = box.scope[0]
@@ -270,12 +274,12 @@ def fold_scopes(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box
     return list(dict.fromkeys(around.values())), list(passing.values())
 
 
-def wind(boxes: Sequence[Box], arrows: Sequence[Arrow], shape: float) -> None:
+def wind(boxes: Sequence[Box], arrows: Sequence[Arrow], proportion: float) -> None:
     """Lay a long chain of boxes in rows, to the right and back to the left, so that it fits a page.
 
-    `shape` is the number of boxes in a row of a square picture, divided by the number of rows.
+    `proportion` is the number of boxes in a row of a square picture, divided by the number of rows.
     """
-    boxes = [box for i, box in enumerate(boxes) if i == 0 or box.kind != "input"]
+    boxes = [box for i, box in enumerate(boxes) if i == 0 or box.kind not in DATA]
     inputs = [arrow for arrow in arrows if arrow.source not in boxes]
     arrows = [arrow for arrow in arrows if arrow.source in boxes]
     following = {arrow.source: arrow.target for arrow in arrows}
@@ -285,7 +289,7 @@ def wind(boxes: Sequence[Box], arrows: Sequence[Arrow], shape: float) -> None:
         chain.append(following[chain[-1]])
     if not len(boxes) == len(chain) == len(pairs) + 1 > 12:
         return
-    in_row = round((len(chain) * shape) ** 0.5)
+    in_row = round((len(chain) * proportion) ** 0.5)
     place = {box: i for i, box in enumerate(chain)}
     for arrow in arrows:
         row, column = divmod(place[arrow.source], in_row)

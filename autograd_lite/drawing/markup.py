@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable
 from html import escape
 from math import ceil
@@ -10,29 +12,41 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite.drawing.stepping import clean
 from autograd_lite.writing.naming import number, times_ten_to
 from autograd_lite.writing.styles import shorten_name
 
 if TYPE_CHECKING:
     from autograd_lite.drawing.picture import Options
 
+BREAK = '<BR ALIGN="LEFT"/>'  # behind a line that stands at the left
 WORD_JOINER = "\u2060"  # keeps Graphviz from taking \N for the name of the node, and \\ for one backslash
 SUBSCRIPT = '<SUB><FONT POINT-SIZE="9">{}</FONT></SUB>'
 SUPERSCRIPT = SUBSCRIPT.replace("SUB", "SUP")
 NBSP = "\xa0"  # common spaces at the ends of a line are left out of account: in a label, and in the svg of an older version
 
 
-def text(words: str) -> str:
+def clean(words: str) -> str:
+    """`words` with � in place of the characters that no svg may hold (control characters, lone surrogates). If some
+    of them run from right to left, they stand between left-to-right marks, so that the text around them keeps its
+    direction."""
+    words = words.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
+    words = re.sub("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", words)
+    mark = "\u200e" * any(unicodedata.bidirectional(c) in ("R", "AL") for c in words)
+    return f"{mark}{words}{mark}"
+
+
+def escape_words(words: str) -> str:
     """`words` as they are: nothing in them is markup to Graphviz, or an escape of dot."""
-    markup = quote(words)
-    return markup + '<BR ALIGN="LEFT"/>' * ("<BR" in markup)
+    return escape(clean(words)).replace("\\", f"\\{WORD_JOINER}").replace("]", "&#93;").replace("\n", BREAK)
 
 
-def quote(words: str) -> str:
-    """A part of a line as markup."""
-    markup = escape(clean(words)).replace("\\", f"\\{WORD_JOINER}").replace("]", "&#93;")
-    return markup.replace("\n", '<BR ALIGN="LEFT"/>')
+def at_left(markup: str) -> str:
+    """`markup` with a break behind its last line too, if it has several, so that this one stands at the left as well."""
+    return markup + BREAK * (BREAK in markup)
+
+
+IN_DOT: dict[str, Any] = {"low": SUBSCRIPT, "high": SUPERSCRIPT, "escape": escape_words}
+"""The options of `writing.styles.Markup` for formulas in Graphviz' markup."""
 
 
 def font(markup: str, color: str, size: float, style: str = "") -> str:
@@ -67,12 +81,12 @@ def numbers(array: Any, options: Options, color: str, style: str = "", like: Any
     if array.size == 0:
         return font("empty", color, 10, style)
     if array.ndim == 0:
-        scale, show = notation(array, options.decimals)
+        scale, show = number_format(array, options.decimals)
         return font(show(array[()]) + scale, color, 10, style)
-    stack, scale = entries(array, options)
+    stack, scale = cells_of(array, options)
     if not stack:
-        return summary(array, options, color, style)
-    other, other_scale = (stack, "") if like is None else entries(like, options)
+        return distribution(array, options, color, style)
+    other, other_scale = (stack, "") if like is None else cells_of(like, options)
     widths = [[max(map(breadth, column)) for column in zip(*matrix, *like_it)] for matrix, like_it in zip(stack, other)]
     after = max(map(breadth, filter(None, (scale, other_scale))), default=0)
     bracket = f'<TD ROWSPAN="{len(stack[0])}" BORDER="1" COLOR="{color}" WIDTH="4" SIDES="{{}}"></TD>'.format
@@ -88,14 +102,14 @@ def numbers(array: Any, options: Options, color: str, style: str = "", like: Any
     return table(*rows)
 
 
-def entries(array: Any, options: Options) -> tuple[list[list[list[str]]], str]:
+def cells_of(array: Any, options: Options) -> tuple[list[list[list[str]]], str]:
     """What the entries of a stack of matrices look like, and a factor that is common to them; nothing of a large array."""
     array = np.asarray(array)
     stack = array.reshape(-1, *np.atleast_2d(array).shape[-2:])
     count, height, width = stack.shape
     if array.size > options.entries or max(height, count * width) > 6:
         return [], ""
-    scale, show = notation(array, options.decimals)
+    scale, show = number_format(array, options.decimals)
     return [[[f"{NBSP}{show(x)}{NBSP}" for x in line] for line in matrix] for matrix in stack], scale
 
 
@@ -107,7 +121,7 @@ def breadth(text: str) -> int:
     return ceil(sum(WIDTHS.get(c, 5) for c in text)) + 2
 
 
-def summary(array: Any, options: Options, color: str, style: str = "") -> str:
+def distribution(array: Any, options: Options, color: str, style: str = "") -> str:
     """Smallest entry, histogram, largest entry; and the mean."""
     if array.dtype.kind == "c":
         return font(f"complex, |mean| {number(abs(array.mean()))}", color, 10, style)
@@ -116,13 +130,13 @@ def summary(array: Any, options: Options, color: str, style: str = "") -> str:
         return font(f"{nans} NaN and {infinite} infinite of {array.size} entries", color, 10, style)
     low, high = array.min(), array.max()
     if low == high:
-        scale, show = notation(np.asarray(low), options.decimals)
+        scale, show = number_format(np.asarray(low), options.decimals)
         return font(f"{show(low)}{scale} everywhere", color, 10, style)
     largest = max(abs(float(low)), abs(float(high)))
     relative = array / largest  # neither the sum nor the range of these overflows
     counts, _ = np.histogram(relative, 8)
     mean = relative.mean(dtype=float) * largest
-    scale, show = notation(np.array([low, high, mean], dtype=float), max(1, options.decimals - 1))
+    scale, show = number_format(np.array([low, high, mean], dtype=float), max(1, options.decimals - 1))
     bars = "".join("▁▂▃▄▅▆▇█"[int(np.ceil(7 * n / counts.max()))] for n in counts)
     left, right, middle = ("0" if x == 0 else "1" if x == 1 and not scale else show(x) for x in (low, high, mean))
     opening, closing = ("(", f"){scale}") if scale else ("", "")
@@ -131,7 +145,7 @@ def summary(array: Any, options: Options, color: str, style: str = "") -> str:
     return font(before, color, 10, style) + font(bars, f"{color}80", 8) + font(after, color, 10, style)
 
 
-def notation(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
+def number_format(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]:
     """How the entries of one array are written: a common factor ``×10⁻⁴``, and a function for each.
 
     None but a zero looks like one: where the entries differ too much for a common factor, each has its own.
@@ -172,7 +186,8 @@ def brief(x: float) -> str:
     return number(x, ".2g") if -3 <= int(power) < 5 else number(mantissa, "") + times_ten_to(int(power))
 
 
-def in_lines(title: str) -> str:
-    """A long title in short lines: it stands at the corner, and an arrow comes in at the middle."""
+def title_lines(title: str) -> str:
+    """A title as markup, a long one in short lines: it stands at the corner, and an arrow comes in at the middle."""
     title = " ".join(shorten_name(word) for word in title.split(" "))
-    return "\n".join(wrap(title, 16, break_long_words=False, break_on_hyphens=False)) if len(title) > 24 else title
+    lines = wrap(title, 16, break_long_words=False, break_on_hyphens=False) if len(title) > 24 else [title]
+    return at_left(escape_words("\n".join(lines)))

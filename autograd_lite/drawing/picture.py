@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
-from autograd_lite.drawing.boxes import Arrow, Box, collect, fold_scopes, least_steps, spine, wind
+from autograd_lite.drawing.boxes import Arrow, Box, collect, fold_scopes, least_ranks, spine, wind
 from autograd_lite.drawing.files import as_path, write_file
 from autograd_lite.drawing.markup import (
-    ALL_COLUMNS, NBSP, SUBSCRIPT, SUPERSCRIPT, brief, font, in_lines, numbers, quote, row, table, text,
+    ALL_COLUMNS, IN_DOT, NBSP, at_left, brief, clean, escape_words, font, numbers, row, table, title_lines,
 )  # fmt: skip
-from autograd_lite.drawing.stepping import Frame, clean, page, steps_of
+from autograd_lite.drawing.stepping import Frame, frames_of, page
 from autograd_lite.drawing.themes import DARK, LINES, THEMES, Theme
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import history
@@ -43,8 +43,6 @@ DIRECTIONS |= {rankdir: rankdir for rankdir in DIRECTIONS.values()}
 LARGEST = 100
 """More boxes than these are not read one by one: they are folded, if there are scopes and nobody has said otherwise."""
 SUFFIXES = (".svg", ".png", ".pdf", ".html", ".gv", ".dot")
-
-
 SLIDE = {"values": False, "adjoints": False, "direction": "right"}
 """What is shown on a slide, unless something else is asked for."""
 
@@ -74,6 +72,14 @@ class Options:
     @property
     def colours(self) -> Theme:
         return THEMES[self.theme]
+
+    @property
+    def rankdir(self) -> str:
+        return DIRECTIONS[self.direction]
+
+    @property
+    def is_sideways(self) -> bool:
+        return self.rankdir in ("LR", "RL")
 
     @classmethod
     def from_keywords(cls, options: Mapping[str, Any]) -> Options:
@@ -134,6 +140,10 @@ class Picture:
     note: str = ""  # a line below the picture
 
     @property
+    def theme(self) -> Theme:
+        return self.options.colours
+
+    @property
     def is_large(self) -> bool:
         """Whether finding the best layout would take Graphviz minutes instead of seconds."""
         return len(self.boxes) > 300
@@ -142,11 +152,11 @@ class Picture:
         """The dot source; at a step of the sweep, with the adjoints that are known by then."""
         from autograd_lite.drawing.rendering import Drawing
 
-        theme = self.options.colours
+        theme = self.theme
         drawing = Drawing(
             "graph",
             graph_attr={
-                "rankdir": DIRECTIONS[self.options.direction],
+                "rankdir": self.options.rankdir,
                 "bgcolor": theme.paper,
                 "fontname": SERIF,
                 "newrank": "true",  # boxes beside each other inside of a scope do not tear it out of the order
@@ -161,26 +171,26 @@ class Picture:
         if self.options.is_slide:
             drawing.graph_attr.update(size="13.33,7.5!")  # inches: 1280 x 720 pixels
         if self.note:
-            drawing.graph_attr.update(label=f"<{font(text(self.note), theme.faint, 10)}>", labelloc="b")
+            drawing.graph_attr.update(label=f"<{font(escape_words(self.note), theme.faint, 10)}>", labelloc="b")
         if self.is_large:
             drawing.graph_attr.update(nslimit="0.1", nslimit1="1", mclimit="0.1", splines="line")
         if frame is not None:
             # All equations are there in every picture of the series, so that its size stays the same
             lines = [
-                font(line, theme.ink if i <= frame.number else theme.paper, 13, "I") for i, line in enumerate(equations)
+                font(line, theme.ink if i <= frame.step else theme.paper, 13, "I") for i, line in enumerate(equations)
             ]
             drawing.graph_attr.update(label=f"<{table(*map(row, lines))}>", labelloc="b")
-        self.write_boxes(drawing, theme, frame)
+        self.write_boxes(drawing, frame)
         main = {arrow for arrow in spine(self.arrows).values() if arrow}
-        steps = least_steps(self.arrows)
+        ranks = least_ranks(self.arrows)
         for arrow in self.arrows:
-            attributes = self.arrow_attributes(arrow, theme, frame, arrow in main)
-            if steps[arrow] > 1:
-                attributes["minlen"] = str(steps[arrow])
+            attributes = self.arrow_attributes(arrow, frame, arrow in main)
+            if ranks[arrow] > 1:
+                attributes["minlen"] = str(ranks[arrow])
             drawing.edge(arrow.source.key, arrow.target.key, **attributes)
         return drawing
 
-    def write_boxes(self, drawing: Drawing, theme: Theme, frame: Frame | None) -> None:
+    def write_boxes(self, drawing: Drawing, frame: Frame | None) -> None:
         """The boxes, and around them those of their scopes, which open and close like brackets in a text."""
         first: dict[tuple[str, ...], int] = {}
         beside: dict[Box, list[Box]] = {}
@@ -200,37 +210,35 @@ class Picture:
             common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(is_open, box.scope)))
             drawing.body += ["}\n"] * (len(is_open) - common)
             for depth in range(common, len(box.scope)):
-                title = font(text(in_lines(box.scope[depth])), theme.faint, 11, "B")
-                fill = theme.scope(depth)
+                title = font(title_lines(box.scope[depth]), self.theme.faint, 11, "B")
                 drawing.body += [
                     f"subgraph cluster_{first[box.scope[: depth + 1]]} {{\n",
                     f'graph [label=<{title}> labelloc=t labeljust=l margin={margin} style="filled,rounded" '
-                    f'color="{theme.faint}" fillcolor="{fill}" penwidth=0.6]\n',
+                    f'color="{self.theme.faint}" fillcolor="{self.theme.scope(depth)}" penwidth=0.6]\n',
                 ]
             is_open = box.scope
             rank = [box]
             for each in rank:
                 rank += beside.get(each, [])
-                drawing.node(each.key, **self.box_attributes(each, theme, frame))
+                drawing.node(each.key, **self.box_attributes(each, frame))
             if len(rank) > 1:
-                together = "{rank=same " + " ".join(f'"{each.key}"' for each in rank) + "}"
+                same_rank = "{rank=same " + " ".join(f'"{each.key}"' for each in rank) + "}"
                 if any(each.kind == "number" for each in rank):  # which nothing else keeps close by
-                    look = 'label="" style=invis margin=0'
-                    together = f"subgraph cluster_beside_{box.key} {{graph [{look}] {together}}}"
-                drawing.body.append(f"{together}\n")
+                    same_rank = f'subgraph cluster_beside_{box.key} {{graph [label="" style=invis margin=0] {same_rank}}}'
+                drawing.body.append(f"{same_rank}\n")
         drawing.body += ["}\n"] * len(is_open)
 
-    def box_attributes(self, box: Box, theme: Theme, frame: Frame | None) -> dict[str, str]:
+    def box_attributes(self, box: Box, frame: Frame | None) -> dict[str, str]:
+        theme = self.theme
         if box.kind == "chip":
             border, fill = theme.look("parameter" if getattr(box.item, "requires_grad", False) else "input")
-            label = font(self.name_of(box) + quote(" ↑"), theme.ink, 11, "I")
+            label = font(self.name_of(box) + escape_words(" ↑"), theme.ink, 11, "I")
             return {"label": f"<{label}>", "color": border, "fillcolor": fill, **LINES["chip"]}
         if box.kind == "number":
-            return {"label": f"<{font(text(f'{NBSP}{box.name}{NBSP}'), theme.faint, 11)}>", "shape": "plain"}
-        kind = box.kind
-        if kind == "scope" and any(inner.kind == "output" for inner in box.item):
-            kind = "output"
-        border, fill = theme.look("intermediate" if kind == "scope" else kind)
+            return {"label": f"<{font(escape_words(f'{NBSP}{box.name}{NBSP}'), theme.faint, 11)}>", "shape": "plain"}
+        holds_output = box.kind == "scope" and any(inner.kind == "output" for inner in box.item)
+        kind = "output" if holds_output else box.kind
+        border, fill = theme.look(kind)
         attributes = {"color": border, "fillcolor": fill, **LINES[kind]}
         adjoint = theme.gradient
         if frame is not None:
@@ -238,21 +246,19 @@ class Picture:
                 adjoint = fill  # there, but not to be seen: the layout stays the same
             if box is frame.box or box in frame.used:
                 attributes.update(color=theme.gradient, penwidth="3" if box is frame.box else "1.5")
-        attributes["label"] = f"<{self.markup(box, theme, adjoint)}>"
+        label = self.scope_label(box) if box.kind == "scope" else self.box_label(box, adjoint)
+        attributes["label"] = f"<{label}>"
         if len(box.name) > LONGEST:
             attributes["tooltip"] = clean(box.name).replace("\\", "\\\\")
         return attributes
 
-    def markup(self, box: Box, theme: Theme, adjoint_color: str) -> str:
+    def box_label(self, box: Box, adjoint_color: str) -> str:
         """What a box says: name, formula and shape above, value and adjoint below."""
-        item, options = box.item, self.options
-        if box.kind == "scope":
-            return self.contents(box, theme)
+        item, options, theme = box.item, self.options, self.theme
         head = self.name_of(box) + (f" = {self.markup_of(box.formula)}" if box.formula else "")
-        head = font(head + '<BR ALIGN="LEFT"/>' * ("<BR" in head), theme.ink, 14, "I")
+        head = font(at_left(head), theme.ink, 14, "I")
         data = array_of(item)
-        kind = "constant" if box.kind == "input" and not getattr(item, "name", None) else box.kind
-        words = ["" if box.formula else kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
+        words = ["" if box.formula else box.kind, shape_of(item), str(data.dtype) if options.dtypes else ""]
         caption = "" if options.is_slide else font("  ".join(filter(None, words)) or " ", theme.faint, 9)
         rows = [row(head, right=caption)]
         adjoint = self.adjoints.get(item) if isinstance(item, Tensor) else None
@@ -278,10 +284,11 @@ class Picture:
         return self.markup_of(Name(id(box.item)))
 
     def markup_of(self, formula: Formula) -> str:
-        return Markup(self.names.__getitem__, self.of, low=SUBSCRIPT, high=SUPERSCRIPT, escape=quote).to_text(formula)
+        return Markup(self.names.__getitem__, self.of, **IN_DOT).to_text(formula)
 
-    def contents(self, scope: Box, theme: Theme) -> str:
+    def scope_label(self, scope: Box) -> str:
         """What the box of a folded scope says; that with the output in it says what the output is."""
+        theme = self.theme
         results = [box for box in scope.item if box.formula]
         parameters = [box.item for box in scope.item if box.kind == "parameter"]
         captions = [f"{len(results)} operation{'s' * (len(results) != 1)}"]
@@ -290,73 +297,73 @@ class Picture:
         again = dict.fromkeys(self.name_of(box) for box in scope.item if box.kind == "chip")
         if again:
             captions.append(f"{', '.join(again)} ↑")
-        lines = [font(text(in_lines(scope.name)), theme.ink, 14), *(font(caption, theme.faint, 10) for caption in captions)]
+        lines = [font(title_lines(scope.name), theme.ink, 14), *(font(caption, theme.faint, 10) for caption in captions)]
         for output in (box for box in results if box.kind == "output"):
             name = font(f"{self.name_of(output)} =", theme.ink, 14, "I")
             value = numbers(output.item.data, self.options, theme.ink) if self.options.values else "…"
             lines.append(table(f"<TR><TD>{name}</TD><TD>{value}</TD></TR>"))
         return table(*(f"<TR><TD>{line}</TD></TR>" for line in lines))
 
-    def arrow_attributes(self, arrow: Arrow, theme: Theme, frame: Frame | None, is_main: bool) -> dict[str, str]:
+    def arrow_attributes(self, arrow: Arrow, frame: Frame | None, is_main: bool) -> dict[str, str]:
         # The main way runs straight; an arrow without weight may run to the left, as that from an operand on the right must
         attributes = {"weight": "0"} if arrow.side == "right" else {"weight": "8"} if is_main else {}
         if arrow.gradient is None:
             attributes["style"] = "solid" if arrow.passing and getattr(arrow.passing.item, "requires_grad", False) else "dashed"
         if frame is not None and arrow in frame.arrows:
-            attributes.update(color=theme.gradient, penwidth="2")
-        label = "" if self.is_large or not self.options.local_gradients else self.arrow_label(arrow, theme)
+            attributes.update(color=self.theme.gradient, penwidth="2")
+        label = "" if self.is_large or not self.options.local_gradients else self.arrow_label(arrow)
         return {**attributes, "label": f"<{label}>"} if label else attributes
 
-    def arrow_label(self, arrow: Arrow, theme: Theme) -> str:
+    def arrow_label(self, arrow: Arrow) -> str:
         """The local gradient; between scopes that are folded, what passes, and how large its adjoint is."""
-        size = 14 if self.options.is_slide else 11
+        theme, size = self.theme, 14 if self.options.is_slide else 11
         if arrow.passing is not None:
             passing = arrow.passing
             if isinstance(passing.item, Tensor) and passing.item in self.adjoints:
-                return self.norm(passing, theme)
+                return self.norm(passing)
             return font(self.name_of(passing), theme.faint, size, "I") if arrow.source.kind == "scope" else ""
-        if arrow.symbol is None:
+        if arrow.label is None or arrow.gradient is None:
             return ""
-        written = self.markup_of(arrow.symbol)
-        value: Any = arrow.gradient.value if arrow.gradient else None
+        written = self.markup_of(arrow.label)
+        value = arrow.gradient.value
         shows = isinstance(value, (np.ndarray, np.generic, float)) and np.asarray(value).dtype.kind in "fb"
-        shows = shows and not (np.ndim(value) == 0 and (PLACE in nodes(arrow.symbol) or is_numeral(split_sign(arrow.symbol)[1])))
+        if shows and np.ndim(value) == 0:  # no news beside a numeral, and beside a map not the value of that
+            shows = PLACE not in nodes(arrow.label) and not is_numeral(split_sign(arrow.label)[1])
         if self.options.local_gradients == "values" and shows:
-            if is_transposed(arrow.symbol):  # what is stored is the factor as it is
+            if is_transposed(arrow.label):  # what is stored is the factor as it is
                 value = value.T if value.ndim < 3 else value.swapaxes(-1, -2)
             if np.asarray(value).dtype.kind == "b":  # a mask
                 value = value.astype(float)
-            if isinstance(arrow.symbol, Negated) and np.ndim(value) and is_elementwise(arrow.gradient):
+            if isinstance(arrow.label, Negated) and np.ndim(value) and is_elementwise(arrow.gradient):
                 value = -value  # the sign stands in front
             equals = f"{NBSP}=" * (np.ndim(value) == 0)
             symbol = font(f"{NBSP}{written}{equals}{NBSP}", theme.gradient, size, "I")
             entries = numbers(value, self.options, theme.gradient, theme.gradient_style)
-            return self.on_arrow(arrow, f"<TD>{symbol}</TD><TD>{entries}</TD>", theme)
+            return self.on_arrow(arrow, f"<TD>{symbol}</TD><TD>{entries}</TD>")
         # Graphviz sets the middle of a label, not its end, beside an arrow that runs along a vertical rank
-        rankdir = DIRECTIONS[self.options.direction] if arrow.side else ""
-        line = Dressed(self.names.__getitem__).to_text(arrow.symbol)
+        rankdir = self.options.rankdir if arrow.side else ""
+        line = Dressed(self.names.__getitem__).to_text(arrow.label)
         before, after = (NBSP * (len(line) + 2 if rankdir == long else 1) for long in ("RL", "LR"))
         return font(before + written + after, theme.gradient, size, "I")
 
-    def norm(self, box: Box, theme: Theme) -> str:
+    def norm(self, box: Box) -> str:
         """How large an adjoint is; a vanishing gradient is seen by it."""
         adjoint = np.asarray(self.adjoints[box.item])
         largest = float(np.max(np.abs(adjoint), initial=0.0)) or 1.0
         size = largest * float(np.linalg.norm(adjoint / largest)) if np.isfinite(largest) else largest
         symbol = self.markup_of(Adjoint(id(box.item)))
-        return font(f"{NBSP}‖{symbol}‖ = {brief(size)}{NBSP}", theme.gradient, 11, "I")
+        return font(f"{NBSP}‖{symbol}‖ = {brief(size)}{NBSP}", self.theme.gradient, 11, "I")
 
-    def on_arrow(self, arrow: Arrow, cells: str, theme: Theme) -> str:
+    def on_arrow(self, arrow: Arrow, cells: str) -> str:
         """A label with a matrix; across an arrow along a vertical rank, which it leaves half its height to the left."""
-        rankdir = DIRECTIONS[self.options.direction]
-        if not arrow.side or rankdir not in ("LR", "RL"):
+        if not arrow.side or not self.options.is_sideways:
             return table(f"<TR>{cells}</TR>")
         depth = len(arrow.target.scope)
-        fill = theme.scope(depth - 1) if depth else theme.paper
+        fill = self.theme.scope(depth - 1) if depth else self.theme.paper
         label = f"<TD>{table(f'<TR>{cells}</TR>', fill=fill)}</TD>"
         height = 16 * max(cells.count("<TR>"), 1) + 4  # of the label too, as the lines of no usual font are so high
         square = f'<TD WIDTH="{height + 6}" HEIGHT="{height}"></TD>'
-        return table(f"<TR>{square}{label}</TR>" if rankdir == "LR" else f"<TR>{label}{square}</TR>")
+        return table(f"<TR>{square}{label}</TR>" if self.options.rankdir == "LR" else f"<TR>{label}{square}</TR>")
 
 
 # What one calls -----------------------------------------------------------------------------------------
@@ -453,8 +460,8 @@ def draw_steps(output: Tensor, **options: Unpack[Choices]) -> list[Drawing]:
     >>> len(ag.draw_steps(x.exp().sin()))  # the forward pass, then C, exp(x), x
     4
     """
-    picture, frames = make_steps(output, options)
-    equations = [frame.equation(low=SUBSCRIPT, high=SUPERSCRIPT, escape=quote) for frame in frames]
+    picture, frames = make_frames(output, options)
+    equations = [frame.equation(**IN_DOT) for frame in frames]
     drawings = [picture.drawing(frame, equations) for frame in frames]
     return Steps(drawings, lambda: page_of(picture, frames, "theme" in options))
 
@@ -467,14 +474,13 @@ class Steps(list["Drawing"]):
         self._page = page
 
     def _repr_html_(self) -> str:
-        look = "width: 100%; height: 40rem; border: 0"
-        return f'<iframe srcdoc="{escape(self._page())}" style="{look}"></iframe>'
+        return f'<iframe srcdoc="{escape(self._page())}" style="width: 100%; height: 40rem; border: 0"></iframe>'
 
 
-def page_of(picture: Picture, steps: Sequence[Frame], with_theme: bool) -> str:
+def page_of(picture: Picture, frames: Sequence[Frame], with_theme: bool) -> str:
     """The page that steps through the backward pass; in the reader's light or dark unless a theme is asked for."""
     svg = picture.drawing().pipe("svg").decode()
-    return page(svg, steps, picture.options, None if with_theme else DARK)
+    return page(svg, frames, picture.options, None if with_theme else DARK)
 
 
 def render(
@@ -527,7 +533,7 @@ def render(
     if suffix == ".html":
         if not isinstance(output, Tensor):
             raise TypeError("the page that steps through the backward pass is made from a Tensor, not from a drawing")
-        content = page_of(*make_steps(output, {"direction": "right", **options}), "theme" in options).encode()
+        content = page_of(*make_frames(output, {"direction": "right", **options}), "theme" in options).encode()
     else:
         if not isinstance(output, Tensor) and options:
             raise TypeError(f"a finished drawing takes no {', '.join(options)}: pass that to draw")
@@ -554,7 +560,7 @@ def make_picture(output: Tensor, options: Options, *, in_steps: bool = False) ->
     if summary:
         boxes, arrows = fold_scopes(boxes, arrows)
         wide = options.adjoints and output.size == 1  # with a norm at each arrow
-        wind(boxes, arrows, 2 if DIRECTIONS[options.direction] in ("LR", "RL") else 0.28 if wide else 0.5)
+        wind(boxes, arrows, 2 if options.is_sideways else 0.28 if wide else 0.5)
     check_size(sum(box.kind != "chip" for box in boxes), output, options, bool(summary), in_steps)
     shown = [*boxes, *(arrow.passing for arrow in arrows if arrow.passing)]
     wanted = [box.item for box in shown if isinstance(box.item, Tensor) and box.item.requires_grad]
@@ -577,12 +583,12 @@ def check_size(boxes: int, output: Tensor, options: Options, summary: bool, in_s
         )
 
 
-def make_steps(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Frame]]:
-    """The picture of the whole backward pass, and its steps."""
+def make_frames(output: Tensor, options: Mapping[str, Any]) -> tuple[Picture, list[Frame]]:
+    """The picture of the whole backward pass, and what each of its steps shows of it."""
     chosen = Options.from_keywords(options)
     if chosen.summary or not chosen.adjoints:
         raise ValueError("a step finds the adjoint of one Tensor: leave out summary=True and adjoints=False")
     picture = make_picture(output, chosen, in_steps=True)
     if not output.requires_grad:
         raise ValueError(f"there is no backward pass from {output.describe()}: it depends on nothing with a gradient")
-    return picture, steps_of(output, picture.boxes, picture.arrows, chosen.gradient)
+    return picture, frames_of(output, picture.boxes, picture.arrows, chosen.gradient)

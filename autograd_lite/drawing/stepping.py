@@ -7,8 +7,6 @@ adjoints at the heads of these arrows, each found before and used again: the dyn
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -19,31 +17,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.drawing.boxes import Arrow, Box
-from autograd_lite.writing.derivation import Written, chain_rule
-from autograd_lite.writing.styles import Markup
+from autograd_lite.drawing.markup import clean
 from autograd_lite.engine.graph import history
 from autograd_lite.engine.tensor import Tensor
+from autograd_lite.writing.derivation import Written, chain_rule
+from autograd_lite.writing.styles import Markup
 
 if TYPE_CHECKING:
     from autograd_lite.drawing.picture import Options
     from autograd_lite.drawing.themes import Theme
 
 
-def clean(words: str) -> str:
-    """`words` with � in place of the characters that no svg may hold (control characters, lone surrogates). If some
-    of them run from right to left, they stand between left-to-right marks, so that the text around them keeps its
-    direction."""
-    words = words.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-    words = re.sub("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", words)
-    mark = "\u200e" * any(unicodedata.bidirectional(c) in ("R", "AL") for c in words)
-    return f"{mark}{words}{mark}"
-
-
 @dataclass(frozen=True)
 class Frame:
-    """The adjoint that is found, the boxes and arrows it is found from, and all that are known by now."""
+    """One step of the sweep: the adjoint that is found, the boxes and arrows it is found from, and all that are known by now."""
 
-    number: int
+    step: int
     line: Written | None
     box: Box | None = None  # None in the first step, which is the forward pass
     arrows: Sequence[Arrow] = ()
@@ -65,7 +54,7 @@ class Frame:
         )
 
 
-def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], gradient: Any = None) -> list[Frame]:
+def frames_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], gradient: Any = None) -> list[Frame]:
     """The forward pass, and then the lines of the chain rule in the order in which the sweep follows them."""
     reached = set(history(output, constants=False))
     where = {box.item: box for box in boxes if isinstance(box.item, Tensor) and box.kind != "chip"}
@@ -73,22 +62,21 @@ def steps_of(output: Tensor, boxes: Sequence[Box], arrows: Sequence[Arrow], grad
     for arrow in arrows:
         if arrow.gradient is not None:
             leaving.setdefault(arrow.gradient.parent, []).append(arrow)
-    steps = [Frame(0, None)]
+    frames = [Frame(0, None)]
     for line in chain_rule(output, [t for t in where if t in reached], gradient):
         box = where[line.tensor]
         found = leaving.get(line.tensor, [])
         used = tuple(dict.fromkeys(arrow.target for arrow in found))
-        steps.append(Frame(len(steps), line, box, found, used, steps[-1].known | {box}))
-    return steps
+        frames.append(Frame(len(frames), line, box, found, used, frames[-1].known | {box}))
+    return frames
 
 
-def page(svg: str, steps: Sequence[Frame], options: Options, dark: Theme | None = None) -> str:
+def page(svg: str, frames: Sequence[Frame], options: Options, dark: Theme | None = None) -> str:
     """One page of HTML that holds all it needs: the picture once, and what is seen of it at each step.
 
     With `dark`, a reader who prefers dark colours sees the picture in those of that theme.
     """
-    theme = options.colours
-    keys = [
+    steps = [
         {
             "equation": frame.equation(escape=lambda words: escape(clean(words))),
             "numbers": frame.numbers(options.decimals, options.entries),
@@ -96,31 +84,35 @@ def page(svg: str, steps: Sequence[Frame], options: Options, dark: Theme | None 
             "arrows": [f"{arrow.source.key}->{arrow.target.key}" for arrow in frame.arrows],
             "used": [box.key for box in frame.used],
         }
-        for frame in steps
+        for frame in frames
     ]
     parts = files("autograd_lite.drawing") / "page"
     template, style, script = ((parts / name).read_text("utf-8") for name in ("page.html", "page.css", "page.js"))
     return Template(template).substitute(
         svg=svg[svg.index("<svg") :],
-        flow="x" if options.direction in ("right", "left", "LR", "RL") else "y",
-        steps=json.dumps(keys).replace("<", "\\u003c"),
-        colours=colours(theme) + (instead(theme, dark) if dark else ""),
+        flow="x" if options.is_sideways else "y",
+        steps=json.dumps(steps).replace("<", "\\u003c"),
+        colours=colour_rules(options.colours) + (dark_rules(options.colours, dark) if dark else ""),
         style=style.rstrip(),
         script=script.rstrip(),
-        last=len(steps) - 1,
+        last=len(frames) - 1,
     )
 
 
-def colours(theme: Theme) -> str:
-    """A theme's colours by name, and what is hidden of a box until its adjoint is found: all that is a derivative."""
+def variables(theme: Theme) -> str:
+    """The colours that page.css calls by name."""
     names = " ".join(f"--{name}: {getattr(theme, name)};" for name in ("paper", "ink", "faint", "gradient"))
+    return f":root {{ {names} }}"
+
+
+def colour_rules(theme: Theme) -> str:
+    """A theme's variables, and what is hidden of a box until its adjoint is found: all that is a derivative."""
     hidden = ", ".join(f'.pending [{attribute}="{theme.gradient}"]' for attribute in ("fill", "stroke"))
-    return f":root {{ {names} }}\n{hidden} {{ visibility: hidden; }}"
+    return f"{variables(theme)}\n{hidden} {{ visibility: hidden; }}"
 
 
-def instead(theme: Theme, dark: Theme) -> str:
+def dark_rules(theme: Theme, dark: Theme) -> str:
     """The rules by which a dark theme takes the place of the one that the picture is drawn in."""
-    pairs = dict(zip(theme.colours(), dark.colours()))
+    pairs = dict(zip(theme.all_colours(), dark.all_colours()))
     rules = [f'svg [{kind}="{a}"] {{ {kind}: {b}; }}' for a, b in pairs.items() for kind in ("fill", "stroke")]
-    names = " ".join(f"--{name}: {getattr(dark, name)};" for name in ("paper", "ink", "faint", "gradient"))
-    return "\n@media (prefers-color-scheme: dark) {\n" + "\n".join([f":root {{ {names} }}", *rules]) + "\n}"
+    return "\n@media (prefers-color-scheme: dark) {\n" + "\n".join([variables(dark), *rules]) + "\n}"

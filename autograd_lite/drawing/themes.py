@@ -34,13 +34,17 @@ class Theme:
         return self.inner_scope if depth % 2 else self.outer_scope
 
     def look(self, kind: str) -> Look:
-        look: Look = getattr(self, kind)
+        """The colours of a box of that kind."""
+        look: Look = getattr(self, SAME_LOOK.get(kind, kind))
         return look
 
-    def colours(self) -> list[str]:
-        """All of them, in an order that is the same for each theme."""
+    def all_colours(self) -> list[str]:
+        """All colours, in an order that is the same for each theme."""
         found = [getattr(self, field.name) for field in fields(self) if field.name != "gradient_style"]
-        return [colour for x in found for colour in (x if isinstance(x, tuple) else (x,))]
+        return [colour for x in found for colour in (x if isinstance(x, Look) else (x,))]
+
+
+SAME_LOOK = {"constant": "input", "scope": "intermediate"}
 
 
 LIGHT = Theme(
@@ -83,9 +87,11 @@ PRINT = Theme(
 )
 THEMES = {"light": LIGHT, "dark": DARK, "print": PRINT}
 
+DASHED = {"style": "filled,rounded,dashed"}
 LINES = {
     "parameter": {"style": "filled", "penwidth": "2"},
-    "input": {"style": "filled,rounded,dashed"},
+    "input": DASHED,
+    "constant": DASHED,
     "intermediate": {"style": "filled,rounded"},
     "output": {"style": "filled,rounded", "peripheries": "2"},
     "scope": {"style": "filled,rounded", "penwidth": "1.5"},
