@@ -884,6 +884,39 @@ def test_an_output_of_several_entries() -> None:
     assert found[-3:] == ["∂C/∂x", " 30 ", " 100 "]
 
 
+def boxes_of(picture: Any) -> dict[str, list[str]]:
+    return {title: texts(g) for (kind, title), g in svg_groups(picture.pipe("svg")).items() if kind == "node"}
+
+
+def test_a_cost_further_on_is_not_taken_for_the_output_or_an_operand() -> None:
+    x = Tensor(3.0, requires_grad=True, name="x")
+    boxes = boxes_of(ag.draw(x * x, gradient=2.0))
+    assert boxes["x"][-3:] == ["∂C/∂x", " ", "12"] and boxes["t1"][0] == "t₁ = x · x" and "∂C/∂t₁" in boxes["t1"]
+    [_, *further] = ag.draw_steps(x * x, gradient=2.0)
+    assert all("t₁ = x · x" in boxes_of(step)["t1"] and "∂C/∂t₁ = u" in step.source for step in further)
+    C = Tensor([1.0, 2.0], requires_grad=True, name="C")
+    boxes = boxes_of(ag.draw(C * C, gradient=[1.0, 1.0]))
+    assert "∂C₍₂₎/∂C" in boxes["C"] and "∂C₍₂₎/∂t₁" in boxes["t1"]
+    assert str(ag.chain_rule(C * C, C, [1.0, 1.0])[-1]).startswith("∂C_(2)/∂C = ")
+
+
+def test_tensors_of_one_name_are_numbered_as_in_the_equations() -> None:
+    first, second = (Tensor(value, requires_grad=True, name="w") for value in (2.0, 3.0))
+    boxes = boxes_of(ag.draw(first * second))
+    assert boxes["C"][0] == "C = w · w₍₂₎"
+    assert (boxes["w"][-3], boxes["w"][-1]) == ("∂C/∂w", "3") and (boxes["_1"][-3], boxes["_1"][-1]) == ("∂C/∂w₍₂₎", "2")
+    assert arrows(ag.draw(first * second).source) == Counter({("w", "C", "w₍₂₎"): 1, ("_1", "C", "w"): 1})
+    assert [g.label for g in (first * second).local_gradients] == ["w_(2)", "w"]
+
+
+def test_a_tensor_may_be_called_like_the_box_of_a_scope() -> None:
+    x = Tensor([1.0, 2.0], name="scope_0")
+    with ag.name_scope("layer"):
+        y = np.sin(Tensor([1.0, 2.0], requires_grad=True, name="w") * x)
+    boxes = boxes_of(ag.draw(y.sum(), summary=True))
+    assert boxes["scope_0"][0] == "scope₀" and boxes["_scope_0"][0] == "layer"
+
+
 @pytest.mark.slow
 def test_five_thousand_nodes() -> None:
     picture = ag.draw(chain(5000), max_nodes=5001)

@@ -17,7 +17,7 @@ from autograd_lite.engine.graph import history, record_of
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing.formulas import Formula
-from autograd_lite.writing.naming import is_literal, items, readable_names, times_ten_to
+from autograd_lite.writing.naming import is_literal, items, times_ten_to
 from autograd_lite.writing.terms import formula, label, name_operand
 
 
@@ -35,7 +35,7 @@ class Box:
         parameter, input, constant (an input without a name), number, intermediate, output, scope; or chip, which stands
         for a leaf where that is used again.
     name : str
-        As it was given; a number and the title of a scope as they are written.
+        As it was given, numbered if others have it; a number and the title of a scope as they are written.
     formula : Formula or None
         How it was computed, if it was.
     scope : tuple of str
@@ -62,9 +62,8 @@ class Arrow:
     passing: Box | None = None  # between scopes that are folded: what passes
 
 
-def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list[Arrow], dict[int, str]]:
-    """The boxes and arrows of the history of `output`, in the order of creation, and the names in their formulas."""
-    names = readable_names(output)
+def collect(output: Tensor, names: dict[int, str], constants: bool) -> tuple[list[Box], list[Arrow]]:
+    """The boxes and arrows of the history of `output`, in the order of creation."""
     boxes: dict[str, Box] = {}
     known: dict[int, Box] = {}
     arrows: list[Arrow] = []
@@ -105,7 +104,7 @@ def collect(output: Tensor, *, constants: bool = False) -> tuple[list[Box], list
     place_leaves(arrows)
     chips = add_chips(arrows)
     place_beside(arrows)
-    return [*boxes.values(), *chips], arrows, names
+    return [*boxes.values(), *chips], arrows
 
 
 DATA = ("input", "constant")
@@ -256,14 +255,17 @@ def fold_scopes(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[Box
     parameters that several scopes use are counted in the first."""
     around: dict[Box, Box] = {}
     scopes: dict[str, Box] = {}
+    taken = {box.key for box in boxes}
     for box in boxes:
         if box.kind == "input":
             box.scope = ()
         if box.scope:
             title = box.scope[0]
-            scope = scopes.setdefault(title, Box([], f"scope_{len(scopes)}", "scope", title))
-            scope.item.append(box)
-            around[box] = scope
+            if title not in scopes:
+                key = f"scope_{len(scopes)}"
+                scopes[title] = Box([], f"_{key}" if key in taken else key, "scope", title)
+            scopes[title].item.append(box)
+            around[box] = scopes[title]
         else:
             around[box] = box
     passing: dict[tuple[Box, Box, Box], Arrow] = {}

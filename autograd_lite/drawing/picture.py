@@ -28,7 +28,7 @@ from autograd_lite.engine.graph import history
 from autograd_lite.engine.operation import is_elementwise
 from autograd_lite.engine.tensor import Operand, Tensor
 from autograd_lite.writing.formulas import PLACE, Adjoint, Formula, Name, Negated, is_numeral, nodes, split_sign
-from autograd_lite.writing.naming import array_of, check_is_tensor, is_literal, shape_of
+from autograd_lite.writing.naming import array_of, check_is_tensor, is_literal, readable_names, shape_of, split_index, unused
 from autograd_lite.writing.styles import LONGEST, Dressed, Markup
 from autograd_lite.writing.terms import is_transposed
 
@@ -134,7 +134,7 @@ class Picture:
     boxes: Sequence[Box]
     arrows: Sequence[Arrow]
     adjoints: Mapping[Tensor, Any]
-    of: str  # the name of the output
+    of: str  # the name of what is differentiated: the output, or a cost further on
     names: Mapping[int, str]  # those in the formulas
     options: Options
     note: str = ""  # a line below the picture
@@ -401,7 +401,7 @@ def draw(output: Tensor, **options: Unpack[Choices]) -> Drawing:
         Refuse to draw more boxes than this. Beyond 300 the layout is a quick one, of straight arrows without
         symbols.
     gradient : array_like, shape of `output`, optional
-        The adjoint to start from.
+        The adjoint to start from: the derivative with respect to `output` of a cost C further on.
     size : {"page", "slide"}
         For a slide of 1280 x 720 pixels: names and local gradients only, flowing to the right, unless other options say
         otherwise, and drawn as large as the slide allows.
@@ -423,7 +423,8 @@ def draw(output: Tensor, **options: Unpack[Choices]) -> Drawing:
     Notes
     -----
     Names are set as in mathematics: ``a1`` and ``a_1`` as a₁, with the index below since a raised one would read as a power,
-    and ``delta2`` as δ₂. One of more than 36 letters is shortened, and whole in the tooltip of its box.
+    and ``delta2`` as δ₂. Where several Tensors have one name, all but the first are numbered: w and w₍₂₎. A name of more than
+    36 letters is shortened, and whole in the tooltip of its box.
     Parameters have a thick border and sharp corners, inputs a dashed one, the output a double one.
 
     Examples
@@ -554,9 +555,10 @@ def make_picture(output: Tensor, options: Options, *, in_steps: bool = False) ->
         note = f"each scope of a graph of {size:,} boxes is folded into one; summary=False draws them all" * summary
     if not summary:  # no box is made of a million that are too many
         check_size(size, output, options, False, in_steps)
-    boxes, arrows, names = collect(output, constants=options.constants)
-    # An adjoint to start from is that of a cost further on
-    of = "C" if options.gradient is not None else names[id(output)]
+    is_cost = options.gradient is None  # or else that is the adjoint that a cost further on gives it
+    names = readable_names(output, is_cost)
+    of = names[id(output)] if is_cost else unused("C", set(map(split_index, names.values())))
+    boxes, arrows = collect(output, names, options.constants)
     if summary:
         boxes, arrows = fold_scopes(boxes, arrows)
         wide = options.adjoints and output.size == 1  # with a norm at each arrow

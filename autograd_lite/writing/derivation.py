@@ -12,7 +12,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
-from itertools import chain, count
 from textwrap import wrap
 from typing import Any
 
@@ -25,7 +24,7 @@ from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
 from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Settings, Sum, is_constant, nodes, total
 from autograd_lite.writing.naming import (
-    array_of, check_is_tensor, exact_number, is_literal, items, readable_names, shape_of, split_index,
+    array_of, check_is_tensor, exact_number, is_literal, items, readable_names, shape_of, split_index, unused,
 )  # fmt: skip
 from autograd_lite.writing.styles import Latex, Style
 from autograd_lite.writing.terms import formula, name_operand, term
@@ -46,19 +45,14 @@ class Symbols:
         self.items: dict[int, Any] = {id(x): x for x in items(output)}
         self.adjoints: dict[int, Array] = {}
         self.names: dict[int, str] = {}
-        self.taken: set[tuple[str, str]] = set()
-        for key, name in readable_names(output, is_cost=seed is None).items():
+        for key, name in readable_names(output, is_cost=seed is None, quote=quote).items():
             x = self.items[key]
-            self.names[key] = exact_number(x) if is_literal(x) else self.find_unused(quote(name))
+            self.names[key] = exact_number(x) if is_literal(x) else name
         self.of = self.names[id(output)]
         if seed is not None:
-            self.of = self.find_unused("C")
-            self.items[id(seed)], self.names[id(seed)] = seed, self.find_unused("u")
-
-    def find_unused(self, name: str) -> str:
-        name = next(new for new in chain([name], (f"{name}_({n})" for n in count(2))) if split_index(new) not in self.taken)
-        self.taken.add(split_index(name))  # as it is set in mathematics
-        return name
+            taken = set(map(split_index, self.names.values()))
+            self.of = unused("C", taken)
+            self.items[id(seed)], self.names[id(seed)] = seed, unused("u", taken)
 
     def operand(self, x: Any) -> Formula:
         return name_operand(x, self.names)

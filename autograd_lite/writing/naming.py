@@ -8,8 +8,8 @@ letters, ``delta2`` δ₂. All else is kept letter by letter.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Callable, Iterator
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,19 @@ def is_literal(x: Any) -> bool:
     return not (isinstance(x, Tensor) and (x.requires_grad or x.name)) and array_of(x).size == 1
 
 
-def readable_names(output: Tensor, is_cost: bool = True) -> dict[int, str]:
+def new_names(letter: str, given: set[tuple[str, str]]) -> Iterator[str]:
+    """t1, t2, ... without those that are set like one of `given`, as t_1 is."""
+    return (name for name in (f"{letter}{i}" for i in count(1)) if split_index(name) not in given)
+
+
+def unused(name: str, taken: set[tuple[str, str]]) -> str:
+    """`name`, or with a number, ``w_(2)``, the first that is set like none of `taken`, among which it is from then on."""
+    name = next(new for new in chain([name], (f"{name}_({n})" for n in count(2))) if split_index(new) not in taken)
+    taken.add(split_index(name))
+    return name
+
+
+def readable_names(output: Tensor, is_cost: bool = True, quote: Callable[[str], str] = str) -> dict[int, str]:
     """A name for all that occurs in the history of a Tensor, by ``id``.
 
     Parameters
@@ -111,32 +123,34 @@ def readable_names(output: Tensor, is_cost: bool = True) -> dict[int, str]:
         one with the name C that was divided by a number.
     is_cost : bool
         Whether that is so; not where a cost further on is given its adjoint.
+    quote : callable
+        How a name is written that could be taken for more than a name.
 
     Returns
     -------
     dict of str by int
         A Tensor without a name is called t1, t2, ... if it was computed, p1, ... if it is a parameter, c1, ...
-        if it is constant; a number is called by its value.
+        if it is constant; a number is called by its value. Of several with one name the others are numbered: w, w_(2).
     """
     found = list(items(output))
-    taken = {x.name for x in found if getattr(x, "name", None)}
-    dressed = {split_index(str(name)) for name in taken}  # t1 and t_1 are set alike
-    counts = {"t": count(1), "p": count(1), "c": count(1)}
+    given = {split_index(str(x.name)) for x in found if getattr(x, "name", None)}
+    new = {letter: new_names(letter, given) for letter in "tpc"}
+    taken: set[tuple[str, str]] = set()
     names: dict[int, str] = {}
     for x in found:
         if id(x) in names:
             continue
         name = getattr(x, "name", None)
         if name:
-            name = str(name)
-        elif is_cost and x is output and x.size == 1 and x.op is not None and name_of_cost(x) not in taken:
+            name = quote(str(name))
+        elif is_cost and x is output and x.size == 1 and x.op is not None and split_index(name_of_cost(x)) not in given:
             name = name_of_cost(x)
         elif is_literal(x):
-            name = exact_number(x) if np.iscomplexobj(array_of(x)) else number(array_of(x).item())
+            names[id(x)] = exact_number(x) if np.iscomplexobj(array_of(x)) else number(array_of(x).item())
+            continue
         else:
-            letter = "c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"
-            name = next(new for new in (f"{letter}{i}" for i in counts[letter]) if split_index(new) not in dressed)
-        names[id(x)] = name
+            name = next(new["c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"])
+        names[id(x)] = unused(name, taken)
     return names
 
 

@@ -7,8 +7,7 @@ label is the same formula with a dot in the place of the adjoint, so that a pict
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -23,7 +22,7 @@ from autograd_lite.writing.formulas import (
     NO_SETTINGS, ONE, ONES, PLACE, ZERO, Applied, Filled, Formula, Negated, Partial, Product, Settings, Symbol, Transposed,
     is_filled, is_numeral, juxtapose, product, read, split_sign, with_sign,
 )  # fmt: skip
-from autograd_lite.writing.naming import SMALL, is_literal, large_arrays, plain_name
+from autograd_lite.writing.naming import SMALL, is_literal, large_arrays, new_names, plain_name, split_index, unused
 from autograd_lite.writing.styles import Style
 
 FormulaOf = Callable[[Any], Formula]
@@ -349,16 +348,13 @@ def names_of_one_step(out: Tensor) -> dict[int, str]:
     """Names of the result and operands of one operation, and of the large arrays among its settings."""
     record = record_of(out)
     operands = list({id(x): x for x in record.operands}.values())
-    given = {str(x.name) for x in (*operands, out) if getattr(x, "name", None)}
-
-    def names_from(letter: str) -> Iterator[str]:
-        return (name for name in (f"{letter}{i}" for i in count(1)) if name not in given)
-
+    given = {split_index(str(x.name)) for x in (*operands, out) if getattr(x, "name", None)}
+    taken: set[tuple[str, str]] = set()
     nameless = [x for x in operands if not getattr(x, "name", None) and not is_literal(x)]
-    new = names_from("x") if len(nameless) > 1 or "x" in given else iter("x")
+    new = new_names("x", given) if len(nameless) > 1 or ("x", "") in given else iter("x")
     names = {id(array): "indices" for array in large_arrays(record.settings)}
-    names |= {id(x): plain_name(x) or next(new) for x in operands}
-    names.setdefault(id(out), plain_name(out) or ("y" if "y" not in given else next(names_from("y"))))
+    names |= {id(x): plain_name(x) if is_literal(x) else unused(plain_name(x) or next(new), taken) for x in operands}
+    names[id(out)] = unused(plain_name(out) or ("y" if ("y", "") not in given else next(new_names("y", given))), taken)
     return names
 
 
