@@ -909,6 +909,25 @@ def test_tensors_of_one_name_are_numbered_as_in_the_equations() -> None:
     assert [g.label for g in (first * second).local_gradients] == ["w_(2)", "w"]
 
 
+@pytest.mark.parametrize("size, said", [(0.004, "0.004"), (12.0, "12"), (123.0, "1.2×10²"), (98765.0, "9.9×10⁴")])
+def test_norms_of_any_size_are_written_in_two_digits(size: float, said: str) -> None:
+    x = Tensor([1.0], requires_grad=True, name="x")
+    with ag.name_scope("one"):
+        y = x * 2
+    with ag.name_scope("two"):
+        cost = (y * size).sum()
+    assert arrows(ag.draw(cost, summary=True).source)["scope_0", "scope_1", f"‖∂C/∂t₁‖ = {said}"] == 1
+
+
+def test_a_drawing_is_viewed_as_that_of_graphviz_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    viewed: list[str] = []
+    monkeypatch.setattr(rendering.graphviz, "view", viewed.append)
+    picture = ag.draw(Tensor(1.0, requires_grad=True, name="x"))
+    picture.format = "svg"
+    assert picture.view(tmp_path / "a") == viewed[0] == picture.render(tmp_path / "a")
+    assert picture.render(tmp_path / "b", view=True) == viewed[1]
+
+
 def test_a_tensor_may_be_called_like_the_box_of_a_scope() -> None:
     x = Tensor([1.0, 2.0], name="scope_0")
     with ag.name_scope("layer"):

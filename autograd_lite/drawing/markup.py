@@ -183,7 +183,7 @@ def number_format(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]
 def brief(x: float) -> str:
     """A number in two digits."""
     mantissa, power = f"{x:.1e}".split("e") if np.isfinite(x) else (str(x), "0")
-    return number(x, ".2g") if -3 <= int(power) < 5 else number(mantissa, "") + times_ten_to(int(power))
+    return number(x, ".2g") if -3 <= int(power) < 2 else number(mantissa, "") + times_ten_to(int(power))
 
 
 def title_lines(title: str) -> str:

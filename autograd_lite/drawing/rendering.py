@@ -79,7 +79,8 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         Parameters
         ----------
         format : str
-            ``"svg"`` (by default), ``"png"``, ``"pdf"`` or another of Graphviz' formats.
+            ``"svg"``, ``"png"``, ``"pdf"`` or another of Graphviz' formats; by default that of the drawing, `format`, which
+            is ``"pdf"`` as in the package graphviz.
         engine : str
             The layout program, ``"dot"`` by default.
         encoding : str, optional
@@ -101,7 +102,13 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         return data.decode(encoding) if encoding else data
 
     def render(  # type: ignore[override,unused-ignore]
-        self, filename: Any = None, directory: Any = None, *, format: str | None = None, cleanup: bool = False, **_: Any
+        self,
+        filename: Any = None,
+        directory: Any = None,
+        view: bool = False,
+        cleanup: bool = False,
+        format: str | None = None,
+        **_: Any,
     ) -> str:
         """Save the dot source and, beside it, the picture; the path of the picture. See `autograd_lite.render`."""
         source = self.save(filename, directory=directory)
@@ -109,6 +116,8 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         write_file(path, self.pipe(format))
         if cleanup:
             os.remove(source)
+        if view:
+            graphviz.view(path)
         return path
 
 
