@@ -1109,7 +1109,7 @@ def test_every_label_is_the_map_that_is_applied(case: Case) -> None:
             arrays = [x for x in [*out._settings.values(), *out._settings.get("args", ())] if isinstance(x, np.ndarray)]
             values = {names[key]: value for key, value in operands.items()}
             values.update(("indices", x) for x in arrays if x.size > 8)
-            text = Style(names.__getitem__).to_text(terms.term(g, Name(id(u)), lambda x: name_operand(x, names)))
+            text = Style(names).to_text(terms.term(g, Name(id(u)), lambda x: name_operand(x, names)))
             with np.errstate(all="ignore"):
                 value = Reader(values, g.parent.shape, Term(ONE, None, g)).read(text)  # type: ignore[arg-type]
                 assert np.shape(value) == g.parent.shape, f"{text} is of shape {np.shape(value)}"

@@ -71,10 +71,10 @@ def collect(output: Tensor, names: dict[int, str], constants: bool) -> tuple[lis
     def power_of_ten(name: str) -> str:
         return re.sub("e([+−][0-9]+)$", lambda power: times_ten_to(int(power[1].replace("−", "-"))), name)
 
-    literals = {id(x): power_of_ten(names[id(x)]) for x in items(output) if is_literal(x)}
+    names = names | {id(x): power_of_ten(names[id(x)]) for x in items(output) if is_literal(x)}
 
     def operand(x: Any) -> Formula:
-        return name_operand(x, literals if id(x) in literals else names)
+        return name_operand(x, names)
 
     def box(x: Any) -> Box:
         if id(x) in known:
@@ -82,7 +82,7 @@ def collect(output: Tensor, names: dict[int, str], constants: bool) -> tuple[lis
         key = names[id(x)]
         if key in boxes or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", key):
             key = f"_{len(boxes)}"
-        boxes[key] = new = Box(x, key, kind_of(x, output), literals.get(id(x)) or names[id(x)])
+        boxes[key] = new = Box(x, key, kind_of(x, output), names[id(x)])
         if new.kind != "number":  # a number has a box for each use
             known[id(x)] = new
         if isinstance(x, Tensor) and x.op:

@@ -284,7 +284,7 @@ class Picture:
         return self.markup_of(Name(id(box.item)))
 
     def markup_of(self, formula: Formula) -> str:
-        return Markup(self.names.__getitem__, self.of, **IN_DOT).to_text(formula)
+        return Markup(self.names, self.of, **IN_DOT).to_text(formula)
 
     def scope_label(self, scope: Box) -> str:
         """What the box of a folded scope says; that with the output in it says what the output is."""
@@ -342,7 +342,7 @@ class Picture:
             return self.on_arrow(arrow, f"<TD>{symbol}</TD><TD>{entries}</TD>")
         # Graphviz sets the middle of a label, not its end, beside an arrow that runs along a vertical rank
         rankdir = self.options.rankdir if arrow.side else ""
-        line = Dressed(self.names.__getitem__).to_text(arrow.label)
+        line = Dressed(self.names).to_text(arrow.label)
         before, after = (NBSP * (len(line) + 2 if rankdir == long else 1) for long in ("RL", "LR"))
         return font(before + written + after, theme.gradient, size, "I")
 

@@ -85,7 +85,7 @@ class Written:
 
     def in_style(self, style: Callable[..., Style], **options: Any) -> str:
         """The formula in another style of `autograd_lite.writing.styles`."""
-        return style(self._symbols.names.__getitem__, self._symbols.of, **options).to_text(self.formula)
+        return style(self._symbols.names, self._symbols.of, **options).to_text(self.formula)
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ A style says how a sign, a name, a fraction look; where they stand is the busine
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 
 from autograd_lite.writing.formulas import ATOM, PRODUCT, SUM, Formula, Name, Transposed, Writing, is_numeral
@@ -18,8 +18,8 @@ class Style:
 
     Parameters
     ----------
-    names : callable
-        Gives the name of what has a certain ``id``.
+    names : mapping of str by int
+        Names by ``id``.
     of : str
         What the adjoints are derivatives of.
     """
@@ -29,7 +29,7 @@ class Style:
     numerator, denominator = PRODUCT, ATOM
     has_bars = False  # between the two
 
-    def __init__(self, names: Callable[[int], str], of: str = "") -> None:
+    def __init__(self, names: Mapping[int, str], of: str = "") -> None:
         self.names = names
         self.of = of
 
@@ -50,7 +50,7 @@ class Style:
         return value
 
     def name(self, key: int) -> str:
-        return self.names(key)
+        return self.names[key]
 
     def adjoint(self, key: int) -> str:
         return f"∂{self.of}/∂{self.name(key)}"
@@ -91,7 +91,7 @@ class Style:
     def run_together(self, left: Formula, right: Formula) -> bool:
         """Whether two factors are names, one of them of several letters, so that it takes a dot to tell them apart."""
         names = [x.of if isinstance(x, Transposed) else x for x in (left, right)]
-        letters = [split_index(self.names(x.key))[0] for x in names if isinstance(x, Name)]
+        letters = [split_index(self.names[x.key])[0] for x in names if isinstance(x, Name)]
         return len(letters) == 2 and max(map(len, letters)) > 1
 
     def raise_to(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
@@ -111,7 +111,7 @@ class Dressed(Style):
     names_in_parentheses = False
 
     def name(self, key: int) -> str:
-        return dress(self.names(key))
+        return dress(self.names[key])
 
     def over(self, sign: str, axes: str) -> str:
         return super().over("∑" if sign == "Σ" else sign, axes)  # not the letter Σ that the name Sigma becomes
@@ -131,7 +131,7 @@ class Markup(Dressed):
     """
 
     def __init__(
-        self, names: Callable[[int], str], of: str = "", low: str = "<sub>{}</sub>", high: str = "<sup>{}</sup>",
+        self, names: Mapping[int, str], of: str = "", low: str = "<sub>{}</sub>", high: str = "<sup>{}</sup>",
         escape: Callable[[str], str] = escape,
     ) -> None:  # fmt: skip
         super().__init__(names, of)
@@ -139,7 +139,7 @@ class Markup(Dressed):
         self.escape = escape
 
     def name(self, key: int) -> str:
-        return self.dress(self.names(key))
+        return self.dress(self.names[key])
 
     def adjoint(self, key: int) -> str:
         return self.escape("∂") + self.dress(self.of) + self.escape("/∂") + self.name(key)
@@ -209,7 +209,7 @@ class Latex(Style):
     has_bars = True
 
     def name(self, key: int) -> str:
-        return latex_name(self.names(key))
+        return latex_name(self.names[key])
 
     def adjoint(self, key: int) -> str:
         return rf"\frac{{\partial {latex_name(self.of)}}}{{\partial {self.name(key)}}}"

@@ -341,7 +341,7 @@ def whole_map(g: LocalGradient) -> str:
 def in_own_names(g: LocalGradient, write: Callable[[LocalGradient, FormulaOf], Formula]) -> str:
     """A formula of one local gradient as text, in the names of its operation alone."""
     names = names_of_one_step(g.output)
-    return Style(names.__getitem__).to_text(write(g, lambda x: name_operand(x, names)))
+    return Style(names).to_text(write(g, lambda x: name_operand(x, names)))
 
 
 def names_of_one_step(out: Tensor) -> dict[int, str]:
