@@ -102,14 +102,9 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         return data.decode(encoding) if encoding else data
 
     def render(  # type: ignore[override,unused-ignore]
-        self,
-        filename: Any = None,
-        directory: Any = None,
-        view: bool = False,
-        cleanup: bool = False,
-        format: str | None = None,
-        **_: Any,
-    ) -> str:
+        self, filename: Any = None, directory: Any = None, view: bool = False, cleanup: bool = False,
+        format: str | None = None, **_: Any,
+    ) -> str:  # fmt: skip
         """Save the dot source and, beside it, the picture; the path of the picture. See `autograd_lite.render`."""
         source = self.save(filename, directory=directory)
         path = f"{source}.{format or self.format}"
