@@ -363,7 +363,7 @@ def test_edges_of_sequences_are_numpys(t: Tensor) -> None:
         np.diff(t, -1)
     with pytest.raises(ValueError, match=r"a vector, not of an array of shape \(1, 2\)"):
         np.vander(t[None])
-    assert np.isnan(np.linspace(t[0], 2.0, 1, retstep=True)[1].item())
+    assert np.isnan(np.linspace(t[0], 2.0, 1, retstep=True)[1])
 
 
 @pytest.mark.parametrize(("error", "message", "call"), [
