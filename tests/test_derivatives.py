@@ -573,3 +573,16 @@ def test_gradients_of_a_constant_are_refused() -> None:
     with pytest.raises(RuntimeError, match=r"nothing to backpropagate from a Tensor of shape \(\).*under no_grad"):
         ag.gradients(y, [x])
     assert ag.gradients(x * 1.0, Tensor(1.0, requires_grad=True)) == 0.0  # which does not depend on it
+
+
+def test_a_tensor_that_is_passed_by_keyword_is_differentiated_again() -> None:
+    p = Tensor(3.0, requires_grad=True)
+    slope = ag.grad(lambda x, p: x * x * p)(2.0, p=p)
+    assert slope.item() == 12
+    assert ag.gradients(slope, p) == 4
+
+
+def test_gradients_of_no_inputs_are_a_list_of_its_own() -> None:
+    inputs: list[Tensor] = []
+    found = ag.gradients(Tensor(3.0, requires_grad=True) * 2, inputs)
+    assert found == [] and found is not inputs

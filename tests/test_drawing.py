@@ -928,6 +928,26 @@ def test_a_drawing_is_viewed_as_that_of_graphviz_is(monkeypatch: pytest.MonkeyPa
     assert picture.render(tmp_path / "b", view=True) == viewed[1]
 
 
+def test_a_drawing_is_rendered_into_a_file_of_ones_choice_and_not_by_another_program(tmp_path: Path) -> None:
+    picture = ag.draw(Tensor(1.0, requires_grad=True, name="x"))
+    assert picture.render(outfile=tmp_path / "x.svg") == str(tmp_path / "x.svg")
+    assert b"<svg" in (tmp_path / "x.svg").read_bytes() and (tmp_path / "x.gv").exists()
+    for call in (picture.render, picture.pipe):
+        with pytest.raises(TypeError, match="without formatter, renderer: leave"):
+            call(renderer="cairo", formatter="gd")
+
+
+def test_one_number_is_one_parameter() -> None:
+    with ag.name_scope("layer"):
+        y = Tensor(3.0, requires_grad=True, name="w") * 2
+    assert boxes_of(ag.draw(y + 1, summary=True))["scope_0"][:3] == ["layer", "1 operation", "1 parameter"]
+
+
+def test_a_parameter_that_is_divided_is_no_cost() -> None:
+    w = Tensor(3.0, requires_grad=True, name="w")
+    assert boxes_of(ag.draw(w / 2))["C"][0] == "C = w / 2"
+
+
 def test_a_tensor_may_be_called_like_the_box_of_a_scope() -> None:
     x = Tensor([1.0, 2.0], name="scope_0")
     with ag.name_scope("layer"):

@@ -777,3 +777,17 @@ def test_graphs_hold_no_reference_cycle() -> None:
     pullback(1.0)
     del function, pullback
     assert gc.collect() == 0
+
+
+def test_data_of_a_result_that_was_not_replaced_leaves_the_graph_as_it_is() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    with pytest.raises(RuntimeError, match="computed by 'multiply' and is not to be changed. Write"):
+        y.data = np.zeros(2)
+    cost = (y * y).sum()
+    cost.backward()
+    assert list(x.grad) == [4, 32]
+    with pytest.raises(RuntimeError, match="no longer be differentiated"):
+        y.data -= 1
+    with pytest.raises(RuntimeError, match="multiply"):
+        cost.backward()

@@ -293,7 +293,8 @@ class Picture:
         parameters = [box.item for box in scope.item if box.kind == "parameter"]
         captions = [f"{len(results)} operation{'s' * (len(results) != 1)}"]
         if parameters:
-            captions.append(f"{sum(x.size for x in parameters):,} parameters")
+            size = sum(x.size for x in parameters)
+            captions.append(f"{size:,} parameter{'s' * (size != 1)}")
         again = dict.fromkeys(self.name_of(box) for box in scope.item if box.kind == "chip")
         if again:
             captions.append(f"{', '.join(again)} ↑")

@@ -72,7 +72,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         engine: str | None = None,
         encoding: str | None = None,
         resolution: float | None = None,
-        **_: Any,
+        **others: Any,
     ) -> Any:
         """The picture as bytes, or as text in the given encoding.
 
@@ -87,6 +87,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
         resolution : float, optional
             Pixels per inch.
         """
+        refuse_others(others)
         format, engine = format or self.format, engine or self.engine
         source = self.source.rstrip().removesuffix("}") + "".join(self.hints) + "}\n"
         layout: dict[str, Any] = {}
@@ -103,17 +104,28 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc,unused-ignore]
 
     def render(  # type: ignore[override,unused-ignore]
         self, filename: Any = None, directory: Any = None, view: bool = False, cleanup: bool = False,
-        format: str | None = None, **_: Any,
+        format: str | None = None, *, outfile: Any = None, engine: str | None = None, **others: Any,
     ) -> str:  # fmt: skip
-        """Save the dot source and, beside it, the picture; the path of the picture. See `autograd_lite.render`."""
+        """Save the dot source and, beside it or as `outfile`, the picture; its path. See `autograd_lite.render`."""
+        refuse_others(others)
+        if outfile is not None:
+            format, filename = format or Path(outfile).suffix[1:], filename or Path(outfile).with_suffix(".gv")
+        data = self.pipe(format, engine=engine)
         source = self.save(filename, directory=directory)
-        path = f"{source}.{format or self.format}"
-        write_file(path, self.pipe(format))
+        path = f"{source}.{format or self.format}" if outfile is None else str(outfile)
+        write_file(path, data)
         if cleanup:
             os.remove(source)
         if view:
             graphviz.view(path)
         return path
+
+
+def refuse_others(options: dict[str, Any]) -> None:
+    """Refuse options of the package graphviz that other programs than its `dot` do not have."""
+    names = sorted(name for name, value in options.items() if value and not name.startswith("quiet"))
+    if names:
+        raise TypeError(f"a drawing is rendered without {', '.join(names)}: leave out, or take graphviz.Source(drawing.source)")
 
 
 def fit_texts(svg: str, layout: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ forward mode: no rule for it has to be written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import wraps
 from inspect import signature
 from typing import Any, Literal, NamedTuple, Protocol, overload
@@ -132,7 +133,7 @@ def gradients(output: Tensor, inputs: Any, gradient: Seed = None, *, create_grap
         results = _record_adjoints(output, wanted, seed if isinstance(seed, Tensor) else Tensor(seed))
     else:
         results = _compute_adjoints(output, wanted, seed)
-    return replace_numbers(inputs, results) if wanted else inputs
+    return replace_numbers(inputs, results) if wanted else copy(inputs)
 
 
 def _compute_adjoints(output: Tensor, inputs: Sequence[Tensor], seed: Tensor | Array) -> list[Array]:
@@ -245,7 +246,7 @@ def _evaluate(
     parts = [x for _, x in leaves(returned)]
     with enable_grad():
         output = pack(parts) if is_nest(returned) else returned
-    tensors = any(isinstance(leaf, Tensor) for x in args for _, leaf in leaves(x))
+    tensors = any(isinstance(leaf, Tensor) for x in (*args, *keywords.values()) for _, leaf in leaves(x))
     differentiable = on and tensors
     if on and not tensors and outer:  # f may close over the variables of a derivative around this one
         differentiable = tensors = any(x in outer for x in history(output, constants=False))

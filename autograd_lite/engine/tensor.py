@@ -174,16 +174,21 @@ class Tensor:
 
     @data.setter
     def data(self, new: npt.ArrayLike) -> None:
-        if new is not self._array:  # else `t.data -= array` has worked in place
-            self._replace_data(new)
-        recording.last_change = self._changed = next(creation)
+        changed_in_place = new is self._array  # by `t.data -= array`
         if self._operation is not None:
+            if changed_in_place:
+                recording.last_change = self._changed = next(creation)
+            lost = ": the graph can no longer be differentiated" * changed_in_place
             raise RuntimeError(
-                f"the data of {self.describe()} was computed by '{self.op}' and is not to be changed: the graph can no "
-                "longer be differentiated. Write t.detach().copy() for a Tensor of its own"
+                f"the data of {self.describe()} was computed by '{self.op}' and is not to be changed{lost}. Write "
+                "t.detach().copy() for a Tensor of its own"
             )
+        if not changed_in_place:
+            self._array = self._as_own(new)
+        recording.last_change = self._changed = next(creation)
 
-    def _replace_data(self, new: npt.ArrayLike) -> None:
+    def _as_own(self, new: npt.ArrayLike) -> Array:
+        """A copy that can take the place of `data`."""
         array = numbers(new)
         if not self._can_hold(array):
             raise ValueError(
@@ -191,8 +196,7 @@ class Tensor:
                 f"{self.dtype} can hold, not by shape {array.shape}, {array.dtype}; "
                 "for other data make another Tensor"
             )
-        if self._operation is None:
-            self._array = array.astype(self.dtype)
+        return array.astype(self.dtype)
 
     def _can_hold(self, array: Array) -> bool:
         """Whether an array can take the place of `data` or `grad`."""

@@ -496,15 +496,22 @@ def nanstd(x: Any, axis: Any = None, ddof: Any = 0, *, keepdims: bool = False, c
     return np.std(x, axis, keepdims=keepdims) * np.sqrt(factor).astype(x.dtype)
 
 
+def extreme_present(x: Any, axis: Any, keepdims: bool, extreme: Callable[..., Any], beyond: float) -> Any:
+    """The extreme of the entries that are not NaN, beside which `beyond` is none."""
+    if x.dtype.kind not in "fc":
+        return extreme(x, axis, keepdims=keepdims)
+    found = extreme(fill_missing(x, beyond), axis, keepdims=keepdims)
+    return np.where(np.isnan(x).all(axis, keepdims=keepdims), np.nan, found)
+
+
 def nanmax(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The largest of the entries that are not NaN."""
-    highest = max_(fill_missing(x, -np.inf), axis, keepdims=keepdims)
-    return np.where(np.isnan(x).all(axis, keepdims=keepdims), np.nan, highest)
+    return extreme_present(x, axis, keepdims, max_, -np.inf)
 
 
 def nanmin(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The smallest of the entries that are not NaN."""
-    return -nanmax(-x, axis, keepdims=keepdims)
+    return extreme_present(x, axis, keepdims, min_, np.inf)
 
 
 # One number at a time -------------------------------------------------------------------------------------------

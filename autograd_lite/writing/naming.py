@@ -157,7 +157,7 @@ def readable_names(output: Tensor, is_cost: bool = True, quote: Callable[[str], 
 def name_of_cost(x: Tensor) -> str:
     """C; or, for a cost with a name that was divided by a number such as that of the samples, its name with the index mean."""
     operands = record_of(x).operands
-    name = getattr(operands[0], "name", None) if operands else None
+    name = operands[0].name if operands and getattr(operands[0], "op", None) else None
     is_mean = name and record_of(x).operation.notation(x) == "{0} / {1}" and is_literal(operands[1])
     return f"{name}_mean" if is_mean else "C"
 
