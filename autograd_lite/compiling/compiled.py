@@ -22,7 +22,7 @@ from weakref import ref
 import numpy as np
 
 from autograd_lite.compiling.mirroring import ATOMS, Globals, World, is_atom, trusted_name
-from autograd_lite.compiling.replaying import MISS, Known, Place, Program, Result, same
+from autograd_lite.compiling.replaying import MISS, FromOutside, Place, Program, Result, same
 from autograd_lite.compiling.tracing import Effect, NotReplayable, Number, Refusal, Tape, Traced, is_named_tuple, rebuild
 from autograd_lite.engine.recording import State, differentiated
 from autograd_lite.engine.recording import state as recording_state
@@ -358,7 +358,7 @@ def record_program(step: Callable[..., Any], nest: Any, leaves: Sequence[Any], v
         raise
     finally:
         world.clear()
-        tape.steps.clear()
+        tape.events.clear()
 
 
 def is_raised_by_step(error: BaseException) -> bool:
@@ -476,7 +476,7 @@ def give_back(world: World, x: Any, values: list[Any], swept: bool, places: dict
     elif isinstance(x, ATOMS):
         return x
     elif id(x) in world.reals:
-        value = Known(world.reals[id(x)])
+        value = FromOutside(world.reals[id(x)])
     elif world.reals.get(id(type(x))) is Tensor:  # made here
         has_history = x._operation is not None
         if has_history and not swept:
@@ -495,19 +495,19 @@ def give_back(world: World, x: Any, values: list[Any], swept: bool, places: dict
 def keep_effects(world: World) -> None:
     """Leave only effects on the state of Tensors; others must have come to nothing."""
     kept: list[Any] = []
-    for step in world.tape.steps:
-        if isinstance(step, Effect) and not (isinstance(step.thing, Tensor) and step.name in ("_array", "_grad", "_changed")):
-            before, after = world.changed[id(step.thing), step.name]
-            counts = not trusted_name(type(step.thing).__module__) or isinstance(step.thing, Tensor) and step.name != "_order"
+    for event in world.tape.events:
+        if isinstance(event, Effect) and not (isinstance(event.thing, Tensor) and event.name in ("_array", "_grad", "_changed")):
+            before, after = world.changed[id(event.thing), event.name]
+            counts = not trusted_name(type(event.thing).__module__) or isinstance(event.thing, Tensor) and event.name != "_order"
             if before is not after and not same(before, after) and counts:
-                what = step.thing.describe() if isinstance(step.thing, Tensor) else type(step.thing).__name__
+                what = event.thing.describe() if isinstance(event.thing, Tensor) else type(event.thing).__name__
                 world.tape.refuse(
-                    f"it changes {what}.{step.name}, and only data and grad of Tensors can be followed; keep what a step "
+                    f"it changes {what}.{event.name}, and only data and grad of Tensors can be followed; keep what a step "
                     "changes in a Tensor or in an array that it writes to, or return it"
                 )
             continue
-        kept.append(step)
-    world.tape.steps = kept
+        kept.append(event)
+    world.tape.events = kept
 
 
 # Comparing with the step itself ---------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from autograd_lite.engine.tensor import Tensor
 EXACT = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.square, np.sqrt, np.abs, np.maximum, np.minimum}
 """Functions whose results do not depend on where an entry lies."""
 LONGEST = 40
-"""The number of steps that are done to a parameter."""
+"""The number of events up to which a repetition is looked for."""
 GROUPED_BYTES = 2**15
 """The number of bytes up to which calls cost more than the copies of gradients that become known outside."""
 LONELY = Tensor(0.0)
@@ -27,7 +27,7 @@ UNHELD = getrefcount(LONELY._array)
 
 
 class Block(NamedTuple):
-    """Steps that are done alike to several parameters.
+    """Events that repeat alike for several parameters.
 
     Attributes
     ----------
@@ -47,20 +47,20 @@ class Block(NamedTuple):
     things: list[Any]
 
 
-def find_repetition(steps: Sequence[Any]) -> Block | None:
+def find_repetition(events: Sequence[Any]) -> Block | None:
     """The longest run of equal blocks up to the last change of data."""
-    stop = max((i + 1 for i, s in enumerate(steps) if isinstance(s, Effect) and s.name == "_changed"), default=0)
+    stop = max((i + 1 for i, event in enumerate(events) if isinstance(event, Effect) and event.name == "_changed"), default=0)
     for length in range(2, min(LONGEST, stop // 2) + 1):
-        template = steps[stop - length : stop]
+        template = events[stop - length : stop]
         found: list[dict[int, Traced]] = []
         start = stop - length
-        while start >= length and (pairs := match_block(steps[start - length : start], template)) is not None:
+        while start >= length and (pairs := match_block(events[start - length : start], template)) is not None:
             found.insert(0, pairs)
             start -= length
         if found and all(pairs.keys() == found[0].keys() for pairs in found):
             own = {x.index: x for s in template if isinstance(s, Call) for x in (*s.args, s.out) if isinstance(x, Traced)}
             chains = {index: [*(pairs[index] for pairs in found), own[index]] for index in found[0]}
-            things = [s.thing for s in steps[start:stop] if isinstance(s, Effect)]
+            things = [s.thing for s in events[start:stop] if isinstance(s, Effect)]
             return Block(start, stop, template, chains, things)
     return None
 

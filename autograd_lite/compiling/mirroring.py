@@ -667,7 +667,7 @@ class World:
                 self.fetched[id(this), name] = value
                 self.note_placed(this, name, value, entry)
                 if value is not before or isinstance(thing, Tensor):
-                    self.tape.steps.append(Effect(thing, name, value))
+                    self.tape.events.append(Effect(thing, name, value))
         object.__setattr__(this, name, value)
 
     def note_placed(self, this: Any, name: str, value: Any, entry: Any) -> None:

@@ -52,7 +52,7 @@ class Place:
         return str(self.i)
 
 
-class Known:
+class FromOutside:
     """Something from outside that the step returns, whatever there is in it."""
 
     def __init__(self, thing: Any) -> None:
@@ -112,12 +112,12 @@ class Program:
     ) -> None:
         self.names = world.names
         self.written = world.tape.written
-        self.steps: list[Call | Effect | Choice] = [*world.tape.steps]
+        self.events: list[Call | Effect | Choice] = [*world.tape.events]
         self.values = values
         self.world = world
         self.memory: dict[int, Any] = {}  # what stays in place, by index
         self.aliases: dict[int, Stand] = {}
-        written = [s.target.root.source for s in self.steps if isinstance(s, Call) and s.target is not None]
+        written = [s.target.root.source for s in self.events if isinstance(s, Call) and s.target is not None]
         self.targets = {source for source in written if type(source) is str}
         self.guards = world.guards
         self.numbers = world.numbers
@@ -169,10 +169,10 @@ class Program:
         self.run: Callable[[Any], Any] = self.names.pop("run")
         for moved in self.moved:
             self.own.update((moved.whole, *moved.pieces))
-        stands = stands_in([s for s in self.steps if isinstance(s, Call)])
+        stands = stands_in([s for s in self.events if isinstance(s, Call)])
         outside = {x.source for x in stands if type(x.source) is str}
         self.mutable = [name for name, x in self.names.items() if type(x) is Tensor or name in outside or name in self.own]
-        for attribute in ("block", "steps", "values", "memory", "aliases", "world"):
+        for attribute in ("block", "events", "values", "memory", "aliases", "world"):
             delattr(self, attribute)
 
     def on(self, names: dict[str, Any]) -> Callable[[Any], Any]:
@@ -210,7 +210,7 @@ class Program:
 
     def _inputs(self) -> list[tuple[str, str]]:
         found: dict[str, str] = {}
-        for x in stands_in([self.values, self.steps]):
+        for x in stands_in([self.values, self.events]):
             if type(x.source) is str and not x.source.isidentifier():
                 found[f"v{x.index}"] = x.source
             elif isinstance(x.source, np.ndarray) and x.index in self.written:  # a constant that the step writes to
@@ -222,27 +222,27 @@ class Program:
     def _simplify(self) -> None:
         """Leave out products with the adjoint 1 of the output, and what is constant."""
         written = self.written
-        results = [s.result for s in self.steps if isinstance(s, Call) and s.result is not None]
+        results = [s.result for s in self.events if isinstance(s, Call) and s.result is not None]
         viewed = {x.parent.index for x in results if x.parent is not None}
         kept: list[Any] = []
 
         def constant(x: Any) -> bool:
             return isinstance(x, Traced) and isinstance(x.source, np.ndarray) and x.root.index not in written
 
-        for step in self.steps:
-            if not isinstance(step, Call):
-                kept.append(step._replace(value=self._current(step.value)))
+        for event in self.events:
+            if not isinstance(event, Call):
+                kept.append(event._replace(value=self._current(event.value)))
                 continue
-            step = step._replace(args=self._current(step.args), keywords=self._current(step.keywords))
-            x = step.result
+            event = event._replace(args=self._current(event.args), keywords=self._current(event.keywords))
+            x = event.result
             if isinstance(x, Traced) and x.root.index not in written:
-                operands = list(stands_in((step.args, step.keywords)))
-                if all(map(constant, operands)) and (step.function in CREATES or operands and step.function in VIEWS):
+                operands = list(stands_in((event.args, event.keywords)))
+                if all(map(constant, operands)) and (event.function in CREATES or operands and event.function in VIEWS):
                     x.source, x.parent = np.array(x.value), None
                     continue
-                if step.function is np.multiply and not step.keywords and x.index not in viewed:
+                if event.function is np.multiply and not event.keywords and x.index not in viewed:
                     factor = next(
-                        (b for a, b in (step.args, step.args[::-1])
+                        (b for a, b in (event.args, event.args[::-1])
                          if constant(a) and isinstance(b, Traced) and b.root.index not in written
                          and b.source is None and b.shape == x.shape and b.dtype == x.dtype and type(b.value) is type(x.value)
                          and x.dtype.kind != "c" and np.all(a.source == 1)), None,
@@ -250,14 +250,14 @@ class Program:
                     if factor is not None and x.index not in self._escaping():
                         self.aliases[x.index] = factor
                         continue
-            kept.append(step)
-        self.steps = kept
+            kept.append(event)
+        self.events = kept
 
     def _escaping(self) -> set[int]:
-        found = {x.root.index for x in stands_in([self.values, [s for s in self.steps if isinstance(s, Effect)]])}
-        for step in self.steps:
-            if isinstance(step, Call) and step.function is freeze:
-                found.add(step.out.root.index)  # nothing can be computed into it again
+        found = {x.root.index for x in stands_in([self.values, [s for s in self.events if isinstance(s, Effect)]])}
+        for event in self.events:
+            if isinstance(event, Call) and event.function is freeze:
+                found.add(event.out.root.index)  # nothing can be computed into it again
         return found
 
     def _current(self, x: Any) -> Any:
@@ -293,26 +293,28 @@ class Program:
                     held[name] = x
             return made.get(x.index)
 
-        for step in self.steps:
-            if isinstance(step, Effect):
-                effects.append(self._effect(step))
+        for event in self.events:
+            if isinstance(event, Effect):
+                effects.append(self._effect(event))
                 continue
-            if isinstance(step, Choice) or step.errors or step.keywords.keys() - {"out"} or type(step.out) not in (Traced, Number):
+            if isinstance(event, Choice) or type(event.out) not in (Traced, Number):
                 return []
-            texts = [operand(x) for x in step.args]
-            form, x = ARITHMETIC.get(step.function), step.out
-            if form is None or None in texts or ("{1}" in form) + 1 != len(texts) or form == "{0}" and step.target is not None:
+            if event.errors or event.keywords.keys() - {"out"}:
                 return []
-            if step.target is not None and type(x.source) is not str or step.result is not None and operand(x) is not None:
+            texts = [operand(x) for x in event.args]
+            form, x = ARITHMETIC.get(event.function), event.out
+            if form is None or None in texts or ("{1}" in form) + 1 != len(texts) or form == "{0}" and event.target is not None:
+                return []
+            if event.target is not None and type(x.source) is not str or event.result is not None and operand(x) is not None:
                 return []
             if form == "{0}":
                 made[x.index] = str(texts[0])
             else:
-                made[x.index] = f"f{x.index}" if step.target is None else f"f{x.index}_{len(lines)}"
+                made[x.index] = f"f{x.index}" if event.target is None else f"f{x.index}_{len(lines)}"
                 lines.append(f"{made[x.index]} = {form.format(*texts)}")
             if operand(x) is None:
                 return []
-            if step.target is not None:
+            if event.target is not None:
                 effects.append(f"{self._stand(x)}[...] = {made[x.index]}")
             elif x.index in self.escaped and isinstance(x, Traced):
                 kind = "asarray" if isinstance(x.value, np.ndarray) else "float64"
@@ -341,14 +343,14 @@ class Program:
     # Updates of all parameters as one -----------------------------------------------------------------------
 
     def _group(self) -> list[str]:
-        """The lines that do for all parameters at once what the steps from `block.start` to `block.stop` do for each."""
-        self.block = block = find_repetition(self.steps)
+        """The lines that do for all parameters at once what the events from `block.start` to `block.stop` do for each."""
+        self.block = block = find_repetition(self.events)
         if block is None:
             return []
-        results = [s.result for s in self.steps if isinstance(s, Call) and isinstance(s.result, Traced)]
+        results = [s.result for s in self.events if isinstance(s, Call) and isinstance(s.result, Traced)]
         own = {x.index for x in results if x.source is None} - {x.parent.index for x in results if x.parent is not None}
         inside = {s.result.index for s in block.template if isinstance(s, Call) and s.result is not None}
-        after = {x.index for s in self.steps[block.stop :] for x in stands_in(s)}
+        after = {x.index for s in self.events[block.stop :] for x in stands_in(s)}
         after |= self.escaped
         every = [x.index for chain in block.chains.values() for x in chain]
         operands = [x for s in block.template if isinstance(s, Call) for x in s.args if isinstance(x, Traced)]
@@ -386,14 +388,14 @@ class Program:
             self.moved.append(Moved(holders, self._stand(wholes[chain[-1].index]), names, shared))
             conditions += [f"{self._stand(x)} is {name} and {name}.flags.writeable" for x, name in zip(chain, names)]
         lines = []
-        for step in block.template:
-            if isinstance(step, Call):
-                args, keywords = replace((step.args, step.keywords), lambda x: wholes.get(x.index, x))
-                whole = wholes[step.out.index]
-                if step.target is None:
-                    lines.append(self._line(step._replace(args=args, keywords=keywords, result=whole), self.memory[whole.index]))
+        for event in block.template:
+            if isinstance(event, Call):
+                args, keywords = replace((event.args, event.keywords), lambda x: wholes.get(x.index, x))
+                whole = wholes[event.out.index]
+                if event.target is None:
+                    lines.append(self._line(event._replace(args=args, keywords=keywords, result=whole), self.memory[whole.index]))
                 else:
-                    lines.append(self._line(step._replace(args=args, keywords=keywords, target=whole), None))
+                    lines.append(self._line(event._replace(args=args, keywords=keywords, target=whole), None))
         lines += [f"{self.world.text(thing)}._changed = changed()" for thing in block.things]
         return [f"if {' and '.join(conditions)}:", *(f"    {line}" for line in lines), "else:"]
 
@@ -401,8 +403,8 @@ class Program:
 
     def _body(self, grouped: list[str]) -> list[str]:
         last: dict[int, int] = {}
-        for i, step in enumerate(self.steps):
-            for x in stands_in(step):
+        for i, event in enumerate(self.events):
+            for x in stands_in(event):
                 last[x.root.index] = i
         ends: dict[int, list[int]] = {}
         for index, i in last.items():
@@ -418,38 +420,38 @@ class Program:
         quiet: Any = ()
         before: dict[int, str] = {}  # attributes that a decision, if it comes out differently, or an exception puts back
         first_write = next(
-            (i for i, s in enumerate(self.steps)
+            (i for i, s in enumerate(self.events)
              if isinstance(s, Call) and s.target is not None and type(s.target.root.source) is str), None,
         )  # fmt: skip
-        undoing = [i for i, s in enumerate(self.steps[:first_write]) if isinstance(s, Choice) or self._is_raising(s)]
+        undoing = [i for i, s in enumerate(self.events[:first_write]) if isinstance(s, Choice) or self._is_raising(s)]
         last_choice = max(undoing, default=-1)
 
         def undo() -> str:
             return "; ".join([*(f"{place} = u{j}" for j, place in before.items()), "return MISS"])
 
         first = after = None  # lines of the block
-        for i, step in enumerate(self.steps):
+        for i, event in enumerate(self.events):
             if self.block is not None and i == self.block.start:
                 first = len(lines)
             if self.block is not None and i == self.block.stop:
                 after = len(lines)
-            if isinstance(step, Choice):
-                lines.append(f"if bool({self._stand(step.value)}) is not {step.outcome}: {undo()}")
+            if isinstance(event, Choice):
+                lines.append(f"if bool({self._stand(event.value)}) is not {event.outcome}: {undo()}")
                 quiet = ()
                 continue
-            if isinstance(step, Effect):
-                place = f"{self.world.text(step.thing)}.{step.name}"
-                if i < last_choice and step.name != "_changed" and place not in before.values():
+            if isinstance(event, Effect):
+                place = f"{self.world.text(event.thing)}.{event.name}"
+                if i < last_choice and event.name != "_changed" and place not in before.values():
                     lines.append(f"u{len(before)} = {place}")
                     before[len(before)] = place
-                lines.append(self._effect(step))
+                lines.append(self._effect(event))
                 quiet = ()
                 continue
-            x = step.result
-            function = step.function
-            takes_out = isinstance(function, np.ufunc) and function.nout == 1 or self._is_product(step)
+            x = event.result
+            function = event.function
+            takes_out = isinstance(function, np.ufunc) and function.nout == 1 or self._is_product(event)
             into = None
-            if x is not None and self._is_fixed_view(step, x):
+            if x is not None and self._is_fixed_view(event, x):
                 release(i)
                 continue
             if isinstance(function, np.ufunc) and function.signature is None:
@@ -459,15 +461,15 @@ class Program:
             elif x is not None and takes_out and self._may_be_buffer(x):
                 known = free.get(layout(x.value))
                 into = self.memory[x.index] = known.pop() if known else np.empty_like(x.value)
-            line = self._line(step, into)
+            line = self._line(event, into)
             release(i)
-            if step.errors:
-                modes = ", ".join(f"{key}={value!r}" for key, value in dict(step.errors).items())
-                if quiet != step.errors:
+            if event.errors:
+                modes = ", ".join(f"{key}={value!r}" for key, value in dict(event.errors).items())
+                if quiet != event.errors:
                     lines.append(f"with errstate({modes}):")
                 line = f"    {line}"
-            quiet = step.errors
-            if i <= last_choice and self._is_raising(step):  # which the step itself does in its own words
+            quiet = event.errors
+            if i <= last_choice and self._is_raising(event):  # which the step itself does in its own words
                 lines += ["try:", f"    {line}", f"except Exception: {undo()}"]
             else:
                 lines.append(line)
@@ -484,39 +486,39 @@ class Program:
     def _may_be_buffer(self, x: Stand) -> bool:
         return isinstance(x.value, np.ndarray) and x.parent is None and x.index not in self.escaped and x.value.size > 0
 
-    def _is_raising(self, step: Any) -> bool:
-        return isinstance(step, Call) and not step.errors and may_raise(step.function, step.args, step.keywords)
+    def _is_raising(self, event: Any) -> bool:
+        return isinstance(event, Call) and not event.errors and may_raise(event.function, event.args, event.keywords)
 
-    def _is_product(self, step: Call) -> bool:
-        return step.function in (METHODS["dot"], np.dot) and len(step.args) == 2 and not step.keywords and all(
-            isinstance(a, Traced) and a.ndim > 0 and a.dtype == step.args[0].dtype for a in step.args
+    def _is_product(self, event: Call) -> bool:
+        return event.function in (METHODS["dot"], np.dot) and len(event.args) == 2 and not event.keywords and all(
+            isinstance(a, Traced) and a.ndim > 0 and a.dtype == event.args[0].dtype for a in event.args
         )
 
-    def _is_fixed_view(self, step: Call, x: Stand) -> bool:
+    def _is_fixed_view(self, event: Call, x: Stand) -> bool:
         """Make a view of memory that stays in place, now and once for all."""
-        if x.parent is None or step.function not in VIEWS or x.root.index not in self.memory:
+        if x.parent is None or event.function not in VIEWS or x.root.index not in self.memory:
             return False
-        stands = list(stands_in((step.args, step.keywords)))
+        stands = list(stands_in((event.args, event.keywords)))
         if any(y.index not in self.memory for y in stands):
             return False
-        view = step.function(*replace(step.args, lambda y: self.memory[y.index]), **step.keywords)
+        view = event.function(*replace(event.args, lambda y: self.memory[y.index]), **event.keywords)
         if not np.may_share_memory(view, self.memory[x.root.index]):
             return False
         self.memory[x.index] = view
         return True
 
-    def _effect(self, step: Effect) -> str:
-        name = self.world.text(step.thing)
-        if step.name == "_changed":
+    def _effect(self, event: Effect) -> str:
+        name = self.world.text(event.thing)
+        if event.name == "_changed":
             return f"{name}._changed = changed()"
-        return f"{name}.{step.name} = {self._result(step.value)}"
+        return f"{name}.{event.name} = {self._result(event.value)}"
 
-    def _line(self, step: Call, into: Any) -> str:
-        function, x = step.function, step.result
-        args = [self._text(a) for a in step.args]
-        named = dict(step.keywords)
+    def _line(self, event: Call, into: Any) -> str:
+        function, x = event.function, event.result
+        args = [self._text(a) for a in event.args]
+        named = dict(event.keywords)
         if function is operator.setitem:
-            return f"{args[0]}[{self._key(step.args[1])}] = {args[2]}"
+            return f"{args[0]}[{self._key(event.args[1])}] = {args[2]}"
         if function is freeze:
             return f"{args[0]}.flags.writeable = False"
         if isinstance(function, np.ufunc) and len(named.get("out", ())) == 1 and function not in OUT_BY_NAME:
@@ -530,10 +532,10 @@ class Program:
             else:
                 args.append(f"v{x.index}")
         method = next((name for name, f in METHODS.items() if f is function), None)
-        if x is not None and ARITHMETIC.get(function, "{0}") != "{0}" and not named and all(is_scalar(a) for a in (x, *step.args)):
+        if x is not None and ARITHMETIC.get(function, "{0}") != "{0}" and not named and all(is_scalar(a) for a in (x, *event.args)):
             return f"v{x.index} = {ARITHMETIC[function].format(*args)}"
         if function is operator.getitem:
-            applied = f"{args[0]}[{self._key(step.args[1])}]"
+            applied = f"{args[0]}[{self._key(event.args[1])}]"
         elif function is item_of:
             applied = f"{args[0]}.item({', '.join(args[1:])})"
         elif function is METHODS["transpose"] and len(args) == 1:
@@ -591,7 +593,7 @@ class Program:
         """An expression for what becomes known outside."""
         if isinstance(value, Result):
             return f"restore({', '.join(map(self._result, value))})"
-        if isinstance(value, Known):
+        if isinstance(value, FromOutside):
             return self.world.text(value.thing)
         if isinstance(value, (Traced, Number)):
             text = f"e{value.index}" if value.index in self.gradients else self._stand(value)

@@ -69,10 +69,10 @@ class Choice(NamedTuple):
 
 
 class Tape:
-    """The calls of one run of a step, and its effects, in their order."""
+    """The events of one run of a step in their order: its calls, its effects and its decisions."""
 
     def __init__(self) -> None:
-        self.steps: list[Call | Effect | Choice] = []
+        self.events: list[Call | Effect | Choice] = []
         self.stands = 0
         self.written: set[int] = set()
         self.is_running = False  # the step: what is found before or afterwards has no line
@@ -125,7 +125,7 @@ class Tape:
         if target is not None:
             self.written.add(target.root.index)
             self.has_written |= type(target.root.source) is str
-            self.steps.append(Call(function, args, keywords, None, target, errors))
+            self.events.append(Call(function, args, keywords, None, target, errors))
             return target
         same = next((x for x in stands if result is x.value or result is shown.get(id(x))), None)
         if same is not None and isinstance(result, np.ndarray):
@@ -140,12 +140,12 @@ class Tape:
             made = Bundle(self, result)
         else:
             self.refuse(f"{name_of(function)} gives {type(result).__name__}, which is no array of numbers")
-        self.steps.append(Call(function, args, keywords, made, None, errors))
+        self.events.append(Call(function, args, keywords, made, None, errors))
         self._guard_size(made, function, args, keywords)
         if not isinstance(made, Bundle):
             return made
         items = [Traced(self, value, parent=owner(value, stands)) for value in result]
-        self.steps += [Call(operator.getitem, (made, i), {}, x, None, ()) for i, x in enumerate(items)]
+        self.events += [Call(operator.getitem, (made, i), {}, x, None, ()) for i, x in enumerate(items)]
         return type(result)(items) if type(result) in (tuple, list) else type(result)(*items)
 
     def _guard_size(self, made: Any, function: Any, args: Any, keywords: Any) -> None:
@@ -154,7 +154,7 @@ class Tape:
             if self.has_written:
                 self.refuse(f"the size of a result depends on a value after arrays were written to; {SIZES}")
             found = Number(self, True)
-            self.steps += [Call(has_shapes, (made, shapes_of(made.value)), {}, found, None, ()), Choice(found, True)]
+            self.events += [Call(has_shapes, (made, shapes_of(made.value)), {}, found, None, ()), Choice(found, True)]
 
     def _note(self, x: Any) -> Any:
         """Arguments in which every array is Traced."""
@@ -253,7 +253,7 @@ def name_of(function: Any) -> str:
 
 
 def stands_in(x: Any) -> Iterator[Any]:
-    """The stand-ins in arguments, or in a step of a tape."""
+    """The stand-ins in arguments, or in an event of a tape."""
     if isinstance(x, STANDS):
         yield x
     elif isinstance(x, (tuple, list)):
@@ -351,7 +351,7 @@ class Stand:
         outcome = bool(self.value)
         if self.tape.has_written:  # from here on, nobody can start anew
             self.tape.refuse(f"a value is used in a decision after arrays were written to; {REMEDY}")
-        self.tape.steps.append(Choice(self, outcome))
+        self.tape.events.append(Choice(self, outcome))
         return outcome
 
     __float__ = __int__ = __complex__ = __index__ = __round__ = __trunc__ = _decision
