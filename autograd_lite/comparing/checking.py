@@ -309,7 +309,7 @@ def compare_with_numerical(
     """
     taken, numerical, error = differentiate(point, method)
     by_name = {name: g.reshape(x.shape) for name, g, x in zip(names, numerical, point.arrays)}
-    output, tensors, automatic = record(point, by_name, error)
+    output, tensors, automatic = record_and_confirm(point, by_name, error)
     how = f"{'complex step' if taken == 'complex' else 'central differences'}, expected error {error:.0e}"
     if output is not None:
         title = f"manual against automatic gradients, which numerical ones confirm ({how})"
@@ -351,7 +351,7 @@ def manual_by_name(mine: Any, names: Sequence[str], point: Point) -> dict[str, A
     return {name: gradient_as_array("manual", name, x) for name, x in zip(names, items)}
 
 
-def record(
+def record_and_confirm(
     point: Point, numerical: Mapping[str, Array], error: float
 ) -> tuple[Tensor | None, dict[str, Tensor], Mapping[str, Array]]:
     """f applied to Tensors, these, and its gradients; the numerical ones if f does not take Tensors, or gives others."""

@@ -254,7 +254,7 @@ def match_steps(
                 raise ValueError(f"{key.describe()} is not in the history of the output")
             name = key.name or f"the adjoint of '{key.op}'"
             choices[name] = [(name, key)]
-            manual[name] = require(key.describe(), value)
+            manual[name] = step_as_array(key.describe(), value)
             continue
         for path, leaf in by_path({key: value}).items():
             found = find_meant(path, by_name)
@@ -266,7 +266,7 @@ def match_steps(
                     f"{len(bearers[found[0][0]])} Tensors are called {found[0][0]}, so it is not clear which {path} belongs "
                     "to; keep them in a list h, and name them with named(h=h): h[0], h[1], ..."
                 )
-            manual[path] = require(path, leaf)
+            manual[path] = step_as_array(path, leaf)
             choices[path] = found
     if not manual:
         known = ", ".join(by_name) or "none: name them with named(locals())"
@@ -281,7 +281,7 @@ def match_steps(
     return automatic, manual, tensors, unknown
 
 
-def require(name: str, x: Any) -> Array:
+def step_as_array(name: str, x: Any) -> Array:
     array = gradient_as_array("manual", name, x)
     if array is None:
         raise ValueError(f"the step {report.printable(name)} is None")

@@ -195,8 +195,8 @@ class Picture:
         first: dict[tuple[str, ...], int] = {}
         beside: dict[Box, list[Box]] = {}
         for box in self.boxes:
-            for depth in range(len(box.scope) + 1):
-                first.setdefault(box.scope[:depth], len(first))
+            for nesting in range(len(box.scope) + 1):
+                first.setdefault(box.scope[:nesting], len(first))
         for arrow in self.arrows:
             if arrow.side == "right" and (arrow.target in beside or arrow.source.kind == "scope"):  # or it stands left
                 drawing.hints.append(f'"{arrow.target.key}" -> "{arrow.source.key}" [style=invis]\n')
@@ -209,12 +209,12 @@ class Picture:
         for box in sorted(order, key=lambda box: [first[box.scope[: i + 1]] for i in range(len(box.scope))]):
             common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(is_open, box.scope)))
             drawing.body += ["}\n"] * (len(is_open) - common)
-            for depth in range(common, len(box.scope)):
-                title = font(title_lines(box.scope[depth]), self.theme.faint, 11, "B")
+            for nesting in range(common, len(box.scope)):
+                title = font(title_lines(box.scope[nesting]), self.theme.faint, 11, "B")
                 drawing.body += [
-                    f"subgraph cluster_{first[box.scope[: depth + 1]]} {{\n",
+                    f"subgraph cluster_{first[box.scope[: nesting + 1]]} {{\n",
                     f'graph [label=<{title}> labelloc=t labeljust=l margin={margin} style="filled,rounded" '
-                    f'color="{self.theme.faint}" fillcolor="{self.theme.scope(depth)}" penwidth=0.6]\n',
+                    f'color="{self.theme.faint}" fillcolor="{self.theme.scope(nesting)}" penwidth=0.6]\n',
                 ]
             is_open = box.scope
             rank = [box]
@@ -359,8 +359,8 @@ class Picture:
         """A label with a matrix; across an arrow along a vertical rank, which it leaves half its height to the left."""
         if not arrow.side or not self.options.is_sideways:
             return table(f"<TR>{cells}</TR>")
-        depth = len(arrow.target.scope)
-        fill = self.theme.scope(depth - 1) if depth else self.theme.paper
+        nesting = len(arrow.target.scope)
+        fill = self.theme.scope(nesting - 1) if nesting else self.theme.paper
         label = f"<TD>{table(f'<TR>{cells}</TR>', fill=fill)}</TD>"
         height = 16 * max(cells.count("<TR>"), 1) + 4  # of the label too, as the lines of no usual font are so high
         square = f'<TD WIDTH="{height + 6}" HEIGHT="{height}"></TD>'

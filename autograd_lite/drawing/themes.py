@@ -29,9 +29,9 @@ class Theme:
     output: Look
     gradient_style: str = ""  # of the numbers of an adjoint, where its colour does not tell them apart
 
-    def scope(self, depth: int) -> str:
+    def scope(self, nesting: int) -> str:
         """The fill of the box around boxes that is so deep inside of others."""
-        return self.inner_scope if depth % 2 else self.outer_scope
+        return self.inner_scope if nesting % 2 else self.outer_scope
 
     def look(self, kind: str) -> Look:
         """The colours of a box of that kind."""

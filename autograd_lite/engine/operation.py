@@ -332,7 +332,7 @@ def scale(u: Any, d: Any, x: Any, out: Any) -> Any:
     return u if u.shape == x._array.shape else sum_to(u, x._array.shape)
 
 
-def select(u: Any, mask: Any, x: Any, out: Any) -> Any:
+def keep_where(u: Any, mask: Any, x: Any, out: Any) -> Any:
     """Elementwise with a local gradient of 1 or 0: u where the mask is set, 0 elsewhere, even for inf."""
     return sum_to(np.where(mask, u, np.zeros((), u.dtype)), x.shape)
 
@@ -340,7 +340,7 @@ def select(u: Any, mask: Any, x: Any, out: Any) -> Any:
 def is_elementwise(g: Any) -> bool:
     """Whether a local gradient is a factor for each entry."""
     operation = g.output._operation
-    return not operation.variadic and operation.edge(g.index).pull in (scale, select)
+    return not operation.variadic and operation.edge(g.index).pull in (scale, keep_where)
 
 
 def kept_shape(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:

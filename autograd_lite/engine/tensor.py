@@ -138,7 +138,7 @@ class Tensor:
                     "write t.detach() or t.data for its values alone, or t.copy() to keep the history"
                 )
             data = data._array
-        self._array: Array = numbers(data, dtype, copy=True)
+        self._array: Array = as_numbers(data, dtype, copy=True)
         self.name = name
         self._grad: Array | None = None
         self._requires_grad = False
@@ -189,7 +189,7 @@ class Tensor:
 
     def _as_own(self, new: npt.ArrayLike) -> Array:
         """A copy that can take the place of `data`."""
-        array = numbers(new)
+        array = as_numbers(new)
         if not self._can_hold(array):
             raise ValueError(
                 f"data of {self.describe()} is replaced by an array of the same shape and a dtype that "
@@ -219,7 +219,7 @@ class Tensor:
     @grad.setter
     def grad(self, new: npt.ArrayLike | None) -> None:
         if new is not None and new is not self._grad:
-            array = numbers(new, what=f"grad of {self.describe()}")
+            array = as_numbers(new, what=f"grad of {self.describe()}")
             if not self._can_hold(array):
                 what = f"{self.dtype}, not shape {array.shape}, {array.dtype}"
                 raise ValueError(f"grad of {self.describe()} is an array of its shape that can be cast to {what}")
@@ -685,13 +685,13 @@ def as_tensor(data: npt.ArrayLike | Tensor, *, dtype: npt.DTypeLike | None = Non
         data = data.astype(dtype)  # with its history where a gradient passes, as an array for integers
         if isinstance(data, Tensor):
             return data
-    t = make_tensor(numbers(data, dtype, what=name if isinstance(name, str) else "a Tensor"))
+    t = make_tensor(as_numbers(data, dtype, what=name if isinstance(name, str) else "a Tensor"))
     if name is not None:
         t.name = name
     return t
 
 
-def numbers(data: Any, dtype: npt.DTypeLike | None = None, copy: bool | None = None, what: str = "a Tensor") -> Array:
+def as_numbers(data: Any, dtype: npt.DTypeLike | None = None, copy: bool | None = None, what: str = "a Tensor") -> Array:
     """`data` as an array of numbers, with errors that say which argument holds none; a copy where one is needed or asked for."""
     if isinstance(data, (list, tuple)):
         refuse_tensors_in(data)

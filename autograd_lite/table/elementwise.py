@@ -28,7 +28,9 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from autograd_lite.engine.operation import Edge, Rule, elementwise_operation, general_operation, implement_with, register, select
+from autograd_lite.engine.operation import (
+    Edge, Rule, elementwise_operation, general_operation, implement_with, keep_where, register,
+)  # fmt: skip
 from autograd_lite.engine.tensor import Array, Operand, Tensor, dtype_of_numbers
 from autograd_lite.table.shapes import data_of
 
@@ -210,7 +212,7 @@ for fmax, wins, labels in (  # the first operand, if it is no NaN
         fmax.__name__, fmax,
         lambda a, b, _, wins=wins: wins(a, b) | np.isnan(b),
         lambda a, b, _, wins=wins: np.logical_not(wins(a, b) | np.isnan(b)),
-        pull=select, labels=labels,
+        pull=keep_where, labels=labels,
     )  # fmt: skip
 
 
@@ -366,7 +368,7 @@ def relu(x: npt.ArrayLike, /) -> Array: ...
 
 @implement_with(elementwise_operation(
     "relu", lambda x: np.maximum(x, np.zeros((), np.result_type(x))), lambda x: x > 0,
-    pull=select, labels=("[{0} > 0]",),
+    pull=keep_where, labels=("[{0} > 0]",),
 ))
 def relu(x: Operand, /) -> Any:
     """The rectifier max(x, 0), with gradient 0 at 0.
@@ -403,17 +405,17 @@ def softplus(x: Operand, /) -> Any:
 
 _where = elementwise_operation(
     "where", np.where, 0, lambda c, x, y, _: np.not_equal(c, 0), lambda c, x, y, _: np.equal(c, 0),
-    pull=select, labels=("0", "[{0}]", "[not {0}]"), listed=False,
+    pull=keep_where, labels=("0", "[{0}]", "[not {0}]"), listed=False,
 )  # fmt: skip
 _clip = elementwise_operation(
     "clip", lambda x, low, high: np.minimum(np.maximum(x, low), high),
     lambda x, low, high: np.greater_equal(x, low) & np.less_equal(x, high),
     lambda x, low, high: np.less(x, low) & np.less_equal(low, high),
     lambda x, low, high: np.greater(x, high) | np.less(high, low),
-    pull=select, labels=("[{1} ≤ {0} ≤ {2}]", "[{0} < {1}]", "[{0} > {2}]"), listed=False,
+    pull=keep_where, labels=("[{1} ≤ {0} ≤ {2}]", "[{0} < {1}]", "[{0} > {2}]"), listed=False,
 )  # fmt: skip
 _nan_to_num = elementwise_operation(
-    "nan_to_num", np.nan_to_num, lambda x, **_: np.isfinite(x), pull=select, labels=("[{0} finite]",), keywords=True,
+    "nan_to_num", np.nan_to_num, lambda x, **_: np.isfinite(x), pull=keep_where, labels=("[{0} finite]",), keywords=True,
     listed=False,
 )  # fmt: skip
 _round = elementwise_operation("round", np.round, lambda x, **_: 0, labels=("0",), keywords=True, listed=False)
@@ -466,7 +468,7 @@ register(sign, _sign.operation, [np.sign])
 for flat in (np.floor, np.ceil, np.rint, np.trunc):
     elementwise_operation(flat.__name__, flat, 0)
 elementwise_operation("floor_divide", np.floor_divide, 0, 0)
-elementwise_operation("heaviside", np.heaviside, 0, lambda x, h: np.equal(x, 0), pull=select, labels=("0", "[{0} = 0]"))
+elementwise_operation("heaviside", np.heaviside, 0, lambda x, h: np.equal(x, 0), pull=keep_where, labels=("0", "[{0} = 0]"))
 
 # Adjoints are such that dC = Re Σ u dz, so rules of holomorphic functions need no conjugate.
 elementwise_operation("real", np.real, 1, numpy=[np.real])

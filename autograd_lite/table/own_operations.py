@@ -78,7 +78,7 @@ def elementwise(
     for i, rule in enumerate(local_gradients):
         if not callable(rule) and not isinstance(rule, (int, float)):
             raise TypeError(f"the local gradient {i} of '{name}' is neither a function nor a number: {rule!r}")
-    functions = stands_for(name, forward, numpy)
+    functions = functions_for(name, forward, numpy)
 
     def check_values(rule: Any, i: int) -> Any:
         if not callable(rule):
@@ -173,7 +173,7 @@ def operation(
             raise TypeError(
                 f"the pullback {i} of '{name}' is a function of the adjoint and the operands, or None, not {pullback!r}"
             )
-    functions = stands_for(name, forward, numpy)
+    functions = functions_for(name, forward, numpy)
 
     def edge(pullback: Any, i: int) -> Edge:
         if pullback is None:
@@ -250,7 +250,7 @@ def dispatches(function: Any) -> bool:
     return isinstance(function, np.ufunc) or hasattr(function, "__wrapped__") and "numpy" in str(function.__module__)
 
 
-def stands_for(name: str, forward: Any, numpy: Sequence[Any]) -> list[Any]:
+def functions_for(name: str, forward: Any, numpy: Sequence[Any]) -> list[Any]:
     """NumPy's and SciPy's functions that call the operation; refused if the engine has a rule for one of them."""
     for function in (forward, *numpy):
         known = TABLE.get(function)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autograd_lite.writing.styles import Style
 
-SUM, SIGN, ENTRYWISE, MAP, PRODUCT, ATOM = range(6)
+SUM, SIGN, HADAMARD, MAP, PRODUCT, ATOM = range(6)
 """How tightly operators bind: a + b, Σ a and a ⊗ b, a ⊙ b, mapᵀ a, a b or a/b, and what needs no parentheses."""
 
 Writing = Generator["Formula", str, str]
@@ -212,7 +212,7 @@ class Over(Formula):
     level = SIGN
 
     def write(self, style: Style) -> Writing:
-        of = yield from self.of.within(ENTRYWISE, style)
+        of = yield from self.of.within(HADAMARD, style)
         return style.over(self.sign, self.axes) + style.operator("") + of
 
 
@@ -551,7 +551,7 @@ class Reader:
         left = self.product()
         while self.peek() == " " and self.peek(1) == "⊙":
             self.place += 3
-            left = self.times("⊙", left, self.product(), ENTRYWISE)
+            left = self.times("⊙", left, self.product(), HADAMARD)
         return left
 
     def product(self) -> Formula:

@@ -134,7 +134,7 @@ def name_axes(axes: Sequence[int], ndim: int, samples: int | None = None) -> str
 # What a local gradient does -----------------------------------------------------------------------------------------
 
 
-def symbol(g: LocalGradient, operand: FormulaOf) -> Formula:
+def compact_form(g: LocalGradient, operand: FormulaOf) -> Formula:
     """The local gradient in symbols, ``σ'(z2)``: what the form of its operation calls ``{d}``."""
     out, index = g.output, g.index
     operation = record_of(out).operation
@@ -166,7 +166,7 @@ def term(g: LocalGradient, u: Formula, operand: FormulaOf) -> Formula:
     out, x = g.output, g.parent
     operation, operands, _, settings = record_of(out)
     form = operation.edge(g.index).form_for(out, g.index)
-    d = symbol(g, operand)
+    d = compact_form(g, operand)
     dimensions = [out.ndim, *(np.ndim(y) for y in operands)]
     if form in (ENTRYWISE, SAME):
         result = entrywise(u, ONE if form == SAME else d, g)
@@ -241,7 +241,7 @@ def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     elif d_shape == shape and is_filled(body):
         result = juxtapose(with_sign(minus, body.left), d)  # type: ignore[attr-defined]
     else:
-        result = juxtapose(d, u) if d_shape == () else product("⊙", u, d, formulas.ENTRYWISE)
+        result = juxtapose(d, u) if d_shape == () else product("⊙", u, d, formulas.HADAMARD)
     axes = broadcast_axes(shape, x.shape)
     if axes and x.size == 1 and formulas.is_constant(result):
         return multiple_of_ones(result, prod(shape))
@@ -280,7 +280,7 @@ def repeat(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     if out.ndim == 0 and d == ONES and not is_numeral(body) and body.level >= formulas.PRODUCT:
         return with_sign(minus, Filled("", body, ONES))
     u = with_sign(minus, body)
-    return juxtapose(u, d) if out.ndim == 0 else product("⊙", u, d, formulas.ENTRYWISE)
+    return juxtapose(u, d) if out.ndim == 0 else product("⊙", u, d, formulas.HADAMARD)
 
 
 # Labels -------------------------------------------------------------------------------------------------------------
