@@ -57,7 +57,7 @@ def quadratic_cost(
     y = as_targets(y, a, rows=samples == "rows")
     C = ag.half_squared_distance(a, y)
     C.name = "C"
-    C.scope = (*C.scope, "cost")
+    C.scope += ("cost",)
     return C if reduction == "sum" else reduce(C, a, reduction)
 
 

@@ -76,6 +76,29 @@ def test_arrays_that_were_written_to(what: str) -> None:
     cost.backward()
 
 
+def test_an_input_of_a_network_that_was_written_to() -> None:
+    net, x = TwoLayerNet(3, 4, 1, seed=0), np.ones((3, 2))
+    with ag.debug():
+        cost = net.cost(x, np.ones((1, 2)))
+        assert cost.scope == ("cost",) and cost.parents[0].scope == ("layer 2",)
+    x[0] = 0.0
+    with pytest.raises(RuntimeError, match=r"operand 1 of 'linear' was written to after .*two_layer.py:\d+: "):
+        cost.backward()
+    assert net.w1.grad is net.w2.grad is None
+
+
+def test_what_was_recorded_inside_is_watched_below_a_cost_outside() -> None:
+    x, a = leaf(1.0, 2.0), np.array([3.0, 4.0])
+    with ag.debug():
+        y = x * a
+        root = np.sqrt(x - 1.0)
+    a[0] = 0.0
+    with pytest.raises(RuntimeError, match="operand 1 of 'multiply' was written to"):
+        y.sum().backward()
+    with pytest.raises(FloatingPointError, match="through 'sqrt' gave infinity"):
+        root.sum().backward()
+
+
 def test_a_write_passes_unnoticed_without_debug() -> None:
     """Which is what it is for; and what it says of itself, that it costs nothing."""
     x, a = leaf(1.0, 2.0), np.array([3.0, 4.0])

@@ -64,7 +64,7 @@ def sweep(
     ours: set[Tensor] = set()
     last_change = recording.last_change
     arrows_of: Callable[[Any], Iterator[Any]] | None = evaluate_again if evaluate_rules else None
-    if type(output.scope) is not tuple:
+    if debugging.used:
         arrows_of = debugging.watch(arrows_of)
     # The Tensors whose adjoint waits to be passed on: the newest of them, and a heap of the others. In a chain
     # there are no others; leaving the heap alone then saves a tenth of the sweep's time.

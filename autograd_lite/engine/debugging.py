@@ -19,6 +19,8 @@ import numpy as np
 
 from autograd_lite.engine.recording import Entered, State
 
+used = False
+"""Whether anything was ever recorded under `debug`: until then, sweeps need not look for it."""
 OURS = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent), "<autograd_lite")
 """Where the files lie whose lines are not the user's."""
 
@@ -85,9 +87,17 @@ class Watched(tuple[str, ...]):
     where: str
     sums: list[tuple[str, np.ndarray[Any, Any], int]]
 
+    def __add__(self, names: tuple[str, ...]) -> Watched:  # type: ignore[override]
+        """Inside of further names, as layers say of their results: what is known about the arrays stays."""
+        inner = type(self)((*self, *names))
+        inner.where, inner.sums = self.where, self.sums
+        return inner
+
     @classmethod
     def by(cls, caller: FrameType, names: tuple[str, ...]) -> Watched:
         """From the variables of the function that is recording."""
+        global used
+        used = True
         now = caller.f_locals
         operation, result = now["operation"], now["data"]
         arrays = now["arrays"] if "arrays" in now else [now[f"a{i}"] for i in range(len(operation.edges))]
@@ -102,16 +112,20 @@ class Watched(tuple[str, ...]):
 
 
 def watch(arrows_of: Callable[[Any], Iterable[Any]] | None) -> Callable[[Any], Iterator[Any]]:
-    """The arrows of a node, looked at while they are followed."""
+    """The arrows of a node, looked at while they are followed if it was recorded under `debug`."""
 
     def arrows(out: Any) -> Iterator[Any]:
-        for what, a, known in getattr(out.scope, "sums", ()):
+        found = out._arrows() if arrows_of is None else arrows_of(out)
+        if not isinstance(out.scope, Watched):
+            yield from found
+            return
+        for what, a, known in out.scope.sums:
             if checksum(a) != known:
                 raise RuntimeError(
                     f"{what} of '{out.op}' was written to after the operation was recorded {out.scope.where}. "
                     "Write to a copy, or after the backward pass"
                 )
-        for i, (x, pull, value) in enumerate(out._arrows() if arrows_of is None else arrows_of(out)):
+        for i, (x, pull, value) in enumerate(found):
             yield x, partial(look_at, pull, i), value
 
     return arrows
@@ -121,10 +135,9 @@ def look_at(pull: Callable[..., Any], index: int, u: Any, value: Any, x: Any, ou
     g = pull(u, value, x, out)
     g_array, u_array = (getattr(t, "_array", t) for t in (g, u))
     if wrong := trouble(g_array, [u_array]):
-        where = getattr(out.scope, "where", "outside of debug")
         raise FloatingPointError(
             f"the backward pass through '{out.op}' gave {wrong} as the derivative with respect to operand {index} "
-            f"({x.describe()}), recorded {where}"
+            f"({x.describe()}), recorded {out.scope.where}"
         )
     return g
 
