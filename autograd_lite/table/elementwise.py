@@ -53,7 +53,111 @@ def as_precise_as(out: Any, b: Any) -> Any:
     return b if getattr(b, "dtype", out.dtype) == out.dtype or out.dtype.kind != "f" else astype(b, out.dtype)
 
 
-# Elementwise: arithmetic --------------------------------------------------------------------------------
+# Arithmetic ---------------------------------------------------------------------------------------------------
+
+elementwise_operation("add", np.add, 1, 1, written="{0} + {1}")
+elementwise_operation("subtract", np.subtract, 1, -1, written="{0} − {1}")
+elementwise_operation(
+    "multiply", np.multiply, lambda a, b, _: b, lambda a, b, _: a, labels=("{1}", "{0}"),
+    written=lambda out, a, b: "{0} · {1}" if 1 in (np.size(a), np.size(b)) else "{0} ⊙ {1}",
+)  # fmt: skip
+elementwise_operation(
+    "divide", np.divide, quiet(lambda a, b, q: 1 / as_precise_as(q, b)), quiet(lambda a, b, q: -q / b),
+    labels=("1/{1}", "−{out}/{1}"), written="{0} / {1}",
+)  # fmt: skip
+elementwise_operation("negative", np.negative, -1, written="−{0}")
+elementwise_operation("positive", np.positive, 1)
+elementwise_operation("identity", lambda x: x, 1)
+elementwise_operation("copy", np.copy, 1, numpy=[np.copy])
+_astype = elementwise_operation("astype", lambda x, dtype: x.astype(dtype), 1, keywords=True, listed=False)
+elementwise_operation("reciprocal", np.reciprocal, quiet(lambda x, r: -r * r), labels=("−1/{0}²",))
+elementwise_operation("square", np.square, lambda x: 2 * x, labels=("2 {0}",), written="{0}²")
+elementwise_operation("sqrt", np.sqrt, quiet(lambda x, r: 0.5 / r), labels=("1/(2 {out})",), symbol="√")
+elementwise_operation("cbrt", np.cbrt, quiet(lambda x, r: 1 / (3 * r * r)), labels=("1/(3 {out}²)",))
+
+
+# Exponential, trigonometric, hyperbolic -----------------------------------------------------------------------
+
+elementwise_operation("exp", np.exp, lambda x, e: e, labels=("exp({0})",))
+elementwise_operation("exp2", np.exp2, lambda x, e: e * log(2), labels=("{out} log(2)",))
+elementwise_operation("expm1", np.expm1, lambda x: np.exp(x), labels=("exp({0})",))
+elementwise_operation("log", np.log, quiet(lambda x: 1 / x), labels=("1/{0}",))
+elementwise_operation("log2", np.log2, quiet(lambda x: 1 / log(2) / x), labels=("1/({0} log(2))",))
+elementwise_operation("log10", np.log10, quiet(lambda x: 1 / log(10) / x), labels=("1/({0} log(10))",))
+elementwise_operation("log1p", np.log1p, quiet(lambda x: 1 / (1 + x)), labels=("1/(1 + {0})",))
+elementwise_operation(
+    "logaddexp", np.logaddexp, quiet(lambda a, b: sigmoid(a - b)), quiet(lambda a, b: sigmoid(b - a)),
+    labels=("σ({0} − {1})", "σ({1} − {0})"),
+)  # fmt: skip
+elementwise_operation(
+    "logaddexp2", np.logaddexp2,
+    quiet(lambda a, b: sigmoid((a - b) * log(2))), quiet(lambda a, b: sigmoid((b - a) * log(2))),
+    labels=("σ(({0} − {1}) log(2))", "σ(({1} − {0}) log(2))"),
+)  # fmt: skip
+elementwise_operation("sin", np.sin, lambda x: np.cos(x), labels=("cos({0})",))
+elementwise_operation("cos", np.cos, lambda x: -np.sin(x), labels=("−sin({0})",))
+elementwise_operation("sinh", np.sinh, lambda x: np.cosh(x), labels=("cosh({0})",))
+elementwise_operation("cosh", np.cosh, lambda x: np.sinh(x), labels=("sinh({0})",))
+
+
+def tanh_slope(x: Any, t: Any) -> Any:
+    """1 − tanh² x, which loses its digits where tanh x is near ±1, by way of σ, which keeps them."""
+    if np.iscomplexobj(x):
+        e = np.exp(np.where(np.greater(np.real(x), 0), -2.0, 2.0) * x)
+        return 4 * e / ((1 + e) * (1 + e))
+    with np.errstate(over="ignore"):
+        return 4 * sigmoid(2 * x) * sigmoid(-2 * x)
+
+
+elementwise_operation("tanh", np.tanh, tanh_slope)
+elementwise_operation(
+    "tan", np.tan, lambda x, t: tanh_slope(1j * x, t) if np.iscomplexobj(x) else 1 + t * t, labels=("1 + {out}²",)
+)
+elementwise_operation("arcsin", np.arcsin, quiet(lambda x: 1 / np.sqrt((1 - x) * (1 + x))), labels=("1/√(1 − {0}²)",))
+elementwise_operation("arccos", np.arccos, quiet(lambda x: -1 / np.sqrt((1 - x) * (1 + x))), labels=("−1/√(1 − {0}²)",))
+elementwise_operation("arctan", np.arctan, quiet(lambda x: 1 / (1 + x * x)), labels=("1/(1 + {0}²)",))
+elementwise_operation(
+    "arctan2", np.arctan2,
+    quiet(lambda y, x: over_square(x, np.hypot(x, y))), quiet(lambda y, x: -over_square(y, np.hypot(x, y))),
+    labels=("{1}/({0}² + {1}²)", "−{0}/({0}² + {1}²)"),
+)  # fmt: skip
+
+
+def arcsinh_slope(x: Any) -> Any:
+    """1 / √(x² + 1), without squaring what may overflow."""
+    return 1 / (np.sqrt(1 + 1j * x) * np.sqrt(1 - 1j * x)) if np.iscomplexobj(x) else 1 / np.hypot(x, 1.0)
+
+
+elementwise_operation("arcsinh", np.arcsinh, arcsinh_slope, labels=("1/√({0}² + 1)",))
+elementwise_operation(
+    "arccosh", np.arccosh, quiet(lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1))), labels=("1/√({0}² − 1)",)
+)
+elementwise_operation("arctanh", np.arctanh, quiet(lambda x: 1 / ((1 - x) * (1 + x))), labels=("1/(1 − {0}²)",))
+
+
+def sinc_slope(x: Any) -> Any:
+    """(cos πx − sinc x) / x, by its power series near 0, where the difference loses all digits."""
+    y = pi * x
+    near = np.abs(y) < 0.5
+    far = np.where(near, 1.0, y)
+    square = np.where(near, y, 0.0) ** 2
+    series: Any = 0.0
+    coefficient, terms = 1.0, []
+    for k in range(1, 10):  # Σ (−1)ᵏ 2k y²ᵏ⁻¹ / (2k + 1)!
+        coefficient *= -1 / (2 * k * (2 * k + 1))
+        terms.append(2 * k * coefficient)
+    for term in reversed(terms):
+        series = series * square + term
+    slope = np.where(near, series * y, (np.cos(far) - np.sin(far) / far) / far)
+    return slope * pi
+
+
+elementwise_operation("sinc", np.sinc, sinc_slope, numpy=[np.sinc])
+elementwise_operation("deg2rad", np.deg2rad, pi / 180, labels=("π/180",), numpy=[np.radians])
+elementwise_operation("rad2deg", np.rad2deg, 180 / pi, labels=("180/π",), numpy=[np.degrees])
+
+
+# Powers and remainders ----------------------------------------------------------------------------------------
 
 
 def power_slope(a: Any, b: Any) -> Any:
@@ -107,6 +211,30 @@ def label_of_power(out: Any, a: Any, b: Any) -> str:
     return "{1} {0}" if exponent == 2 else f"{{1}} {{0}}^({exponent - 1:.6g})".replace("-", "−")
 
 
+elementwise_operation(
+    "power", operator.pow, power_slope, power_slope_of_exponent, numpy=[np.power],
+    labels=(label_of_power, "{out} ⊙ log({0})"), written="{0}^{1}",
+)  # fmt: skip
+elementwise_operation(
+    "float_power", np.float_power, power_slope, power_slope_of_exponent,
+    labels=(label_of_power, "{out} ⊙ log({0})"),
+)  # fmt: skip
+elementwise_operation(
+    "remainder", np.remainder, 1, quiet(lambda a, b: -np.floor_divide(a, b)), labels=("1", "−⌊{0}/{1}⌋"),
+    written="{0} mod {1}",
+)  # fmt: skip
+elementwise_operation(  # the integer quotient that np.fmod used; rounding a / b could give another one
+    "fmod", np.fmod, 1, quiet(lambda a, b, r: -np.rint((a - r) / b)), labels=("1", "−trunc({0}/{1})")
+)
+power_of_log: Any = elementwise_operation(
+    "power_of_log", power_of_log_forward, power_of_log_slope, lambda a, b, p, k: power_of_log(a, b, k=k + 1),
+    keywords=True, listed=False,
+)  # fmt: skip
+
+
+# Kinks and ties -----------------------------------------------------------------------------------------------
+
+
 def slope_of_abs(x: Any) -> Any:
     """The sign of a number, conj(x)/|x| of a complex one: 0 at the tip of |x|, where it has no derivative."""
     return direction(np.conj(x), np.abs(x)) if np.iscomplexobj(x) else side(x)
@@ -131,40 +259,6 @@ def unless_loser(loses: np.ufunc) -> Rule:
     return rule
 
 
-elementwise_operation("add", np.add, 1, 1, written="{0} + {1}")
-elementwise_operation("subtract", np.subtract, 1, -1, written="{0} − {1}")
-elementwise_operation(
-    "multiply", np.multiply, lambda a, b, _: b, lambda a, b, _: a, labels=("{1}", "{0}"),
-    written=lambda out, a, b: "{0} · {1}" if 1 in (np.size(a), np.size(b)) else "{0} ⊙ {1}",
-)  # fmt: skip
-elementwise_operation(
-    "divide", np.divide, quiet(lambda a, b, q: 1 / as_precise_as(q, b)), quiet(lambda a, b, q: -q / b),
-    labels=("1/{1}", "−{out}/{1}"), written="{0} / {1}",
-)  # fmt: skip
-elementwise_operation(
-    "power", operator.pow, power_slope, power_slope_of_exponent, numpy=[np.power],
-    labels=(label_of_power, "{out} ⊙ log({0})"), written="{0}^{1}",
-)  # fmt: skip
-elementwise_operation(
-    "float_power", np.float_power, power_slope, power_slope_of_exponent,
-    labels=(label_of_power, "{out} ⊙ log({0})"),
-)  # fmt: skip
-elementwise_operation(
-    "remainder", np.remainder, 1, quiet(lambda a, b: -np.floor_divide(a, b)), labels=("1", "−⌊{0}/{1}⌋"),
-    written="{0} mod {1}",
-)  # fmt: skip
-elementwise_operation(  # the integer quotient that np.fmod used; rounding a / b could give another one
-    "fmod", np.fmod, 1, quiet(lambda a, b, r: -np.rint((a - r) / b)), labels=("1", "−trunc({0}/{1})")
-)
-elementwise_operation("negative", np.negative, -1, written="−{0}")
-elementwise_operation("positive", np.positive, 1)
-elementwise_operation("identity", lambda x: x, 1)
-elementwise_operation("copy", np.copy, 1, numpy=[np.copy])
-_astype = elementwise_operation("astype", lambda x, dtype: x.astype(dtype), 1, keywords=True, listed=False)
-elementwise_operation("reciprocal", np.reciprocal, quiet(lambda x, r: -r * r), labels=("−1/{0}²",))
-elementwise_operation("square", np.square, lambda x: 2 * x, labels=("2 {0}",), written="{0}²")
-elementwise_operation("sqrt", np.sqrt, quiet(lambda x, r: 0.5 / r), labels=("1/(2 {out})",), symbol="√")
-elementwise_operation("cbrt", np.cbrt, quiet(lambda x, r: 1 / (3 * r * r)), labels=("1/(3 {out}²)",))
 elementwise_operation(
     "abs", np.abs, slope_of_abs, written="|{0}|",
     labels=(lambda out, x: "conj(sign({0}))" if np.iscomplexobj(x) else "sign({0})",),
@@ -188,10 +282,6 @@ undefined = elementwise_operation(
     "undefined", lambda where, x: np.zeros(np.broadcast_shapes(np.shape(where), np.shape(x)), np.result_type(x)),
     0, lambda where, x, out: np.where(where, out.dtype.type(np.nan), out), labels=("0", "0"), listed=False,
 )  # fmt: skip
-power_of_log: Any = elementwise_operation(
-    "power_of_log", power_of_log_forward, power_of_log_slope, lambda a, b, p, k: power_of_log(a, b, k=k + 1),
-    keywords=True, listed=False,
-)  # fmt: skip
 
 
 def is_zero(x: Any) -> bool:
@@ -204,12 +294,12 @@ elementwise_operation(
     written=lambda out, a, b: "relu({0})" if is_zero(b) else "relu({1})" if is_zero(a) else None,
 )  # fmt: skip
 elementwise_operation("minimum", np.minimum, unless_loser(np.greater), unless_loser(np.less), labels=attained)
-for fmax, wins, labels in (  # the first operand, if it is no NaN
+for ufunc, wins, labels in (  # the first operand, if it is no NaN
     (np.fmax, np.greater_equal, ("[{0} ≥ {1}]", "[{0} < {1}]")),
     (np.fmin, np.less_equal, ("[{0} ≤ {1}]", "[{0} > {1}]")),
 ):
     elementwise_operation(
-        fmax.__name__, fmax,
+        ufunc.__name__, ufunc,
         lambda a, b, _, wins=wins: wins(a, b) | np.isnan(b),
         lambda a, b, _, wins=wins: np.logical_not(wins(a, b) | np.isnan(b)),
         pull=keep_where, labels=labels,
@@ -221,83 +311,7 @@ def over_square(x: Any, norm: Any) -> Any:
     return direction(direction(x, norm), norm)
 
 
-# Elementwise: exponential, trigonometric, hyperbolic -------------------------------------------------
-
-
-def sinc_slope(x: Any) -> Any:
-    """(cos πx − sinc x) / x, by its power series near 0, where the difference loses all digits."""
-    y = pi * x
-    near = np.abs(y) < 0.5
-    far = np.where(near, 1.0, y)
-    square = np.where(near, y, 0.0) ** 2
-    series: Any = 0.0
-    coefficient, terms = 1.0, []
-    for k in range(1, 10):  # Σ (−1)ᵏ 2k y²ᵏ⁻¹ / (2k + 1)!
-        coefficient *= -1 / (2 * k * (2 * k + 1))
-        terms.append(2 * k * coefficient)
-    for term in reversed(terms):
-        series = series * square + term
-    slope = np.where(near, series * y, (np.cos(far) - np.sin(far) / far) / far)
-    return slope * pi
-
-
-def tanh_slope(x: Any, t: Any) -> Any:
-    """1 − tanh² x, which loses its digits where tanh x is near ±1, by way of σ, which keeps them."""
-    if np.iscomplexobj(x):
-        e = np.exp(np.where(np.greater(np.real(x), 0), -2.0, 2.0) * x)
-        return 4 * e / ((1 + e) * (1 + e))
-    with np.errstate(over="ignore"):
-        return 4 * sigmoid(2 * x) * sigmoid(-2 * x)
-
-
-def arcsinh_slope(x: Any) -> Any:
-    """1 / √(x² + 1), without squaring what may overflow."""
-    return 1 / (np.sqrt(1 + 1j * x) * np.sqrt(1 - 1j * x)) if np.iscomplexobj(x) else 1 / np.hypot(x, 1.0)
-
-
-elementwise_operation("exp", np.exp, lambda x, e: e, labels=("exp({0})",))
-elementwise_operation("exp2", np.exp2, lambda x, e: e * log(2), labels=("{out} log(2)",))
-elementwise_operation("expm1", np.expm1, lambda x: np.exp(x), labels=("exp({0})",))
-elementwise_operation("log", np.log, quiet(lambda x: 1 / x), labels=("1/{0}",))
-elementwise_operation("log2", np.log2, quiet(lambda x: 1 / log(2) / x), labels=("1/({0} log(2))",))
-elementwise_operation("log10", np.log10, quiet(lambda x: 1 / log(10) / x), labels=("1/({0} log(10))",))
-elementwise_operation("log1p", np.log1p, quiet(lambda x: 1 / (1 + x)), labels=("1/(1 + {0})",))
-elementwise_operation(
-    "logaddexp", np.logaddexp, quiet(lambda a, b: sigmoid(a - b)), quiet(lambda a, b: sigmoid(b - a)),
-    labels=("σ({0} − {1})", "σ({1} − {0})"),
-)  # fmt: skip
-elementwise_operation(
-    "logaddexp2", np.logaddexp2,
-    quiet(lambda a, b: sigmoid((a - b) * log(2))), quiet(lambda a, b: sigmoid((b - a) * log(2))),
-    labels=("σ(({0} − {1}) log(2))", "σ(({1} − {0}) log(2))"),
-)  # fmt: skip
-elementwise_operation("sin", np.sin, lambda x: np.cos(x), labels=("cos({0})",))
-elementwise_operation("cos", np.cos, lambda x: -np.sin(x), labels=("−sin({0})",))
-elementwise_operation(
-    "tan", np.tan, lambda x, t: tanh_slope(1j * x, t) if np.iscomplexobj(x) else 1 + t * t, labels=("1 + {out}²",)
-)
-elementwise_operation("arcsin", np.arcsin, quiet(lambda x: 1 / np.sqrt((1 - x) * (1 + x))), labels=("1/√(1 − {0}²)",))
-elementwise_operation("arccos", np.arccos, quiet(lambda x: -1 / np.sqrt((1 - x) * (1 + x))), labels=("−1/√(1 − {0}²)",))
-elementwise_operation("arctan", np.arctan, quiet(lambda x: 1 / (1 + x * x)), labels=("1/(1 + {0}²)",))
-elementwise_operation(
-    "arctan2", np.arctan2,
-    quiet(lambda y, x: over_square(x, np.hypot(x, y))), quiet(lambda y, x: -over_square(y, np.hypot(x, y))),
-    labels=("{1}/({0}² + {1}²)", "−{0}/({0}² + {1}²)"),
-)  # fmt: skip
-elementwise_operation("sinh", np.sinh, lambda x: np.cosh(x), labels=("cosh({0})",))
-elementwise_operation("cosh", np.cosh, lambda x: np.sinh(x), labels=("sinh({0})",))
-elementwise_operation("tanh", np.tanh, tanh_slope)
-elementwise_operation("arcsinh", np.arcsinh, arcsinh_slope, labels=("1/√({0}² + 1)",))
-elementwise_operation(
-    "arccosh", np.arccosh, quiet(lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1))), labels=("1/√({0}² − 1)",)
-)
-elementwise_operation("arctanh", np.arctanh, quiet(lambda x: 1 / ((1 - x) * (1 + x))), labels=("1/(1 − {0}²)",))
-elementwise_operation("sinc", np.sinc, sinc_slope, numpy=[np.sinc])
-elementwise_operation("deg2rad", np.deg2rad, pi / 180, labels=("π/180",), numpy=[np.radians])
-elementwise_operation("rad2deg", np.rad2deg, 180 / pi, labels=("180/π",), numpy=[np.degrees])
-
-
-# Elementwise: what networks need ------------------------------------------------------------------------
+# What networks need -------------------------------------------------------------------------------------------
 
 
 SIGMOID_CONSTANTS = {
@@ -401,7 +415,7 @@ def softplus(x: Operand, /) -> Any:
     """
 
 
-# Elementwise: selection, flat functions, complex numbers ------------------------------------------------
+# Selection, flat functions, complex numbers -------------------------------------------------------------------
 
 _where = elementwise_operation(
     "where", np.where, 0, lambda c, x, y, _: np.not_equal(c, 0), lambda c, x, y, _: np.equal(c, 0),
