@@ -58,14 +58,14 @@ def room_table() -> str:
     rows = [f"| `{room}/` | {what} | {size(ROOT / 'autograd_lite' / room):,} |" for room, what in ROOMS.items()]
     rows.append(f"| **autograd_lite** | with its face | {size(ROOT / 'autograd_lite'):,} |")
     rows.append(f"| `nets/` | networks on top of it | {size(ROOT / 'nets'):,} |")
-    return "\n".join(["| room | what is in it | lines |", "|---|---|---|", *rows])
+    return "\n".join(["| room | what is in it | lines of code |", "|---|---|---|", *rows])
 
 
 def sitting_table() -> str:
     sizes = {name: code_lines(ROOT / "autograd_lite" / name) for name in ONE_SITTING}
     rows = [f"| {i} | `{name}` | {what} | {sizes[name]} |" for i, (name, what) in enumerate(ONE_SITTING.items(), 1)]
     rows.append(f"| | **one sitting** | | **{sum(sizes.values()):,}** |")
-    return "\n".join(["| | file | what it says | lines |", "|---|---|---|---|", *rows])
+    return "\n".join(["| | file | what it says | lines of code |", "|---|---|---|---|", *rows])
 
 
 TABLES = {"rooms": room_table, "one sitting": sitting_table}

@@ -154,7 +154,7 @@ def eq_b_4(z2: Array, a1: Array) -> Array:
 
 @on_arrays
 def eq_3(delta2: Array, z2: Array, a1: Array) -> Array:
-    """∂C/∂w2 = δ2 ⊙ σ'(z2) (a1)ᵀ (Eq 3; Nielsen BP4 for the last layer).
+    """∂C/∂w2 = (δ2 ⊙ σ'(z2)) (a1)ᵀ (Eq 3; Nielsen BP4 for the last layer).
 
     Parameters
     ----------
@@ -407,7 +407,7 @@ def gradients(net: TwoLayerNet | Sequential, x: Any, y: Any, cost: str = "quadra
         raise TypeError(f"cost is one of {', '.join(map(repr, LAST_LAYER))}, not {cost!r}")
     layers = layers_of(net)
     a0, y = as_plain(x, net.dtype), as_plain(y, net.dtype)
-    if a0.ndim != 2 or a0.shape[net.rows] != net.n_inputs:
+    if a0.ndim != 2 or a0.shape[1 if net.rows else 0] != net.n_inputs:
         refuse_inputs(a0.shape, net.n_inputs, net.rows)
     if net.rows:
         a0, y = a0.T, y.T

@@ -44,7 +44,7 @@ def as_inputs(x: npt.ArrayLike | Tensor, features: int, dtype: np.dtype[Any], ro
     except (TypeError, ValueError) as error:
         raise type(error)(f"x holds the inputs: {error}") from error
     data = a0.data
-    if data.ndim != 2 or data.shape[rows] != features:
+    if data.ndim != 2 or data.shape[1 if rows else 0] != features:
         refuse_inputs(data.shape, features, rows)
     a0 = a0 if data.dtype is dtype else convert("x", a0, dtype)
     return transpose(a0) if rows else a0
@@ -112,7 +112,7 @@ def convert(what: str, t: Tensor, dtype: np.dtype[Any]) -> Tensor:
 def refuse_inputs(shape: tuple[int, ...], features: int, rows: bool = False) -> NoReturn:
     """Say what is wrong with the shape of the inputs."""
     help = ""
-    if len(shape) == 2 and shape[not rows] == features:
+    if len(shape) == 2 and shape[0 if rows else 1] == features:
         help = f": write x.T, so that each {'row' if rows else 'column'} is a sample"
         if not rows:
             help += ", or make the network with samples='rows'"

@@ -330,11 +330,11 @@ def as_samples(net: Any, x: Any, y: Any, of: str = "") -> tuple[Array, Array]:
         rows = lies_in_rows(net)
         with ag.no_grad():
             try:
-                outputs = net(x[:1] if rows else x[:, :1]).shape[rows]
+                outputs = net(x[:1] if rows else x[:, :1]).shape[1 if rows else 0]
             except ValueError:
                 net(x)  # which says the same of the shape that was given
                 raise
-        if outputs > 1 and len(y) == x.shape[not rows]:
+        if outputs > 1 and len(y) == x.shape[0 if rows else 1]:
             y = one_hot(y, outputs)
             y = y.T if rows else y
     return x, y

@@ -21,7 +21,7 @@ from autograd_lite.comparing.comparison import (
 from autograd_lite.comparing.hints import Context, find_hints
 from autograd_lite.comparing.mistakes import arrows_between, chains, sweep_to
 from autograd_lite.engine.derivatives import gradients
-from autograd_lite.engine.graph import age, between, history, record_of
+from autograd_lite.engine.graph import birth, between, history, record_of
 from autograd_lite.engine.tensor import Array, Tensor
 
 written_line: Callable[[Tensor, Tensor], str] = lambda output, x: x.describe()
@@ -298,8 +298,8 @@ def unlike(manual: Array, adjoint: Array) -> float:
 
 def order_of_completion(x: Tensor, output: Tensor, nodes: Sequence[Tensor]) -> tuple[int, int]:
     """When the sweep has completed the adjoint of x: at the oldest Tensor that was computed from it. The lower, the later."""
-    uses = [age(t) for t in nodes if t.op is not None and any(x is operand for operand in record_of(t).operands)]
-    return (min(uses, default=age(output) + 1), age(x))
+    uses = [birth(t) for t in nodes if t.op is not None and any(x is operand for operand in record_of(t).operands)]
+    return (min(uses, default=birth(output) + 1), birth(x))
 
 
 def nearest(before: Sequence[str], tensors: Mapping[str, Tensor], output: Tensor) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ from autograd_lite.compiling.functions import (
     FUNCTIONS, INTO_FIRST, METHODS, OF_ENTRIES, OF_SHAPES, ON_VALUES, RAISING, SIZED_BY_SHAPES, SIZED_BY_VALUES, SIZES,
     freeze, item_of,
 )  # fmt: skip
+from autograd_lite.engine.tensor import Array
 
-Array = np.ndarray[Any, Any]
 LIBRARIES = str(Path(__file__).parents[1]), str(Path(np.__file__).parent), "<string>", "<autograd_lite"
 """What the file names of code that is not the user's begin with."""
 

@@ -5,7 +5,7 @@ gradient. The *adjoint* of a Tensor is the derivative of the output with respect
 paths from the output, of the products of the local gradients along the path. Paths are exponentially
 many, but a Tensor has only one adjoint, so the sweep is a dynamic program. A Tensor is created after
 everything that it depends on; hence, in reverse order of creation, each adjoint is complete when its turn
-comes. It is then multiplied into the local gradients of its node, once an arrow, and dropped.
+comes. It is then multiplied into the local gradients of its node, once per arrow, and dropped.
 """
 
 from __future__ import annotations
@@ -92,10 +92,11 @@ def sweep(
                     if newest is None:
                         newest = x
                     elif newest._order < x._order:
-                        heappush(others, (-newest._order, newest))
+                        heappush(others, (-newest._order, newest))  # negative, since heapq pops the smallest
                         newest = x
                     else:
                         heappush(others, (-x._order, x))
+                # a leaf's first share may be added to; a result's adjoint is handed on to its operands, who may hold it
                 elif not recorded and g is not u and g.base is None and operation.fresh:
                     ours.add(x)
             elif x in ours and g.dtype is known.dtype:

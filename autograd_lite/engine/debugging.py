@@ -17,7 +17,7 @@ from zlib import crc32
 
 import numpy as np
 
-from autograd_lite.engine.recording import Entered, State
+from autograd_lite.engine.recording import StateContext, State
 
 used = False
 """Whether anything was ever recorded under `debug`: until then, sweeps need not look for it."""
@@ -25,7 +25,7 @@ OURS = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent), "<autogra
 """Where the files lie whose lines are not the user's."""
 
 
-class debug(Entered):
+class debug(StateContext):
     """Find out where NaN comes from, and who writes into arrays between forward and backward pass.
 
     What is recorded inside is watched, even in a backward pass outside. The first operation that gives NaN raises, or

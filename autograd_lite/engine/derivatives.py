@@ -167,7 +167,7 @@ class _Evaluated(NamedTuple):
     output: Tensor  # what f returned; if that is several arrays, all their entries in one vector
     variables: list[Tensor]
     differentiable: bool  # whether the derivatives are Tensors that can be differentiated again
-    tensors: bool  # whether they are Tensors
+    tensors: bool  # whether derivatives and value are handed out as Tensors
     returned: Any  # what f returned, a nest of Tensors
     arguments: list[Any]  # those to differentiate with respect to: the variables are the numbers in them
     aux: Any

@@ -54,10 +54,10 @@ def history(output: Tensor, oldest: int = 0, *, constants: bool = True) -> list[
             if (value is not None or constants and isinstance(x, Tensor)) and x not in found and x._order >= oldest:
                 found.add(x)
                 stack.append(x)
-    return sorted(found, key=age)
+    return sorted(found, key=birth)
 
 
-def age(t: Tensor) -> int:
+def birth(t: Tensor) -> int:
     """The number of the creation of `t`, which is larger than those of all that it was computed from."""
     return t._order
 
@@ -65,7 +65,7 @@ def age(t: Tensor) -> int:
 def between(output: Tensor, inputs: Sequence[Tensor]) -> set[Tensor]:
     """The Tensors on paths from `output` to `inputs`: the sweep needs no others."""
     needed = set(inputs)
-    for node in history(output, min(map(age, inputs), default=0), constants=False):
+    for node in history(output, min(map(birth, inputs), default=0), constants=False):
         if any(value is not None and x in needed for x, _, value in node._arrows()):
             needed.add(node)
     return needed

@@ -46,7 +46,7 @@ class LocalGradient:
     """
 
     __slots__ = ("output", "parent", "value", "index")
-    write: ClassVar[Callable[..., str]]  # the engine knows no notation: the face of the package does
+    write: ClassVar[Callable[..., str]]  # set by autograd_lite/__init__.py, as the engine does not import `writing`
 
     def __init__(self, output: Tensor, index: int) -> None:
         self.output = output

@@ -23,7 +23,7 @@ Rule = Callable[..., Any]
 Pull = Callable[[Any, Any, Any, Any], Any]
 
 
-ENTRYWISE = "{u} ⊙ {d}"
+ELEMENTWISE = "{u} ⊙ {d}"
 SAME = "{u}"
 REPEATED = "repeat({u}) ⊙ {d}"
 TRANSPOSED = "({u})ᵀ"
@@ -37,18 +37,19 @@ Notation = str | Callable[..., str | None] | None
 class Edge(NamedTuple):
     """The derivative with respect to one operand.
 
-    ``rule(*operands, out)`` gives the compact local gradient and ``pull(adjoint, value, operand, out)``
-    the operand's share of the adjoint. `label` and `form` say the same in symbols: ``{0}``, ``{1}`` are
-    the operands, ``{out}`` the result, ``{u}`` its adjoint, ``{d}`` the label and ``{at}`` the settings
-    of the operation, such as the axis. A label that depends on the operands is a function of the result and them;
-    None stands for the derivative of the operation's symbol, ``σ'({0})``. A form that depends on which of any number of
-    operands it is for is a function of the result and its index, and calls the operands ``{x0}``, ``{x1}``, ...
+    ``rule(*operands, out)`` gives the compact local gradient and ``pull(adjoint, value, operand, out)``, written
+    ``(u, d, x, out)`` throughout, the operand's share of the adjoint. `label` and `form` say the same in symbols:
+    ``{0}``, ``{1}`` are the operands, ``{out}`` the result, ``{u}`` its adjoint, ``{d}`` the label and ``{at}`` the
+    settings of the operation, which are its keywords, such as the axis. A label that depends on the operands is a
+    function of the result and them; None stands for the derivative of the operation's symbol, ``σ'({0})``. For a
+    variadic operation `form` may be a function of the result and the operand's index, and writes the operands as
+    ``{x0}``, ``{x1}``, ...
     """
 
     rule: Rule
     pull: Pull
     label: Notation
-    form: str | Callable[[Any, int], str] = ENTRYWISE
+    form: str | Callable[[Any, int], str] = ELEMENTWISE
 
     def notation(self, node: Tensor) -> str | None:
         return self.label(node, *node._operands) if callable(self.label) else self.label
@@ -85,10 +86,12 @@ class Operation:
     forward : callable on arrays
     edges : sequence of Edge, one per operand
         A single one for a `variadic` operation; its rule takes the operand's index first.
-    rules, pulls : sequence of callable
-        Those of the edges.
+    rules : sequence of callable
+    pulls : iterable of callable
+        Those of the edges; pulls without end for a `variadic` operation.
     fresh : bool
-        Whether every array that a pull returns is new or a view, so that the sweep may keep it.
+        Whether an array that a pull returns, unless it is the adjoint itself or a view, belongs to nobody else: the sweep
+        may then add to it in place.
     symbol : str
         The name in formulas, such as ``σ``.
     written : str, callable or None
@@ -150,8 +153,8 @@ def make_function(operation: Operation, together: Callable[..., Any] | None = No
     """The function that applies an operation to operands and records it.
 
     For a fixed number of operands it is straight code, made for that number: without loops and lists a recorded
-    node costs 0.4 µs instead of 1 µs, which is a third of a small training step. `together` computes the result and
-    the first rule's value in one pass.
+    node costs 0.4 µs instead of 1 µs, which is a third of a small training step. `make_function_of_any_number` is the
+    same in ordinary code: read it first. `together` computes the result and the first rule's value in one pass.
     """
     if operation.variadic:
         return make_function_of_any_number(operation)
@@ -186,6 +189,20 @@ def make_function_of_any_number(operation: Operation) -> Callable[..., Any]:
 
 @lru_cache
 def straight_code(n: int, with_together: bool, with_keywords: bool) -> Callable[..., Any]:
+    """`make_function_of_any_number` written out for n operands.
+
+    For one operand, and without what is checked, `apply` reads::
+
+        a0, n0 = x0._array, x0._requires_grad
+        data = forward(a0)
+        if not (n0 and current().on):
+            return make_tensor(data)
+        node = make_tensor(data, operation, NO_SETTINGS, current().scope)
+        node._x0 = x0; node._d0 = rule0(a0, data)
+        return node
+
+    x are the operands, a their arrays, n whether they need a gradient (None for what is not a Tensor), d the local gradients.
+    """
     x, a, d, rules = ([f"{letter}{i}" for i in range(n)] for letter in ("x", "a", "d", "rule"))
     settings, arguments = ("settings", ["**settings"]) if with_keywords else ("NO_SETTINGS", [])
     lines = [f"def apply({', '.join([*x, '/', *arguments])}):"]
@@ -320,7 +337,10 @@ def sum_to(u: Any, shape: tuple[int, ...]) -> Any:
 
 
 def scale(u: Any, d: Any, x: Any, out: Any) -> Any:
-    """Elementwise: u ⊙ d, summed over what broadcasting repeated. d = 1, -1 and 0 are exact."""
+    """Elementwise: u ⊙ d, summed over what broadcasting repeated.
+
+    A rule that is a number gives an int: 1 and −1 need no product, and 0 gives 0 even where u is infinite.
+    """
     if type(d) is not int:
         u = u * d
     elif d == -1:
@@ -402,7 +422,7 @@ def elementwise_operation(
     own: bool = False,
     listed: bool = True,
 ) -> Any:
-    """A function that acts on each entry by itself, from one rule an operand.
+    """A function that acts on each entry by itself, from one rule per operand.
 
     A rule gives the factor of each entry, from the operands and, if it asks for it, the result; it may be
     a number, or None for an operand that no derivative is taken of. `together` computes the result and the
@@ -468,5 +488,5 @@ def register(
 
 
 def implement_with(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
-    """Put `function` in the place of a declaration, under its name, its signature and its words."""
+    """Decorate an empty function: `function` does the work, the decorated one gives its name, signature and docstring."""
     return partial(update_wrapper, function)

@@ -51,7 +51,7 @@ def note_change() -> int:
     return last_change
 
 
-class Entered(ContextDecorator):
+class StateContext(ContextDecorator):
     """Replace the state between entry and exit. One object may be entered again, nested and in several threads."""
 
     def __init__(self, *function: Any) -> None:
@@ -70,7 +70,7 @@ class Entered(ContextDecorator):
         return super().__call__(function)
 
     def __enter__(self) -> None:
-        now = state.get()
+        now = current()
         outer, inner = self._last
         # the inner state is kept for the next time: entering a scope at every step then costs only 0.3 µs
         if outer is not now or inner is None:
@@ -84,18 +84,19 @@ class Entered(ContextDecorator):
 
     def __exit__(self, *exception: object) -> None:
         try:
-            outer: Any = state.get().outer
+            outer: Any = current().outer
         except BaseException:
-            outer = state.get().outer
+            outer = current().outer
             state.set(outer)
             raise
         state.set(outer)
 
     def _inside(self, now: State) -> State:
+        """The state inside, from the one outside; of its type, so that `debug` stays on in it."""
         raise NotImplementedError
 
 
-class no_grad(Entered):
+class no_grad(StateContext):
     """Record nothing: results are constants, and inference costs what plain NumPy costs.
 
     Holds for the current thread; a context manager and a decorator.
@@ -114,7 +115,7 @@ class no_grad(Entered):
         return type(now)(False, now.scope, now)
 
 
-class enable_grad(Entered):
+class enable_grad(StateContext):
     """Record again inside `no_grad`, as differentiating a derivative must.
 
     Examples
@@ -131,7 +132,7 @@ class enable_grad(Entered):
         return type(now)(True, now.scope, now)
 
 
-class name_scope(Entered):
+class name_scope(StateContext):
     """Group what is recorded inside into a labelled box of the drawing; scopes nest.
 
     Parameters

@@ -28,6 +28,7 @@ TABLE: dict[Any, Callable[..., Any]] = {}
 """The operations, by name and by the NumPy functions that they stand for. Filled by the table modules."""
 
 
+# Declarations in the place of which `table.methods` puts operations.
 def _unary(self: Tensor) -> Tensor: ...
 def _binary(self: Tensor, other: Operand, /) -> Tensor: ...
 
@@ -293,7 +294,7 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether this Tensor was given, not computed from one that requires a gradient."""
+        """Whether no operation is recorded for this Tensor: it was given, or it is a constant."""
         return self._operation is None
 
     @property
@@ -318,7 +319,7 @@ class Tensor:
 
     @property
     def parents(self) -> tuple[Tensor, ...]:
-        """The operands; arrays and numbers among them as constant Tensors."""
+        """The operands, by the name that they have in graphs; arrays and numbers among them as constant Tensors."""
         return tuple(x if isinstance(x, Tensor) else Tensor(x) for x in self._operands)
 
     @property
@@ -343,16 +344,19 @@ class Tensor:
         RuntimeError
             If nothing was recorded, or data was replaced since.
 
+        Notes
+        -----
         Whatever is raised, even by Ctrl-C, either every `grad` has changed or none has.
         """
         self._check_recorded()
         seed = self._seed(gradient)
         adjoints, ours = sweep(self, seed._array if isinstance(seed, Tensor) else seed)
         for x, u in adjoints.items():
+            # `make_own`, called only where it would do something
             if x not in ours or type(u) is not np.ndarray or u.dtype is not x._array.dtype:
                 adjoints[x] = u = make_own(u, x, ours)
             if x._grad is not None:
-                adjoints[x] = np.add(x._grad, u, out=u)
+                adjoints[x] = np.add(x._grad, u, out=u)  # into u, not into grad: if a later one fails, none has changed
         # a single call in C, which Ctrl-C cannot interrupt halfway
         deque(map(setattr, adjoints, repeat("_grad"), adjoints.values()), 0)
 
@@ -431,7 +435,8 @@ class Tensor:
 
     def __bool__(self) -> bool:
         if self._requires_grad and current().on and assigns(sys._getframe(1)):
-            raise show_instead(lost_in_assignment(self), sys._getframe(1))  # a[i] = t for an array of booleans
+            # NumPy asks for the truth of t in a[i] = t for an array a of booleans
+            raise show_instead(lost_in_assignment(self), sys._getframe(1))
         return bool(self._array)
 
     def __len__(self) -> int:

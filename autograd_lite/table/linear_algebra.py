@@ -14,9 +14,6 @@ from autograd_lite.table.elementwise import direction, slope_of_abs, undefined
 from autograd_lite.table.reductions import conjugate, euclidean_norm, max_, min_, product_of_others, reduction_operation, sum_
 from autograd_lite.table.shapes import _place, axes_in, data_of, operand
 
-Array = np.ndarray[Any, Any]
-
-
 # The matrix product, with NumPy's meaning for vectors and stacks -----------------------------------------
 #
 # The method dot is the same product for two matrices, and 0.5 µs faster than the operator @. But it fills its result
@@ -70,7 +67,7 @@ matmul = general_operation(
 def einsum_pull(u: Any, value: Any, x: Any, out: Any) -> Any:
     """The einsum that swaps the operand and the result, for one operand of any einsum."""
     i, others = value
-    mine, rest, output = swap(out, i)
+    mine, rest, output = subscripts_for(out, i)
     letters = "".join(dict.fromkeys(mine))
     kept = "".join(c for c in letters if c in output or any(c in other for other in rest))
     g = np.einsum(f"{','.join((output, *rest))}->{kept}", u, *others, optimize=len(others) > 1)
@@ -86,7 +83,7 @@ def einsum_pull(u: Any, value: Any, x: Any, out: Any) -> Any:
     return _place(g, key=tuple(axes[c] for c in mine), shape=x.shape)
 
 
-def swap(out: Tensor, i: int) -> tuple[str, tuple[str, ...], str]:
+def subscripts_for(out: Tensor, i: int) -> tuple[str, tuple[str, ...], str]:
     """The subscripts of operand i, of the others, and of the result."""
     inputs, output = out._settings["subscripts"]
     return inputs[i], inputs[:i] + inputs[i + 1 :], output
@@ -94,7 +91,7 @@ def swap(out: Tensor, i: int) -> tuple[str, tuple[str, ...], str]:
 
 def einsum_form(out: Tensor, i: int) -> str:
     """`einsum_pull` where it is a single einsum."""
-    mine, rest, output = swap(out, i)
+    mine, rest, output = subscripts_for(out, i)
     sizes = dict(zip(output, out.shape))
     for subscripts, x in zip(rest, (*out._operands[:i], *out._operands[i + 1 :])):
         sizes |= {c: n for c, n in zip(subscripts, np.shape(x)) if sizes.get(c, 1) == 1}
@@ -253,7 +250,7 @@ def in_singular_vectors(a: Any) -> tuple[Any, Any, Any, Any]:
     return np.conj(u), s, np.conj(vh), np.linalg.det(u) * np.linalg.det(vh)
 
 
-def from_singular_vectors(a: Any) -> Any:
+def cofactors_from_svd(a: Any) -> Any:
     """The cofactors of a, by way of those of diag(s): each is the product of all other singular values."""
     u, s, vh, sign = in_singular_vectors(a)
     return times_each(sign, (u * product_of_others(s, None, -1)[..., None, :]) @ vh)
@@ -280,7 +277,7 @@ def svd_of_array(a: Any, _: Any) -> Any:
 
 
 singular_cofactors = general_operation(
-    "singular_cofactors", from_singular_vectors,
+    "singular_cofactors", cofactors_from_svd,
     Edge(svd_of_array, second_derivatives_of_det, "cof'({0})", LINEAR),
     listed=False,
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """The table of operations that combine entries along axes.
 
-The rule of a reduction is a function of the operand x, the result r with the reduced axes kept as 1, and the
+The rule of a reduction is a function of the operand x, the result r with the reduced axes kept with length 1, and the
 axes. It gives an array of the operand's shape, or one number, by which the adjoint is multiplied
 after it has been repeated along the reduced axes.
 """

@@ -3,6 +3,8 @@
 They are linear, and their local gradient needs no numbers: a shape, a permutation of axes, an index. The
 transpose of a move takes the adjoint of each entry back to where the entry came from, and adds up what
 several copies of it collect.
+
+`_reshape` is the operation as it is recorded, `reshape` the function with NumPy's arguments: so in all modules of the table.
 """
 
 from __future__ import annotations

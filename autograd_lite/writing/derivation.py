@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.backward import as_dtype, sweep
-from autograd_lite.engine.graph import age, between
+from autograd_lite.engine.graph import birth, between
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
 from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Settings, Sum, is_constant, nodes, total
@@ -373,7 +373,7 @@ def check_wrt(output: Any, wrt: Any) -> list[Tensor]:
 
 def edges(region: set[Tensor]) -> Iterator[LocalGradient]:
     """The local gradients between Tensors of `region`, in the order of the sweep."""
-    for out in sorted(region, key=age, reverse=True):
+    for out in sorted(region, key=birth, reverse=True):
         yield from (g for g in out.local_gradients if g.parent in region)
 
 

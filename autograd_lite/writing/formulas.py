@@ -260,12 +260,12 @@ class Raised(Formula):
 
     base: Formula
     exponent: Formula
-    entrywise: bool = False
+    elementwise: bool = False
 
     def write(self, style: Style) -> Writing:
         base = yield from (self.base if not isinstance(self.base, Raised) else Group(self.base)).within(ATOM, style)
         exponent = yield self.exponent
-        return style.raise_to(base, exponent, self.exponent, self.entrywise)
+        return style.raise_to(base, exponent, self.exponent, self.elementwise)
 
 
 @dataclass(frozen=True)

@@ -94,11 +94,11 @@ class Style:
         letters = [split_index(self.names[x.key])[0] for x in names if isinstance(x, Name)]
         return len(letters) == 2 and max(map(len, letters)) > 1
 
-    def raise_to(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
-        if not entrywise and (is_numeral(formula) and exponent.isdigit() or re.fullmatch("−[0-9]+", exponent)):
+    def raise_to(self, base: str, exponent: str, formula: Formula, elementwise: bool) -> str:
+        if not elementwise and (is_numeral(formula) and exponent.isdigit() or re.fullmatch("−[0-9]+", exponent)):
             return base + self.symbol(exponent.translate(SUPERSCRIPTS))
         simple = formula.level == ATOM and "×" not in exponent or re.fullmatch("−[0-9.]+", exponent)
-        return base + self.symbol("^⊙" if entrywise else "^") + (exponent if simple else self.group(exponent))
+        return base + self.symbol("^⊙" if elementwise else "^") + (exponent if simple else self.group(exponent))
 
     def over(self, sign: str, axes: str) -> str:
         return self.symbol(f"{sign}_{axes}" if axes else sign)
@@ -152,8 +152,8 @@ class Markup(Dressed):
     def symbol(self, text: str) -> str:
         return self.escape(text)
 
-    def raise_to(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
-        return base + self.high.format(f"⊙{exponent}") if entrywise else super().raise_to(base, exponent, formula, entrywise)
+    def raise_to(self, base: str, exponent: str, formula: Formula, elementwise: bool) -> str:
+        return base + self.high.format(f"⊙{exponent}") if elementwise else super().raise_to(base, exponent, formula, elementwise)
 
     def over(self, sign: str, axes: str) -> str:
         return super().over(sign, "") + (self.low.format(self.escape(axes)) if axes else "")
@@ -248,8 +248,8 @@ class Latex(Style):
     def lower(self, digits: str) -> str:
         return f"_{{{digits}}}"
 
-    def raise_to(self, base: str, exponent: str, formula: Formula, entrywise: bool) -> str:
-        return rf"{base}^{{\odot {exponent}}}" if entrywise else f"{base}^{{{exponent}}}"
+    def raise_to(self, base: str, exponent: str, formula: Formula, elementwise: bool) -> str:
+        return rf"{base}^{{\odot {exponent}}}" if elementwise else f"{base}^{{{exponent}}}"
 
     def over(self, sign: str, axes: str) -> str:
         word = self.symbol(sign)

@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd_lite.engine.graph import record_of
 from autograd_lite.engine.local_gradient import LocalGradient
-from autograd_lite.engine.operation import ENTRYWISE, LEFT, LINEAR, REPEATED, RIGHT, SAME, TRANSPOSED, broadcast_axes, kept_shape
+from autograd_lite.engine.operation import ELEMENTWISE, LEFT, LINEAR, REPEATED, RIGHT, SAME, TRANSPOSED, broadcast_axes, kept_shape
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.writing import formulas
 from autograd_lite.writing.formulas import (
@@ -145,7 +145,7 @@ def compact_form(g: LocalGradient, operand: FormulaOf) -> Formula:
         named["out"] = Applied("repeat", (named["out"],), axes=name_axes(reduced_axes(out), g.parent.ndim))
     if notation is not None:
         d = read(notation, named, signs_in_front=True, of_matrices=out.ndim > 1)
-    elif operation.edge(index).form_for(out, index) != ENTRYWISE:
+    elif operation.edge(index).form_for(out, index) != ELEMENTWISE:
         d = Partial(Symbol(operation.symbol), named[str(index)])
     elif len(operation.edges) == 1:
         d = Applied(operation.symbol, (named["0"],), primes=1)
@@ -168,8 +168,8 @@ def term(g: LocalGradient, u: Formula, operand: FormulaOf) -> Formula:
     form = operation.edge(g.index).form_for(out, g.index)
     d = compact_form(g, operand)
     dimensions = [out.ndim, *(np.ndim(y) for y in operands)]
-    if form in (ENTRYWISE, SAME):
-        result = entrywise(u, ONE if form == SAME else d, g)
+    if form in (ELEMENTWISE, SAME):
+        result = elementwise(u, ONE if form == SAME else d, g)
     elif form == REPEATED:
         result = repeat(u, d, g)
     elif form == TRANSPOSED and max(dimensions) <= 2:
@@ -226,7 +226,7 @@ def outer(a: Formula, b: Formula) -> Formula:
     return product("⊗", a, b, formulas.SIGN)
 
 
-def entrywise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
+def elementwise(u: Formula, d: Formula, g: LocalGradient) -> Formula:
     """u ⊙ d, summed over what broadcasting repeated; a single number stands in front as a factor."""
     out, x = g.output, g.parent
     d_shape = np.shape(g.value)
