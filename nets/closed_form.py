@@ -385,7 +385,7 @@ def gradients(net: TwoLayerNet | Sequential, x: Any, y: Any, cost: str = "quadra
     Raises
     ------
     TypeError
-        If the network is another than those that the equations describe, or the cost is no name.
+        If the network is another than those that the equations describe, or the cost is not a name.
     ValueError
         If x or y is of another shape, or the cost does not go with the last layer.
 

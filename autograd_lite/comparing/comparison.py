@@ -285,9 +285,9 @@ def compare(
     Raises
     ------
     ValueError
-        If sequences differ in length, an automatic gradient is None, or a list is no array.
+        If sequences differ in length, an automatic gradient is None, or a list is not an array.
     TypeError
-        If the two are of different kinds, an entry holds no numbers, or `factors` is no dict of numbers.
+        If the two are of different kinds, an entry holds no numbers, or `factors` is not a dict of numbers.
 
     Examples
     --------

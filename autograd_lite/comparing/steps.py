@@ -37,7 +37,7 @@ def named(tensors: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str,
     Parameters
     ----------
     tensors : dict, optional
-        Such as ``locals()``. What is no Tensor is passed over; the Tensors of a list `h` are called ``h[0]``, ``h[1]``.
+        Such as ``locals()``. What is not a Tensor is passed over; the Tensors of a list `h` are called ``h[0]``, ``h[1]``.
     **more : Tensor, or list or dict of them
         The same by keyword.
 
@@ -167,7 +167,7 @@ def compare_steps(
     Raises
     ------
     TypeError
-        If `output` is no Tensor, or `manual_steps` no dict.
+        If `output` is not a Tensor, or `manual_steps` not a dict.
     ValueError
         If no Tensor in the history of the output has a name that is asked for, or several have it.
 

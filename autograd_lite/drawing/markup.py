@@ -168,7 +168,7 @@ def number_format(array: Any, decimals: int) -> tuple[str, Callable[[Any], str]]
     if min(-1, 1 - decimals) <= exponent < 5 and (tells(0) or exponent > -2 or not tells(exponent)):
         exponent = 0
     common = tells(exponent)
-    half = exponent // 2  # 10³²⁰ is no number, though 10⁻³²⁰ is one
+    half = exponent // 2  # 10³²⁰ is not a number, though 10⁻³²⁰ is one
 
     def show(x: Any) -> str:
         x = float(x)

@@ -97,7 +97,7 @@ def gradients(output: Tensor, inputs: Any, gradient: Seed = None, *, create_grap
     ValueError
         If `gradient` is missing or has the wrong shape.
     TypeError
-        If an input is no Tensor that requires a gradient.
+        If an input is not a Tensor that requires a gradient.
     RuntimeError
         If `output` is a constant, such as what was computed under `no_grad`, or data was replaced since.
 
@@ -291,7 +291,7 @@ def _as_tensors(returned: Any, name: str) -> Any:
 
 
 def check_function(f: Any, argnums: Any = 0) -> None:
-    """Refuse what is no function, and positions that are none."""
+    """Refuse what is not a function, and positions that are not numbers."""
     if not callable(f) or isinstance(f, Tensor):
         what = f.describe() if isinstance(f, Tensor) else type(f).__name__
         raise TypeError(f"f is the function to differentiate, not {what}; write lambda x: ... for an expression in x")
@@ -347,7 +347,7 @@ def value_and_grad(
     callable
         Takes what f takes. Called with arrays it returns arrays, called with Tensors Tensors; under `no_grad` they are
         constants. Of an argument that is a nest of arrays (dicts, lists, tuples, named tuples) the gradient is a nest of
-        the same form, with None for what is no number.
+        the same form, with None for what is not a number.
 
     Raises
     ------

@@ -33,8 +33,8 @@ class Record(NamedTuple):
 
 
 def record_of(t: Tensor) -> Record:
-    """How `t`, which is no leaf, was computed."""
-    return Record(t._operation, t._operands, t._values, t._settings)
+    """How `t`, which is not a leaf, was computed."""
+    return Record(t._operation, t._operands, t._stored, t._settings)
 
 
 def history(output: Tensor, oldest: int = 0, *, constants: bool = True) -> list[Tensor]:

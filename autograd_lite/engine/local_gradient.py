@@ -51,7 +51,7 @@ class LocalGradient:
     def __init__(self, output: Tensor, index: int) -> None:
         self.output = output
         self.parent: Tensor = output._operands[index]
-        self.value = output._values[index]
+        self.value = output._stored[index]
         self.index = index
 
     @property

@@ -34,7 +34,7 @@ def is_nest(x: Any, depth: int = 0) -> bool:
 
 
 def leaves(x: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """The leaves with their paths, such as ``params["layer 1"][0]``; x itself if it is no nest."""
+    """The leaves with their paths, such as ``params["layer 1"][0]``; x itself if it is not a nest."""
     if not is_nest(x):
         yield path, x
         return
@@ -53,7 +53,7 @@ def items_of(nest: Any) -> Iterator[tuple[str, Any]]:
 
 
 def map_leaves(change: Callable[[Any], Any], x: Any, depth: int = 0) -> Any:
-    """A nest of the same form, with every leaf changed; what is no nest is a leaf."""
+    """A nest of the same form, with every leaf changed; what is not a nest is a leaf."""
     if not is_nest(x):
         return change(x)
     if depth == DEPTH:
@@ -75,7 +75,7 @@ def is_numeric(leaf: Any) -> bool:
 
 
 def numbers_in(x: Any) -> Iterator[tuple[str, Any]]:
-    """The numbers in a nest with their paths; x itself, whatever it is, if it is no nest."""
+    """The numbers in a nest with their paths; x itself, whatever it is, if it is not a nest."""
     return ((path, leaf) for path, leaf in leaves(x) if not path or is_numeric(leaf))
 
 
@@ -126,7 +126,7 @@ def flatten(nest: Any) -> tuple[Any, Callable[[Any], Any]]:
     vector : ndarray, or Tensor if there is one in the nest; shape (n,)
     unflatten : callable
         Takes a vector of shape (n,), array or Tensor, and gives a nest of the form of the first, each array with its
-        own shape and dtype. What is no number, such as a name, is put back as it was.
+        own shape and dtype. What is not a number, such as a name, is put back as it was.
 
     Raises
     ------

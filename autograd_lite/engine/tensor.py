@@ -308,7 +308,7 @@ class Tensor:
         return tuple([x for x, _, _ in self._arrows()])
 
     @property
-    def _values(self) -> tuple[Any, ...]:
+    def _stored(self) -> tuple[Any, ...]:
         """The local gradient with respect to each operand, None where none is needed."""
         return tuple([value for _, _, value in self._arrows()])
 
@@ -325,7 +325,7 @@ class Tensor:
     @property
     def local_gradients(self) -> tuple[LocalGradient, ...]:
         """The stored derivatives of this Tensor, one for each parent that requires a gradient."""
-        return tuple(LocalGradient(self, i) for i, value in enumerate(self._values) if value is not None)
+        return tuple(LocalGradient(self, i) for i, value in enumerate(self._stored) if value is not None)
 
     # Differentiation ----------------------------------------------------------------------------------
 

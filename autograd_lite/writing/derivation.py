@@ -300,9 +300,9 @@ def chain_rule(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: npt.Arr
     Raises
     ------
     TypeError
-        If `wrt` holds something that is no Tensor, or does not require a gradient.
+        If `wrt` holds something that is not a Tensor, or does not require a gradient.
     ValueError
-        If `output` does not depend on a Tensor of `wrt`, or is no single number and `gradient` is missing, or
+        If `output` does not depend on a Tensor of `wrt`, or is not a single number and `gradient` is missing, or
         that has the wrong shape.
 
     Notes

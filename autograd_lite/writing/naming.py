@@ -39,7 +39,7 @@ def items(output: Tensor) -> Iterator[Any]:
 
 
 def check_is_tensor(x: Any, what: str) -> None:
-    """Refuse what is no Tensor, with a word on where to find one."""
+    """Refuse what is not a Tensor, with a word on where to find one."""
     if not isinstance(x, Tensor):
         if isinstance(x, (list, tuple, dict)):
             instead = "pass one of the Tensors in it"
