@@ -30,12 +30,14 @@ CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "apply_along_axis to columns": (M, lambda t: np.apply_along_axis(lambda x: np.outer(x, x), 0, t)),
     "apply_along_axis to a stack": (STACK, lambda t: np.apply_along_axis(lambda x: x[:2] * x[0], 1, t)),
     "meshgrid": (V, lambda t: np.meshgrid(t, t[:2], t[:3])),
+    "meshgrid of two": (V, lambda t: np.meshgrid(t, t[:2])),
     "meshgrid of one": (V, lambda t: np.meshgrid(t)),
     "meshgrid by rows": (V, lambda t: np.meshgrid(t, t[:2], indexing="ij", sparse=True)),
     "linspace in a dtype": (V, lambda t: np.linspace(t, 2.0, 4, dtype=np.float16)),
     "linspace with its step": (V, lambda t: np.linspace(t, 2.0, 4, retstep=True)),
     "linspace of one with its step": (V, lambda t: np.linspace(t, 2.0, 1, retstep=True)),
     "linspace of two, without the end": (V, lambda t: np.linspace(t, 2.0, 2, False, retstep=True)),
+    "linspace of two with its step": (V, lambda t: np.linspace(t, 2.0, 2, retstep=True)),
     "linspace of none": (V, lambda t: np.linspace(t, 2.0, 0)),
     "logspace in a dtype": (V, lambda t: np.logspace(t, 2.0, 3, dtype=np.float64)),
     "geomspace of arrays": (V, lambda t: np.geomspace(t, 2 * V[::-1], 3)),
@@ -45,6 +47,7 @@ CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "polyval at 0": (V, lambda t: np.polyval(t, 0.0)),
     "polyval at infinity": (V, lambda t: np.polyval(t, [np.inf, 1.0])),
     "diff between ends": (M, lambda t: np.diff(t, 1, 0, prepend=0.0, append=t[:1])),
+    "diff of a list": (V, lambda t: np.diff([1.0, 2.0], prepend=t)),
     "diff, not at all": (V, lambda t: np.diff(t, 0)),
     "ediff1d of a list": (V, lambda t: np.ediff1d([1.0, 3.0], to_end=t)),
     "ediff1d between": (V, lambda t: np.ediff1d(t, to_begin=t[:2])),
@@ -77,6 +80,9 @@ CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "average of all, and their number": (M, lambda t: np.average(t, returned=True)),
     "average of rows, and their number": (M[:2], lambda t: np.average(t, 0, returned=True)),
     "cov of columns": (M, lambda t: np.cov(t[:, :2], rowvar=False)),
+    "cov of columns and one more": (M, lambda t: np.cov(t, V[:3], rowvar=False)),
+    "where": (V, lambda t: np.where(t - 2.0)),
+    "matrix_power of pairs of matrices": (np.stack([STACK[:2]] * 2), lambda t: np.linalg.matrix_power(t, 0)),
     "cov with weights": (M, lambda t: np.cov(t, fweights=[1, 2, 1], aweights=V[:3], ddof=0)),
     "corrcoef of one": (V, lambda t: np.corrcoef(t)),
     "corrcoef of two": (V, lambda t: np.corrcoef(t, t[::-1] ** 2)),
@@ -94,6 +100,9 @@ CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "cross of columns": (M, lambda t: np.cross(t, M[::-1], axis=0)),
     "cross, all axes": (M, lambda t: np.cross(t, M.T, axisa=0, axisb=1, axisc=0)),
     "vecdot of columns": (M, lambda t: np.vecdot(t, M.T, axis=0)) if hasattr(np, "vecdot") else (V, np.negative),
+    "cond": (M, lambda t: np.linalg.cond(t)),
+    "cond of a singular matrix": (np.diag([2.0, 1.0, 0.0]), lambda t: np.linalg.cond(t, 2)),
+    "cond of a singular matrix, smallest": (np.diag([2.0, 1.0, 0.0]), lambda t: np.linalg.cond(t, -2)),
     "cond by columns": (STACK, lambda t: np.linalg.cond(t, 1)),
     "cond by rows": (M, lambda t: np.linalg.cond(t, np.inf)),
     "cond of Frobenius": (M, lambda t: np.linalg.cond(t, "fro")),
@@ -126,3 +135,69 @@ def test_edges_of_arguments(name: str, dtype: Any) -> None:
         assert np.result_type(mine) == np.result_type(numpys)
         np.testing.assert_allclose(mine, numpys, rtol=30 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
     assert isinstance(ag.as_tensor(given[0] if several else given), Tensor)
+
+
+@pytest.mark.parametrize(("data", "call", "message"), [
+    (V, lambda t: np.geomspace(t, -3.0), "np.geomspace on Tensors goes from one number to another of the same sign"),
+    (V, lambda t: np.gradient(t, [0.0, 1.0]), r"places of shape \(2,\) do not go with 4 entries"),
+    (V, lambda t: np.gradient(t[:1]), "needs more than 1 entries along axis 0"),
+    (V, lambda t: np.gradient(t, edge_order=3), "edge_order=3"),
+    (M, lambda t: np.gradient(t, 1.0, 2.0, 3.0), "3 spacings do not go with 2 axes"),
+    (V, lambda t: np.convolve(t, []), "a sequence is empty"),
+    (V, lambda t: np.cross(t[:3], [1.0, 2.0]), "vectors of three entries"),
+    (V, lambda t: np.cross(t[:2], [1.0, 2.0, 3.0]), "vectors of three entries"),
+    (V, lambda t: np.quantile(t[:0], 0.5), "there are no entries along the axis"),
+    (M, lambda t: np.cumulative_sum(t) if hasattr(np, "cumulative_sum") else refuse(), "need axis="),
+    (V, lambda t: np.einsum("i,i", t, t, dtype=float), "does not take dtype"),
+    (M, lambda t: np.tensordot(t, STACK[:, :2], 2), r"cannot pair axes \[0, 1\] of shape \(3, 3\)"),
+    (M[:2], lambda t: np.linalg.svd(t), "write full_matrices=False"),
+    (STACK[:, :2], lambda t: np.linalg.svd(t), "write full_matrices=False"),
+    (STACK[:, :2], lambda t: np.linalg.qr(t), "not for wide matrices"),
+    (np.eye(2), lambda t: ag.gradients(np.linalg.eigh(t).eigenvectors[0, 0], t), "eigenvalues are equal"),
+    (np.zeros((3, 3)), lambda t: ag.gradients(np.linalg.eigh(t).eigenvectors[0, 0], t), "eigenvalues are equal"),
+])  # fmt: skip
+def test_what_is_refused_in_words(data: Any, call: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        call(Tensor(data, requires_grad=True))
+
+
+def refuse() -> None:
+    raise ValueError("cumulative sums of this NumPy need axis=")
+
+
+def test_no_bound_leaves_the_entries() -> None:
+    t = Tensor(V, requires_grad=True)
+    assert ag.gradients(np.clip(t, None, None).sum(), t).tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize("name, f", [
+    ("cholesky", lambda a: np.linalg.cholesky(a @ a.mT + np.eye(3))),
+    ("eigenvectors", lambda a: np.linalg.eigh(a @ a.mT).eigenvectors),
+    ("singular vectors", lambda a: np.linalg.svd(a).U),
+    ("q", lambda a: np.linalg.qr(a).Q),
+    ("pinv", np.linalg.pinv),
+    ("power", lambda a: np.linalg.matrix_power(a, 3)),
+])  # fmt: skip
+def test_stacks_of_stacks_are_matrices_one_by_one(name: str, f: Callable[[Any], Any]) -> None:
+    a = np.random.default_rng(0).normal(size=(2, 4, 3, 3))
+    weights = np.random.default_rng(1).normal(size=(3, 3))
+    whole = ag.grad(lambda a: np.sum(f(a) * weights))(a)
+    for index in np.ndindex(2, 4):
+        one = ag.grad(lambda a: np.sum(f(a) * weights))(a[index])
+        np.testing.assert_allclose(whole[index], one, rtol=1e-9, atol=1e-11)
+
+
+def test_the_last_of_two_places_has_the_slope_before_it() -> None:
+    assert ag.grad(lambda x: np.interp(x, [1.0, 3.0], [0.0, 5.0]))(3.0) == 2.5
+
+
+def test_the_tip_of_0_to_the_0_has_no_second_derivative() -> None:
+    with np.errstate(all="ignore"):
+        hessian = ag.hessian(lambda v: v[0] ** v[1])(np.zeros(2))
+    assert np.isnan(hessian[1]).all()
+
+
+@pytest.mark.parametrize("w", [400 + 1j, -400 - 2j, 8j, 0.5 + 0.25j, -0.5 + 1.25j])
+def test_slopes_of_tanh_far_out_in_the_complex_plane(w: complex) -> None:
+    expected = np.real(w / np.cosh(w) ** 2) if abs(w.real) < 300 else 0.0
+    np.testing.assert_allclose(ag.grad(lambda x: np.real(np.tanh(x * w)))(1.0), expected, rtol=1e-12, atol=1e-300)

@@ -99,7 +99,6 @@ def extract(condition: Any, x: Any) -> Any:
 
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """x with the entry `kth` where sorting would put it, smaller ones before it and larger ones after it."""
-    x, axis = (np.ravel(x), 0) if axis is None else (operand(x), axis)
     return np.take_along_axis(x, np.argpartition(data_of(x), kth, axis), axis)
 
 
@@ -202,7 +201,6 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
 
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The powers of the entries of x, those of one entry in a row."""
-    x = operand(x)
     if x.ndim != 1:
         raise ValueError(f"np.vander takes the powers of a vector, not of an array of shape {x.shape}")
     powers = np.arange(len(x) if N is None else N)
@@ -637,7 +635,6 @@ def cond(x: Any, p: Any = None) -> Any:
 def cumulate(function: Callable[..., Any], start: int, x: Any, axis: int | None, dtype: Any, include_initial: bool) -> Any:
     if axis is None and x.ndim != 1:
         raise ValueError(f"cumulative sums and products of shape {x.shape} need axis=")
-    axis = 0 if axis is None else axis
     y = function(in_dtype(x, dtype), axis)
     return np.insert(y, 0, start, axis) if include_initial else y
 

@@ -172,7 +172,7 @@ def power_slope(a: Any, b: Any) -> Any:
 def power_slope_of_any(a: Any, b: Any) -> Any:
     """The same for exponents of every kind: 0 for b = 0 also where 1/a is infinite."""
     if isinstance(b, (int, float)):
-        return 0 * b if b == 0 else b * a ** (b - 1)
+        return b if b == 0 else b * a ** (b - 1)
     one = np.ones((), np.result_type(a))
     flat = np.equal(b, 0) & np.logical_not(np.isfinite(np.divide(one, a)))
     base, exponent = np.where(flat, one, a), b - one
