@@ -96,3 +96,24 @@ def test_stacks_of_stacks_of_matrices() -> None:
     x, y = random((2, 3, 4), -1, 1, 2), random((5, 4), -1, 1, 3)
     t = np.inner(Tensor(x, requires_grad=True), y)
     assert_close(t.data, np.einsum("ijk,lk->ijl", x, y), 1e-14)
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-7, 1e-12, 0.0])
+@pytest.mark.parametrize("phase", [1.0, 1.0 + 0.5j])
+def test_second_derivatives_of_the_determinant_of_a_matrix_that_is_nearly_singular(distance: float, phase: complex) -> None:
+    """det(a) a⁻ᵀ is the right gradient there, and its derivative is a difference of two large numbers."""
+    a, v = np.random.default_rng(0).normal(size=(2, 3, 3))
+    a[2] = a[0] - 2 * a[1] + distance * a[2]
+    b = a + 1j * a.T if phase != 1 else a
+
+    def minors(m: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The cofactors of a 3×3 matrix, as vector products of its rows."""
+        return np.stack([np.cross(m[1], m[2]), np.cross(m[2], m[0]), np.cross(m[0], m[1])])
+
+    def f(t: Any) -> Any:
+        return np.real(np.linalg.det(b + t * v) * phase)
+
+    slope = np.sum(minors(b) * v)
+    bend = np.sum((minors(b + v) - minors(b - v)) * v) / 2  # a determinant is a cubic of t: this difference is exact
+    np.testing.assert_allclose(ag.grad(f)(0.0), np.real(slope * phase), rtol=1e-11)
+    np.testing.assert_allclose(ag.grad(ag.grad(f))(0.0), np.real(bend * phase), rtol=1e-9)

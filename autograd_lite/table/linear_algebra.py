@@ -271,7 +271,7 @@ def second_derivatives_of_det(w: Any, parts: Any, a: Any, out: Any) -> Any:
 def svd_of_array(a: Any, _: Any) -> Any:
     if isinstance(a, Tensor):
         raise TypeError(
-            f"det has no third derivative at a matrix without inverse ({a.describe()}); it has the first two there"
+            f"det has rules for two derivatives at a singular or nearly singular matrix ({a.describe()}), and none for the third"
         )
     return in_singular_vectors(a)
 
@@ -284,10 +284,19 @@ singular_cofactors = general_operation(
 
 
 def cofactors(a: Any, det: Any) -> Any:
-    """∂ det a / ∂a = det(a) a⁻ᵀ, or by way of singular values where the determinant is 0."""
+    """∂ det a / ∂a = det(a) a⁻ᵀ, or by way of singular values where a is singular, or nearly so: the derivative of the
+    former is a difference of numbers that grow as the condition number does."""
     if not np.any(np.equal(det, 0)):
-        return times_each(det, np.linalg.inv(a).mT)
+        inverse = np.linalg.inv(a)
+        if np.all(condition(data_of(a), data_of(inverse)) < np.finfo(a.dtype).eps ** (-1 / 3)):
+            return times_each(det, inverse.mT)
     return singular_cofactors(a)
+
+
+def condition(a: Any, inverse: Any) -> Any:
+    """The condition numbers, to a factor of the number of columns."""
+    sizes = [np.sqrt(np.sum(np.abs(x) ** 2, axis=(-2, -1))) for x in (a, inverse)]
+    return sizes[0] * sizes[1] / a.shape[-1]
 
 
 det = general_operation(
