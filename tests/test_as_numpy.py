@@ -212,3 +212,32 @@ def test_the_tip_of_0_to_the_0_has_no_second_derivative() -> None:
 def test_slopes_of_tanh_far_out_in_the_complex_plane(w: complex) -> None:
     expected = np.real(w / np.cosh(w) ** 2) if abs(w.real) < 300 else 0.0
     np.testing.assert_allclose(ag.grad(lambda x: np.real(np.tanh(x * w)))(1.0), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("b", [np.ones((2, 1, 1), int), np.ones((2, 1, 1)), 3, np.float32(2.5), np.array([[1], [2], [3]])])
+def test_a_layer_with_a_bias_of_any_kind_is_the_product_and_the_sum(b: Any) -> None:
+    w, a = Tensor(M, requires_grad=True), Tensor(M[:, :2], requires_grad=True)
+    layer, parts = ag.linear(w, a, b), w @ a + b
+    np.testing.assert_array_equal(layer.data, parts.data)
+    for mine, theirs in zip(ag.gradients(layer.sum(), [w, a]), ag.gradients(parts.sum(), [w, a])):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-14)
+
+
+@pytest.mark.parametrize("cost", [ag.sigmoid_cross_entropy, ag.softmax_cross_entropy])
+def test_targets_that_broadcast_are_refused(cost: Any) -> None:
+    for z in (Tensor(M, requires_grad=True), M):
+        with pytest.raises(ValueError, match="same shape"):
+            cost(z, V[:3])
+    if cost is ag.softmax_cross_entropy:
+        with pytest.raises(ValueError, match="classes along an axis, not a single number"):
+            cost(Tensor(1.0, requires_grad=True), 1.0)
+
+
+def test_products_are_written_as_what_they_are() -> None:
+    a, v = Tensor(M, requires_grad=True, name="A"), Tensor(V[:3], requires_grad=True, name="v")
+    b = Tensor(np.ones((3, 2)), requires_grad=True, name="B")
+    assert "t1 = v · v" in str(ag.chain_rule(np.sin(v @ v), v))
+    assert "t1 = A v" in str(ag.chain_rule(np.sum(np.sin(a @ v)), v))
+    c = Tensor(np.ones((2, 4)), requires_grad=True, name="D")
+    [first, *_] = np.einsum("ij,jk,kl->il", a, b, c).local_gradients
+    assert first.label == "einsum[il,jk,kl→ij](·, B, D)"
