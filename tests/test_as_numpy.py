@@ -214,7 +214,8 @@ def test_slopes_of_tanh_far_out_in_the_complex_plane(w: complex) -> None:
     np.testing.assert_allclose(ag.grad(lambda x: np.real(np.tanh(x * w)))(1.0), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("b", [np.ones((2, 1, 1), int), np.ones((2, 1, 1)), 3, np.float32(2.5), np.array([[1], [2], [3]])])
+@pytest.mark.parametrize("b", [np.ones((2, 1, 1), int), np.ones((2, 1, 1)), 3, np.float32(2.5), np.ones(1), np.ones((1, 1)),
+                               np.array([[1], [2], [3]])])  # fmt: skip
 def test_a_layer_with_a_bias_of_any_kind_is_the_product_and_the_sum(b: Any) -> None:
     w, a = Tensor(M, requires_grad=True), Tensor(M[:, :2], requires_grad=True)
     layer, parts = ag.linear(w, a, b), w @ a + b
@@ -231,6 +232,18 @@ def test_targets_that_broadcast_are_refused(cost: Any) -> None:
     if cost is ag.softmax_cross_entropy:
         with pytest.raises(ValueError, match="classes along an axis, not a single number"):
             cost(Tensor(1.0, requires_grad=True), 1.0)
+
+
+def test_a_bias_along_the_batch_is_refused_with_what_to_write() -> None:
+    w, a = Tensor(M, requires_grad=True), M
+    for b, instead in ((np.ones((1, 3)), r"of shape \(3, 1\), b.T, it is a bias"), (np.ones(3), r"b\[:, None\], it is")):
+        with pytest.raises(ValueError, match=instead):
+            ag.linear(w, a, b)
+
+
+def test_the_cost_of_a_class_that_is_nearly_certain_keeps_its_digits() -> None:
+    cost = ag.softmax_cross_entropy(Tensor([[50.0], [0.0]], requires_grad=True), [[1.0], [0.0]], axis=0)
+    np.testing.assert_allclose(cost.item(), np.exp(-50.0), rtol=1e-14)
 
 
 def test_products_are_written_as_what_they_are() -> None:
