@@ -64,6 +64,8 @@ CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "interp beyond the ends": (V, lambda t: np.interp([0.0, 3.0, 9.0], V, t, -1.0, 5.0)),
     "interp between equal places": (V, lambda t: np.interp([1.0, 2.0, 3.0], [1.0, 2.0, 2.0, 4.0], t)),
     "interp with one point": (V, lambda t: np.interp([0.0, 1.0, 2.0], [1.0], t[:1])),
+    "interp with a negative period": (V, lambda t: np.interp([0.0, 3.0, 9.0, -5.0], V, t, period=-8.0)),
+    "nanmean of truth values": (V, lambda t: np.nanmean(t > 1.5)),
     "interp with a period": (V, lambda t: np.interp([0.0, 3.0, 9.0, -5.0], V, t, period=8.0)),
     "convolve with a number": (V, lambda t: np.convolve(2.0, t)),
     "convolve with nothing": (V, lambda t: np.convolve(t, [])),

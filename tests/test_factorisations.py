@@ -117,3 +117,21 @@ def test_second_derivatives_of_the_determinant_of_a_matrix_that_is_nearly_singul
     bend = np.sum((minors(b + v) - minors(b - v)) * v) / 2  # a determinant is a cubic of t: this difference is exact
     np.testing.assert_allclose(ag.grad(f)(0.0), np.real(slope * phase), rtol=1e-11)
     np.testing.assert_allclose(ag.grad(ag.grad(f))(0.0), np.real(bend * phase), rtol=1e-9)
+
+
+def test_singular_values_that_are_cut_off_are_gone_from_result_and_gradient() -> None:
+    a, b, w = np.array([[2.0, 0.0], [1.0, 0.5]]), np.array([1.0, 2.0]), np.array([[1.0, -2.0], [0.5, 3.0]])
+    for f in (
+        lambda a: np.sum(np.linalg.pinv(a, rcond=0.5) * w), lambda a: np.sum(np.linalg.pinv(a, rtol=0.5) * w),
+        lambda a: np.sum(np.linalg.lstsq(a, b, rcond=0.5)[0] * w[0]),
+    ):  # fmt: skip
+        t = Tensor(a, requires_grad=True)
+        np.testing.assert_allclose(f(t).data, f(a), rtol=1e-13)
+        np.testing.assert_allclose(ag.gradients(f(t), t), ag.numerical_gradient(f, a), rtol=1e-6, atol=1e-8)
+    near = np.array([[1.0, 1.0], [1.0, 1 + 1e-5], [1.0, 1.0]])
+    x, _, rank, _ = np.linalg.lstsq(Tensor(near), np.array([1.0, 2.0, 4.0]), rcond=1e-3)
+    np.testing.assert_allclose(x.data, np.linalg.lstsq(near, np.array([1.0, 2.0, 4.0]), rcond=1e-3)[0], rtol=1e-10)
+    assert rank == 1
+    with pytest.raises(TypeError, match="one by one"):
+        np.linalg.pinv(Tensor(np.stack([a, a]), requires_grad=True), rcond=0.5)
+    np.testing.assert_allclose(np.linalg.pinv(Tensor(np.stack([a, a])), rcond=0.1).data, np.linalg.pinv([a, a]), rtol=1e-13)

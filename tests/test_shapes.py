@@ -524,3 +524,21 @@ def test_einsum_that_sums_an_operand_over_no_entries() -> None:
     for y in (np.einsum("ab,b->b", u, x), np.einsum("ab,c->c", u, x)):
         for g, operand in zip(ag.gradients(np.sum(y), [u, x]), (u, x)):
             np.testing.assert_array_equal(g, np.zeros(operand.shape))
+
+
+@pytest.mark.parametrize("flatten", [
+    lambda t: np.ravel(t.T, order="A"), lambda t: t.T.ravel(order="A"), lambda t: t.T.flatten(order="A"),
+    lambda t: t.T.reshape(6, order="A"), lambda t: np.reshape(t, 6, order="A"), lambda t: np.reshape(t.T, 6, order="F"),
+])  # fmt: skip
+def test_the_order_of_memory_is_that_of_the_gradient(flatten: Any) -> None:
+    weights = np.arange(6.0)
+    for data in (np.arange(6.0).reshape(2, 3), np.asfortranarray(np.arange(6.0).reshape(2, 3))):
+        t = ag.as_tensor(data, name="t")
+        t = Tensor(t.data, requires_grad=True)
+        np.testing.assert_array_equal(flatten(t).data, flatten(t.data))
+        gradient = ag.gradients(np.sum(flatten(t) * weights), t)
+        expected = np.zeros(6)
+        expected[flatten(t.data).astype(int)] = weights  # the entries are their own places
+        np.testing.assert_array_equal(gradient, expected.reshape(2, 3))
+    with pytest.raises(ValueError, match="order='K'"):
+        np.ravel(t, order="K")

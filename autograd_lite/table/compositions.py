@@ -287,6 +287,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     x, xp = floats("interp", x, xp, at_least=np.float64)
     fp = at_least_double(fp)
     if period is not None:
+        period = np.abs(period)
         x, xp, left, right = x % period, xp % period, None, None
         order = np.argsort(data_of(xp))
         order = np.concatenate([order[-1:], order, order[:1]])
@@ -463,7 +464,7 @@ def nancumprod(x: Any, axis: Any = None) -> Any:
 
 def count_present(x: Any, axis: Any, keepdims: bool) -> Any:
     """How many entries are not NaN."""
-    return np.sum(~np.isnan(data_of(x)), axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return np.sum(~np.isnan(data_of(x)), axis=axis, keepdims=keepdims, dtype=common_dtype(x))
 
 
 def nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:

@@ -21,7 +21,7 @@ from autograd_lite.engine.operation import LINEAR, NO_DERIVATIVE, Edge, general_
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.table.linear_algebra import matmul
 from autograd_lite.table.reductions import sum_
-from autograd_lite.table.shapes import data_of
+from autograd_lite.table.shapes import as_constants, data_of
 
 
 def real_matrices(name: str, a: Any) -> Any:
@@ -225,8 +225,28 @@ _pinv = general_operation(
 
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, **rtol: Any) -> Any:
     """The pseudo-inverse, differentiated for a rank that stays what it is."""
-    real_matrices("pinv", a)
+    data = real_matrices("pinv", a)
+    cut = rcond if rcond is not None else rtol.get("rtol")
+    if cut is not None:
+        values = np.linalg.svd(data, compute_uv=False)
+        kept = values > np.asarray(data_of(cut))[..., None] * values.max(-1, initial=0, keepdims=True)
+        if np.any(kept != is_not_noise(values, data.shape)):
+            return pinv_of_rank(a, kept)
     return _pinv(a, **({} if rcond is None else {"rcond": data_of(rcond)}), **rtol)
+
+
+def is_not_noise(values: Any, shape: tuple[int, ...]) -> Any:
+    """Which singular values are more than the rounding errors of zeros."""
+    return values > max(shape[-2:]) * np.finfo(values.dtype).eps * values.max(-1, initial=0, keepdims=True)
+
+
+def pinv_of_rank(a: Any, kept: Any) -> Any:
+    """The pseudo-inverse of what is left of one matrix without singular values that are not 0."""
+    if a.ndim != 2:
+        raise TypeError(f"a stack of pseudo-inverses of {a.describe()} without its small singular values: take them one by one")
+    u, values, vh = svd(a, full_matrices=False)
+    rank = int(np.sum(kept))
+    return (vh[:rank].mT / values[:rank]) @ u[:, :rank].mT
 
 
 def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
@@ -234,8 +254,11 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
 
     Differentiated, as `pinv`, for a rank that stays what it is.
     """
-    _, remains, rank, _ = np.linalg.lstsq(real_matrices("lstsq", a), real_matrices("lstsq", b), rcond)
-    x = pinv(a) @ b
+    data = real_matrices("lstsq", a)
+    _, remains, rank, values = np.linalg.lstsq(data, real_matrices("lstsq", b), as_constants(rcond))
+    kept = np.arange(values.size) < rank
+    p = pinv_of_rank(a, kept) if np.any(kept != is_not_noise(values, data.shape)) else pinv(a)
+    x = p @ b
     squares = sum_(np.square(b - a @ x), 0)
     return x, squares.reshape(remains.shape) if remains.size else remains, rank, svdvals(a)
 

@@ -93,8 +93,12 @@ def reshape(x: Any, shape: Any, order: str = "C") -> Any:
     """The same entries in another shape."""
     if not isinstance(x, Tensor):
         return np.reshape(constant(x), shape, order)  # type: ignore[call-overload]
-    if order != "C":
+    if order == "A":  # of its memory
+        order = "F" if x.data.flags.fnc else "C"
+    if order == "F":
         return _reshape_in_order(x, shape, order=order)
+    if order != "C":
+        raise ValueError(f"order={order!r}: the entries of a Tensor are in the order 'C', 'F' or 'A'")
     return _reshape(x, shape=shape)
 
 

@@ -43,8 +43,21 @@ elementwise_operation("erfc", special.erfc, quiet(lambda x: -bell(x)))
 elementwise_operation("erfinv", special.erfinv, quiet(lambda x, y: ROOT / 2 * np.exp(y * y)))
 elementwise_operation("ndtr", special.ndtr, quiet(normal))
 elementwise_operation("ndtri", special.ndtri, quiet(lambda p, x: 1 / normal(x)))
-elementwise_operation(
-    "log_ndtr", special.log_ndtr, quiet(lambda x, y: np.exp(-x * x / 2 - y) * (2 * pi) ** -0.5)
+elementwise_operation("log_ndtr", special.log_ndtr, lambda x: hazard(x))
+
+
+def hazard_excess(x: Any, h: Any) -> Any:
+    """h + x for the slope h of log_ndtr, which is nearly −x far to the left: there by its asymptotic series."""
+    far = np.less(x, -30.0 if np.finfo(h.dtype).eps < 1e-10 else -10.0)
+    z = np.where(far, -x, np.full((), 30.0, h.dtype))
+    series: Any = 0.0
+    for coefficient in (110410.0, -8162.0, 706.0, -74.0, 10.0, -2.0, 1.0):
+        series = series / (z * z) + coefficient
+    return np.where(far, series / z, h + x)
+
+
+hazard: Any = elementwise_operation(  # e^(−x²/2) / √2π / ndtr(x), whose factors underflow
+    "hazard", lambda x: (2 / pi) ** 0.5 / special.erfcx(x * -(0.5**0.5)), quiet(lambda x, h: -h * hazard_excess(x, h)), listed=False
 )
 for gammaln in (special.gammaln, special.loggamma):
     elementwise_operation(gammaln.__name__, gammaln, quiet(lambda x: digamma(x)))
