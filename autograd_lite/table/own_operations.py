@@ -12,6 +12,7 @@ import numpy.typing as npt
 from autograd_lite.engine.operation import (
     LINEAR, NO_DERIVATIVE, PLAIN, Edge, broadcasts, elementwise_operation, general_operation, register, without_result,
 )  # fmt: skip
+from autograd_lite.engine.recording import current
 from autograd_lite.engine.tensor import TABLE, Operand, Tensor, as_array
 
 
@@ -87,7 +88,7 @@ def elementwise(
         with_out = accept_result(what, rule, n, f"{n} operand(s)")
 
         def local_gradient(*arguments: Any) -> Any:
-            value, out = with_out(*arguments), arguments[-1]
+            value, out = with_out(*map(read_only, arguments)), arguments[-1]
             if type(value) not in PLAIN and not isinstance(value, (Tensor, np.generic)):
                 raise TypeError(f"{what} returned {type(value).__name__}, not an array")
             if not broadcasts(np.shape(value), out.shape):
@@ -96,12 +97,13 @@ def elementwise(
                     f"to the result's {out.shape}; an elementwise rule gives one factor for each entry"
                 )
             check_floating(what, value)
+            refuse_complex(what, value, arguments)
             return value
 
         return local_gradient
 
     def check_forward(*arrays: Any) -> Any:
-        out = forward(*arrays)
+        out = forward(*map(read_only, arrays))
         if any(np.result_type(a).kind in "fc" for a in arrays):
             check_floating(f"the forward function of '{name}'", out, "fc")
         expected = np.broadcast_shapes(*(np.shape(a) for a in arrays))
@@ -139,7 +141,7 @@ def operation(
         One for each operand: ``pullback(adjoint, *operands, **keywords)``, or with the result after the operands,
         gives the operand's share of the adjoint of the result, in the shape of the operand. It is linear in
         the adjoint. Written in NumPy functions and operators it can be differentiated itself. None for an
-        operand that no derivative is taken of.
+        operand that no derivative is taken of; a Tensor that requires a gradient is refused there.
     numpy, labels, symbol, written
         As for `elementwise`.
 
@@ -182,7 +184,7 @@ def operation(
         with_out = accept_result(what, pullback, len(pullbacks) + 1, f"the adjoint and {len(pullbacks)} operand(s)")
 
         def pull(u: Any, value: Any, x: Any, out: Any) -> Any:
-            g = with_out(u, *value, **out._settings)
+            g = with_out(read_only(u), *map(read_only, value), **out._settings)
             if isinstance(u, Tensor) and u.requires_grad and not (isinstance(g, Tensor) and g.requires_grad):
                 raise TypeError(
                     f"{what} has no derivative: for a Tensor it returned {type(g).__name__} "
@@ -192,6 +194,7 @@ def operation(
             if g.shape != x.shape:
                 raise ValueError(f"{what} returned shape {g.shape}, but its operand has shape {x.shape}")
             check_floating(what, g)
+            refuse_complex(what, g, (u, x))
             return g
 
         def everything(*operands_and_out: Any, **_: Any) -> Any:
@@ -202,11 +205,20 @@ def operation(
 
     edges = [edge(pullback, i) for i, pullback in enumerate(pullbacks)]
     # a pullback may return an array that its author keeps: the sweep copies what it hands on
-    apply = general_operation(name, forward, *edges, symbol=symbol, written=written, fresh=False, listed=False)
+    apply = general_operation(
+        name, lambda *arrays, **keywords: forward(*map(read_only, arrays), **keywords), *edges, symbol=symbol, written=written,
+        fresh=False, listed=False,
+    )  # fmt: skip
 
     def function(*operands: Any, **keywords: Any) -> Any:
         if len(operands) != len(pullbacks):
             raise TypeError(f"'{name}' takes {len(pullbacks)} operands, one for each pullback, not {len(operands)}")
+        for i, (x, pullback) in enumerate(zip(operands, pullbacks)):
+            if pullback is None and isinstance(x, Tensor) and x.requires_grad and current().on:
+                raise TypeError(
+                    f"'{name}' has no pullback for operand {i}, {x.describe()}: no derivative is taken with respect to it; "
+                    "pass t.detach() if it is a constant"
+                )
         return apply(*operands, **keywords)
 
     return register(function, apply.operation, functions, own=True)
@@ -240,6 +252,19 @@ def accept_result(what: str, rule: Callable[..., Any], arguments: int, given: st
     return without_result(rule)
 
 
+def read_only(x: Any) -> Any:
+    """An array as functions of the user's are given it: one that is written to would change the graph."""
+    if type(x) is np.ndarray and x.flags.writeable:
+        x = x.view()
+        x.flags.writeable = False
+    return x
+
+
+def refuse_complex(what: str, value: Any, given: Sequence[Any]) -> None:
+    if np.iscomplexobj(value) and not any(map(np.iscomplexobj, given)):
+        raise TypeError(f"{what} returned complex numbers where all that it was given is real")
+
+
 def check_floating(what: str, value: Any, kinds: str = "fcb") -> None:
     if hasattr(value, "dtype") and value.dtype.kind not in kinds:
         raise TypeError(f"{what} returned dtype {value.dtype}, not a floating one; write 1.0 instead of 1")
@@ -257,6 +282,6 @@ def functions_for(name: str, forward: Any, numpy: Sequence[Any]) -> list[Any]:
         if known is not None and not getattr(known, "own", False):
             raise ValueError(
                 f"'{name}' would replace the rule that autograd_lite has for {function.__name__}; "
-                "wrap it in a function of your own, as in lambda x: np.exp(x)"
+                f"wrap it in a function of your own, as in lambda *x: {function.__name__}(*x)"
             )
     return [*numpy, forward] if dispatches(forward) else [*numpy]
