@@ -1174,3 +1174,25 @@ def test_latex_of_tensors_without_a_name_is_aligned_too() -> None:
     lines = derivation.latex().splitlines()[1:-1]
     assert all(line.count("&") == 1 for line in lines)
     assert lines[-5].startswith(r"p_{2} &\text{: parameter}")
+
+
+@pytest.mark.parametrize("exponent, label", [
+    (2.123456789, "2.123456789 x^1.123456789"), (3.00000004, "3.00000004 x^2.00000004"), (1e-9, "1e−09 x^−0.999999999"),
+    (12345678.5, "12345678.5 x^12345677.5"), (np.float32(2.1), "2.1 x^1.1"), (3, "3 x²"), (101.0, "101 x¹⁰⁰"), (-1, "−x⁻²"),
+])  # fmt: skip
+def test_exponents_are_written_in_all_digits(exponent: Any, label: str) -> None:
+    x = Tensor([2.0, 3.0], requires_grad=True, name="x")
+    with np.errstate(over="ignore"):
+        y = x**exponent
+    assert y.local_gradients[0].label == label
+
+
+def test_numbers_in_pictures_are_exact() -> None:
+    x = Tensor([2.0, 3.0], requires_grad=True, name="x")
+    assert "2.0000001" in ag.draw(np.sum(x**2.0000001)).source
+
+
+def test_a_dtype_is_written_by_its_name() -> None:
+    x = Tensor([2.0, 3.0], requires_grad=True, name="x")
+    for dtype in (np.float32, "float32", np.dtype("f4")):
+        assert "astype[dtype=float32](x)" in str(ag.chain_rule(np.sum(np.sin(x.astype(dtype))), x))

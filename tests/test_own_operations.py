@@ -236,7 +236,8 @@ def test_what_writes_into_its_arguments_changes_nothing() -> None:
     with pytest.raises(ValueError, match="read-only"):
         np.sum(x * v + writes(x)).backward()
     for made in (
-        ag.elementwise("writes", lambda x: np.multiply(x, 2, out=x), 2), ag.elementwise("writes", lambda x: x * 1, lambda x: x.fill(1.0)),
+        ag.elementwise("writes", lambda x: np.multiply(x, 2, out=x), 2),
+        ag.elementwise("writes", lambda x: x * 1, lambda x: x.fill(1.0)),
         ag.operation("writes", lambda x: np.multiply(x, 2, out=x), lambda u, x: 2 * u),
     ):  # fmt: skip
         with pytest.raises(ValueError, match="read-only"):

@@ -21,6 +21,7 @@ direction or is the slope of the outer function (as of |x|² at 0).
 from __future__ import annotations
 
 import operator
+from decimal import Decimal
 from functools import wraps
 from math import log, pi
 from typing import Any, overload
@@ -208,8 +209,12 @@ def label_of_power(out: Any, a: Any, b: Any) -> str:
     """∂aᵇ/∂a in symbols: 2 a for the square, with the exponent worked out if it is a number."""
     if getattr(b, "requires_grad", False) or getattr(b, "name", None) or np.size(b) != 1 or np.iscomplexobj(b):
         return "{1} ⊙ {0}^({1} − 1)"
-    exponent = float(np.reshape(getattr(b, "data", b), ()))
-    return "{1} {0}" if exponent == 2 else f"{{1}} {{0}}^({exponent - 1:.6g})".replace("-", "−")
+    exponent = np.reshape(getattr(b, "data", b), ())[()]
+    if exponent == 2:
+        return "{1} {0}"
+    # in decimal, where 2.1 − 1 is 1.1 and not 1.1 and a rounding error
+    less = format(Decimal(str(exponent)) - 1, "f") if abs(exponent) < 1e15 else str(exponent)
+    return f"{{1}} {{0}}^({less.removesuffix('.0')})".replace("-", "−")
 
 
 elementwise_operation(

@@ -23,9 +23,7 @@ from autograd_lite.engine.graph import birth, between
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
 from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Settings, Sum, is_constant, nodes, total
-from autograd_lite.writing.naming import (
-    array_of, check_is_tensor, exact_number, is_literal, items, readable_names, shape_of, split_index, unused,
-)  # fmt: skip
+from autograd_lite.writing.naming import array_of, check_is_tensor, items, readable_names, shape_of, split_index, unused
 from autograd_lite.writing.styles import Latex, Style
 from autograd_lite.writing.terms import formula, name_operand, term
 
@@ -44,10 +42,7 @@ class Symbols:
         self.output = id(output)
         self.items: dict[int, Any] = {id(x): x for x in items(output)}
         self.adjoints: dict[int, Array] = {}
-        self.names: dict[int, str] = {}
-        for key, name in readable_names(output, is_cost=seed is None, quote=quote).items():
-            x = self.items[key]
-            self.names[key] = exact_number(x) if is_literal(x) else name
+        self.names = readable_names(output, is_cost=seed is None, quote=quote)
         self.of = self.names[id(output)]
         if seed is not None:
             taken = set(map(split_index, self.names.values()))

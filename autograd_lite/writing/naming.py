@@ -146,7 +146,7 @@ def readable_names(output: Tensor, is_cost: bool = True, quote: Callable[[str], 
         elif is_cost and x is output and x.size == 1 and x.op is not None and split_index(name_of_cost(x)) not in given:
             name = name_of_cost(x)
         elif is_literal(x):
-            names[id(x)] = exact_number(x) if np.iscomplexobj(array_of(x)) else number(array_of(x).item())
+            names[id(x)] = exact_number(x)
             continue
         else:
             name = next(new["c" if not getattr(x, "requires_grad", False) else "t" if x.op else "p"])

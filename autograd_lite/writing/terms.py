@@ -78,6 +78,8 @@ def setting(x: Any) -> list[str | int]:
         return ["…"]
     if x is None or isinstance(x, (bool, int, float, np.generic)):
         return [str(x).replace("-", "−")]
+    if isinstance(x, (type, np.dtype)):
+        return [np.dtype(x).name]
     if isinstance(x, str) and re.fullmatch(r"\w+", x, re.ASCII):
         return [x]
     return [str(getattr(x, "__name__", type(x).__name__))]
