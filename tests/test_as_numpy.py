@@ -11,6 +11,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Tensor
+from autograd_lite.engine.tensor import TABLE
 
 V = np.array([1.0, 2.0, 4.0, 7.0])
 M = np.array([[3.0, -1.0, 2.0], [0.5, 4.0, -2.0], [1.0, 1.5, 2.5]])
@@ -256,3 +257,65 @@ def test_products_are_written_as_what_they_are() -> None:
     c = Tensor(np.ones((2, 4)), requires_grad=True, name="D")
     [first, *_] = np.einsum("ij,jk,kl->il", a, b, c).local_gradients
     assert first.label == "einsum[il,jk,kl→ij](·, B, D)"
+
+
+def test_what_keeps_or_moves_entries_stores_the_number_1() -> None:
+    t = Tensor(M, requires_grad=True)
+    biased = ag.linear(M, M, Tensor(np.ones((3, 1)), requires_grad=True))
+    for y in (t.reshape(9), np.broadcast_to(t, (2, 3, 3)), np.cumsum(t, 0), np.conj(t), biased, t + 1):
+        assert [g.value for g in y.local_gradients] == [1]
+
+
+def test_one_operand_can_be_joined_too() -> None:
+    t = Tensor(V, requires_grad=True)
+    for join in (np.hstack, np.vstack, np.stack, np.concatenate, np.column_stack, np.dstack):
+        np.testing.assert_array_equal(join([t]).data, join([V]))
+    np.testing.assert_array_equal(np.concatenate(Tensor(M, requires_grad=True)).data, np.concatenate(M))
+    np.testing.assert_array_equal(ag.array([[t]]).data, [[V]])
+    nested: Any = t[0]
+    for _ in range(40):
+        nested = [nested]
+    assert ag.array(nested).shape == (1,) * 40
+    np.testing.assert_array_equal(np.sort(Tensor(M, requires_grad=True), axis=None).data, np.sort(M, axis=None))
+    with pytest.raises(ValueError, match="order='x' names fields"):
+        np.sort(t, order="x")
+    with pytest.raises(ValueError, match=r"np.stack joins operands of one shape, not \[\(2,\), \(4,\)\]"):
+        np.stack([t, t[:2]])
+
+
+def test_joining_records_where_it_should() -> None:
+    t, c = Tensor(V, requires_grad=True), Tensor(V)
+    assert np.concatenate([c, c]).op is None
+    with ag.no_grad():
+        joined = np.concatenate([t, t])
+    assert joined.op is None and not joined.requires_grad
+    concatenate = TABLE["concatenate"]
+    assert type(concatenate([V, V])) is np.ndarray
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (3, 1), (1, 4), (3, 4), (2,), (2, 1), (3, 2), (2, 4), (5, 3, 4)])
+def test_a_factor_for_each_entry_is_one_that_broadcasts(shape: tuple[int, ...]) -> None:
+    scaled = ag.elementwise("scaled", lambda x: x * 1.0, lambda x: np.ones(shape))
+    x = Tensor(np.ones((3, 4)), requires_grad=True)
+    try:
+        fits = np.broadcast_shapes(shape, (3, 4)) == (3, 4)
+    except ValueError:
+        fits = False
+    if fits:
+        scaled(x).sum().backward()
+        np.testing.assert_array_equal(x.grad, np.ones((3, 4)))
+    else:
+        with pytest.raises(ValueError, match="does not broadcast to the result's"):
+            scaled(x)
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), [
+    (lambda t: t.sum(axis=5), np.exceptions.AxisError, r"sum of t of shape \(3, 3\), axis=5: axis 5 is out of"),
+    (lambda t: np.sum(t, axis=(0, 0)), ValueError, r"sum of t of shape \(3, 3\), axis=\(0, 0\): duplicate"),
+    (lambda t: np.prod(t, axis=1.5), TypeError, r"prod of t of shape \(3, 3\), axis=1.5: "),
+    (lambda t: np.concatenate([t] * 10 + [t[0]]), ValueError, r"concatenate of (t of shape \(3, 3\) and ){7}t of shape \(3, 3\), "),
+    (lambda t: np.linalg.inv(t * 0), np.linalg.LinAlgError, "inv of .*: Singular matrix"),
+])  # fmt: skip
+def test_errors_of_numpy_keep_their_type_and_name_the_operands(call: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=f"^{message}"):
+        call(Tensor(M, requires_grad=True, name="t"))

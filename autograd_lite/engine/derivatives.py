@@ -279,8 +279,6 @@ def _name_of_argument(f: Callable[..., Any], i: int) -> str:
 
 def _as_tensors(returned: Any, name: str) -> Any:
     """What f returned with Tensors in place of arrays and numbers."""
-    if isinstance(returned, Tensor):
-        return returned
     for path, leaf in leaves(returned):
         if not is_numeric(leaf):
             raise TypeError(
@@ -519,9 +517,6 @@ def _pushforward(evaluated: _Evaluated) -> Callable[[Sequence[Any]], Any]:
     def push(tangents: Sequence[Any]) -> Any:
         with enable_grad():
             direction: Any = np.concatenate([as_tensor(t).reshape(-1).astype(joined.dtype) for t in tangents])
-        if not joined.requires_grad:
-            zeros = np.zeros_like(seed.data)
-            return Tensor(zeros) if differentiable else zeros
         if differentiable:
             return _record_adjoints(joined, [seed], direction)[0]
         return _compute_adjoints(joined, [seed], direction)[0]

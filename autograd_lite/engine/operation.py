@@ -290,7 +290,7 @@ def explain(
         for x in operands[:8]
     )
     described += "".join(f", {key}={x!r}" for key, x in settings.items() if x is not None and x is not False)
-    text = f"{operation.name} of {described}: {error}".replace(": reduce() ", f": {operation.name}() ")  # of NumPy's own
+    text = f"{operation.name} of {described}: {error}"
     try:
         return type(error)(text)  # LinAlgError and AxisError stay what they are
     except TypeError:  # some of NumPy's own are not made from a text
