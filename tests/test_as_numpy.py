@@ -111,6 +111,7 @@ CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "cond of Frobenius": (M, lambda t: np.linalg.cond(t, "fro")),
     "cond, smallest": (M, lambda t: np.linalg.cond(t, -2)),
     "slogdet of a singular complex matrix": (M, lambda t: np.linalg.slogdet(np.stack([t[0], t[0], t[1]]) * (1 + 1j))),
+    "slogdet": (STACK, lambda t: np.linalg.slogdet(t)),
     "slogdet of complex matrices": (STACK, lambda t: np.linalg.slogdet(t * (1 + 1j))),
     "vector_norm, axes kept": (STACK, lambda t: np.linalg.vector_norm(t, axis=(0, 2), keepdims=True, ord=1)),
     "cumulative_sum without axis": (M, lambda t: np.cumulative_sum(t)) if hasattr(np, "cumulative_sum") else (V, np.negative),
@@ -319,3 +320,12 @@ def test_a_factor_for_each_entry_is_one_that_broadcasts(shape: tuple[int, ...]) 
 def test_errors_of_numpy_keep_their_type_and_name_the_operands(call: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=f"^{message}"):
         call(Tensor(M, requires_grad=True, name="t"))
+
+
+def test_deviations_of_nothing_have_a_gradient_without_entries() -> None:
+    for shape, axis in (((0,), None), ((0, 3), 0), ((3, 0), 0)):
+        t = Tensor(np.ones(shape), requires_grad=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of NumPy's means of nothing
+            deviation = np.std(t, axis=axis)
+            assert ag.gradients(np.sum(deviation), t).shape == shape
