@@ -5,8 +5,9 @@ order of arguments or statement changed. All tests that are not long are collect
 executes. A mutant whose code did not run while the tests were collected is put in place of the code of the functions that
 there are, in a fork of this process, and the tests that execute its lines are run, the quickest first: most die within
 milliseconds. What ran already has built rows and classes from it, so that the module must be imported anew: that is done in
-a copy of the repository, with the tests that bear the name of an operation that the changed line is for, then, if the mutant
-survives these, with all that are chosen for its module, at last with all that run by default. Results are kept in
+a copy of the repository, with the tests that execute lines of the same statement or function. Where there are none, the tests
+that bear the name of an operation that the changed line is for are tried, then all that are chosen for its module, at last all
+that run by default. Results are kept in
 ``mutants.jsonl`` and not tried again; ``--sample N`` tries N mutants of each module chosen at random, the same each time. Who
 survives is printed: a test is missing, or the mutant is equivalent and stands in `EQUIVALENT` with the reason. Needs
 ``coverage``, and a system that forks.
@@ -176,6 +177,7 @@ class Mutant(NamedTuple):
     what: str
     inside: str  # the function, class or name of the module that it is in
     key: str  # the same as long as nothing changes in there
+    of: tuple[int, int]  # the lines of that
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} {self.what}"
@@ -226,7 +228,8 @@ def mutants(file: str, write: int | None = None) -> Iterator[Any]:
     inside = {}
     for part in tree.body:
         name, digest = name_of(part), zlib.crc32(ast.unparse(part).encode())
-        inside |= {id(n): (name, f"{file} {name} {digest:08x}") for n in ast.walk(part)}
+        lines = part.lineno, part.end_lineno
+        inside |= {id(n): (name, f"{file} {name} {digest:08x}", lines) for n in ast.walk(part)}
     counts: Counter[str] = Counter()
     texts |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}  # wording
     texts |= {id(part) for node in ast.walk(tree) if is_signature(node) for part in ast.walk(node)}
@@ -237,9 +240,9 @@ def mutants(file: str, write: int | None = None) -> Iterator[Any]:
         for what, do, undo, part in changes(node):
             if write is None:
                 line, last = getattr(part, "lineno", 0), getattr(part, "end_lineno", 0)
-                name, of = inside[id(node)]
+                name, of, lines = inside[id(node)]
                 counts[of + what] += 1
-                yield Mutant(file, number, line, last, what, name, f"{of}: {what} {counts[of + what]}")
+                yield Mutant(file, number, line, last, what, name, f"{of}: {what} {counts[of + what]}", lines)
             elif write == number:
                 do()
                 yield ast.fix_missing_locations(tree)
@@ -293,7 +296,7 @@ class Forks:
     def __init__(self, todo: list[Mutant], jobs: int, note: Callable[[Mutant, bool], None]) -> None:
         self.todo, self.jobs, self.note = todo, jobs, note
         self.ran: set[CodeType] = set()  # at first while the tests were collected
-        self.anew: list[Mutant] = []
+        self.anew: list[tuple[Mutant, list[str]]] = []  # each with the tests that execute what it is in
         self.failed = False
         self.files = {str(HOUSE / mutant.file): mutant.file for mutant in todo}
         sys.setprofile(self.note_call)
@@ -378,23 +381,25 @@ class Forks:
                 functions[identity(thing.__code__)].append(thing)
         early = {identity(code) for code in self.ran}
         gc.freeze()
-        running: dict[int, Mutant] = {}
+        running: dict[int, tuple[Mutant, list[str]]] = {}
         for mutant in self.todo:
             at = lines[str(HOUSE / mutant.file)]
             found = {name for line in range(mutant.line, mutant.last + 1) for name in at.get(line, ())}
             tests = quickest_first(found)
+            around = {name for line in range(mutant.of[0], mutant.of[1] + 1) for name in at.get(line, ())}
             if len(running) == self.jobs:
                 self.collect(running)
-            running[self.fork(lambda: self.attempt(mutant, tests, functions, early))] = mutant
+            child = self.fork(lambda: self.attempt(mutant, tests, functions, early))
+            running[child] = mutant, [item.nodeid for item in quickest_first(around)]
         while running:
             self.collect(running)
         return True
 
-    def collect(self, running: dict[int, Mutant]) -> None:
+    def collect(self, running: dict[int, tuple[Mutant, list[str]]]) -> None:
         child, status = os.wait()
-        mutant, status = running.pop(child), os.waitstatus_to_exitcode(status)
+        (mutant, around), status = running.pop(child), os.waitstatus_to_exitcode(status)
         if status == ANEW:
-            self.anew.append(mutant)
+            self.anew.append((mutant, around))
         else:
             self.note(mutant, status == SURVIVED)
 
@@ -433,25 +438,37 @@ def body(code: CodeType) -> tuple[Any, ...]:
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
 
 
-def survives(mutant: Mutant, tree: Path) -> bool:
+def survives(mutant: Mutant, around: list[str], tree: Path) -> bool:
     """Whether the tests pass with the mutant in place of the module in a copy of the repository."""
     path = tree / mutant.file
     right = path.read_text(encoding="utf8")
     path.write_text(ast.unparse(next(mutants(mutant.file, mutant.number))), encoding="utf8")
-    chosen = "engine" if path.parent.name == "engine" else path.stem if path.stem in CHOSEN else ""
-    names = operations_for(mutant) if chosen not in ("engine", "own_operations") else []
+    module = "engine" if path.parent.name == "engine" else path.stem if path.stem in CHOSEN else ""
+    names = operations_for(mutant) if module not in ("engine", "own_operations") else []
     try:
+        if around:
+            return pass_in(tree, sorted({name.partition("::")[0][11:-3] for name in around}), chosen=around)
         if 0 < len(names) <= MOST and not pass_in(tree, NAMED, "-k", " or ".join(names)):
             return False
-        return pass_in(tree, CHOSEN[chosen]) and pass_in(tree, [])
+        return pass_in(tree, CHOSEN[module]) and pass_in(tree, [])
     finally:
         path.write_text(right, encoding="utf8")
 
 
-def pass_in(tree: Path, tests: list[str], *options: str) -> bool:
+class Chosen:
+    """A plugin of pytest that runs these tests alone, in this order."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.places = {name: i for i, name in enumerate(names)}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = sorted((item for item in items if item.nodeid in self.places), key=lambda item: self.places[item.nodeid])
+
+
+def pass_in(tree: Path, tests: list[str], *options: str, chosen: list[str] | None = None) -> bool:
     marked = ["-m", "not long"] * bool(tests)
     arguments = [*QUIET, *marked, *(f"tests/test_{name}.py" for name in tests), *options]
-    process = FORKS.Process(target=run_pytest, args=(tree, arguments))
+    process = FORKS.Process(target=run_pytest, args=(tree, arguments, chosen))
     process.start()
     process.join(600)
     if process.is_alive():
@@ -460,14 +477,14 @@ def pass_in(tree: Path, tests: list[str], *options: str) -> bool:
     return process.exitcode in (0, 5)  # 5: there was none of that name
 
 
-def run_pytest(tree: Path, arguments: list[str]) -> None:
+def run_pytest(tree: Path, arguments: list[str], chosen: list[str] | None) -> None:
     """Run the tests of a copy, in a process that has imported everything but the copy."""
     os.chdir(tree)
     sys.path.insert(0, str(tree))
     os.environ["PYTHONPATH"] = str(tree)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(1, 2)
-    sys.exit(pytest.main(arguments))
+    sys.exit(pytest.main(arguments, plugins=[] if chosen is None else [Chosen(chosen)]))
 
 
 def copy_house(tree: Path) -> Path:
@@ -511,10 +528,11 @@ def main() -> None:
         for k in range(options.j if forks.anew else 0):
             trees.put(copy_house(Path(folder) / str(k)))
 
-        def attempt(mutant: Mutant) -> None:
+        def attempt(one: tuple[Mutant, list[str]]) -> None:
+            mutant, around = one
             tree = trees.get()
             try:
-                note(mutant, survives(mutant, tree))
+                note(mutant, survives(mutant, around, tree))
             finally:
                 trees.put(tree)
 
