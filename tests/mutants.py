@@ -7,10 +7,9 @@ there are, in a fork of this process, and the tests that execute its lines are r
 milliseconds. What ran already has built rows and classes from it, so that the module must be imported anew: that is done in
 a copy of the repository, with the tests that execute lines of the same statement or function. Where there are none, the tests
 that bear the name of an operation that the changed line is for are tried, then all that are chosen for its module, at last all
-that run by default. Results are kept in
-``mutants.jsonl`` and not tried again; ``--sample N`` tries N mutants of each module chosen at random, the same each time. Who
-survives is printed: a test is missing, or the mutant is equivalent and stands in `EQUIVALENT` with the reason. Needs
-``coverage``, and a system that forks.
+that run by default. Results are kept in ``mutants.jsonl`` and not tried again, as long as nothing changes in the statement or
+function; ``--sample N`` tries N mutants of each module chosen at random, the same each time. Who survives is printed: a test
+is missing, or the mutant is equivalent and stands in `EQUIVALENT` with the reason. Needs ``coverage``, and a system that forks.
 """
 
 from __future__ import annotations
@@ -105,6 +104,9 @@ EQUIVALENT: dict[str, str] = {
             table/shapes.py array: if not (recorded)
             engine/derivatives.py _Evaluated: without if not is_nest(self.returned):
             engine/derivatives.py dtype_of_adjoint: if not (x.dtype.kind in 'fc')
+            engine/derivatives.py dtype_of_adjoint: In → NotIn
+            engine/derivatives.py _compute_adjoints: Lt → LtE
+            engine/derivatives.py hvp: zip(numbers, along): arguments swapped
             engine/operation.py sum_to: without if ones is not None and type(u) is np.nd
         """,
         "both formulas hold to the last digit there": """
@@ -153,6 +155,10 @@ EQUIVALENT: dict[str, str] = {
             table/reductions.py product_of_others: 1 → 2
             table/reductions.py cumprod_pull: 1 → 2
             table/shapes.py ravel: 1 → 2
+            engine/derivatives.py _pushforward: 1 → 2
+        """,
+        "no variable around is an operand that a derivative inside has no use for": """
+            engine/derivatives.py _evaluate: False → True
         """,
         "a declaration, whose default `axis_operation` knows too": """
             table/reductions.py log_softmax: 1 → 2

@@ -586,3 +586,20 @@ def test_gradients_of_no_inputs_are_a_list_of_its_own() -> None:
     inputs: list[Tensor] = []
     found = ag.gradients(Tensor(3.0, requires_grad=True) * 2, inputs)
     assert found == [] and found is not inputs
+
+
+def test_a_derivative_inside_of_another_that_does_not_depend_on_it_is_an_array() -> None:
+    found = []
+
+    def outer(a: Tensor) -> Tensor:
+        found.extend([ag.grad(lambda x: x**3)(2.0), ag.grad(lambda x: x**3 * a)(2.0)])
+        return a * found[0]
+
+    assert ag.grad(outer)(3.0) == 12
+    assert not isinstance(found[0], Tensor) and isinstance(found[1], Tensor)
+
+
+def test_a_tensor_is_no_function() -> None:
+    for value in (Tensor(3.0, name="t"), 3.0):
+        with pytest.raises(TypeError, match="t of shape|float"):
+            ag.grad(value)  # type: ignore[call-overload]
