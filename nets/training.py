@@ -20,7 +20,9 @@ from .arguments import check_flags, is_number, is_whole, look_up
 from .costs import COSTS, l2_penalty, quadratic_cost, sigmoid_cross_entropy_cost, softmax_cross_entropy_cost
 from .history import MEASURES, History
 from .inputs import Array, are_rows, as_generator, one_hot
+from .layers import Sigmoid, Softmax
 from .optimizers import Adam, GradientDescent, Momentum, Optimizer
+from .two_layer import TwoLayerNet
 
 Cost = Union[str, Callable[..., Tensor]]
 Callback = Callable[[Any, History], Any]
@@ -245,6 +247,7 @@ def as_cost(cost: Any, net: Any) -> Callable[..., Tensor]:
         raise TypeError(f"cost is one of {', '.join(map(repr, COSTS))} or a function of (a, y), not {cost!r}")
     if hasattr(cost, "checked_by_train"):
         return cost
+    refuse_activation_twice(cost, net)
     if lies_in_rows(net) and innermost(cost) in COSTS.values():
         cost = partial(cost, samples="rows")
 
@@ -259,6 +262,20 @@ def as_cost(cost: Any, net: Any) -> Callable[..., Tensor]:
 
     check_cost.checked_by_train = cost  # type: ignore[attr-defined]
     return check_cost
+
+
+def refuse_activation_twice(cost: Any, net: Any) -> None:
+    """A cost of weighted inputs applies the activation itself: of activations it would be another cost."""
+    instead = {sigmoid_cross_entropy_cost: "cross_entropy", softmax_cross_entropy_cost: "log_likelihood"}.get(innermost(cost))
+    last = net
+    while getattr(last, "layers", None):
+        last = last.layers[-1]
+    if instead and isinstance(last, (Sigmoid, Softmax, TwoLayerNet)):
+        end = "Sigmoid" if isinstance(last, TwoLayerNet) else type(last).__name__
+        raise ValueError(
+            f"{innermost(cost).__name__} takes weighted inputs and applies the activation itself, but the network ends in {end}: "
+            f"leave that out (output='linear'), or take cost={instead!r}"
+        )
 
 
 def innermost(cost: Any) -> Any:

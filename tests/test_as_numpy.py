@@ -329,3 +329,11 @@ def test_deviations_of_nothing_have_a_gradient_without_entries() -> None:
             warnings.simplefilter("ignore")  # of NumPy's means of nothing
             deviation = np.std(t, axis=axis)
             assert ag.gradients(np.sum(deviation), t).shape == shape
+
+
+def test_arguments_that_are_not_there_are_those_of_the_function() -> None:
+    t = Tensor(V, requires_grad=True, name="t")
+    with pytest.raises(TypeError, match=r"std of t of shape \(4,\).*: std\(\) got an unexpected keyword argument 'mean'"):
+        np.std(t, mean=np.mean(V, keepdims=True))
+    with pytest.raises(TypeError, match="no derivative is taken with respect to"):
+        np.linalg.norm(t, ord=Tensor(3.0, requires_grad=True))

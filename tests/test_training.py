@@ -576,3 +576,18 @@ def test_another_package_in_its_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "nets" / "__init__.py").write_text("")
     said = in_a_process("import autograd_lite.nets", tmp_path, tmp_path)
     assert "is not the package nets of autograd_lite" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize("net, cost, instead", [
+    (MLP([2, 3, 2], output="softmax", seed=0), "softmax_cross_entropy", "log_likelihood"),
+    (MLP([2, 3, 2], output="sigmoid", seed=0), "sigmoid_cross_entropy", "cross_entropy"),
+    (TwoLayerNet(2, 3, 2, seed=0), "sigmoid_cross_entropy", "cross_entropy"),
+])  # fmt: skip
+def test_an_activation_is_not_applied_twice(net: Any, cost: str, instead: str) -> None:
+    x, y = np.ones((2, 4)), np.eye(2)[[0, 1, 0, 1]].T
+    before = {name: p.data.copy() for name, p in net.parameters().items()}
+    with pytest.raises(ValueError, match=f"applies the activation itself.*output='linear'.*cost='{instead}'"):
+        train(net, x, y, epochs=1, batch_size=2, learning_rate=0.1, cost=cost, progress=False)
+    assert all(np.array_equal(p.data, before[name]) for name, p in net.parameters().items())
+    linear = MLP([2, 3, 2], output="linear", seed=0)
+    train(linear, x, y, epochs=1, batch_size=2, learning_rate=0.1, cost=cost, progress=False)

@@ -9,6 +9,7 @@ operators, so the same line runs on arrays, and on Tensors when a derivative is 
 from __future__ import annotations
 
 import linecache
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial, update_wrapper
 from itertools import repeat
@@ -290,7 +291,8 @@ def explain(
         for x in operands[:8]
     )
     described += "".join(f", {key}={x!r}" for key, x in settings.items() if x is not None and x is not False)
-    text = f"{operation.name} of {described}: {error}"
+    said = re.sub(r"^\S*\(\) got an unexpected", f"{operation.name}() got an unexpected", str(error))
+    text = f"{operation.name} of {described}: {said}"
     try:
         return type(error)(text)  # LinAlgError and AxisError stay what they are
     except TypeError:  # some of NumPy's own are not made from a text

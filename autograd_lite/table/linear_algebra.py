@@ -12,7 +12,7 @@ from autograd_lite.engine.operation import LEFT, LINEAR, RIGHT, Edge, general_op
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.table.elementwise import direction, slope_of_abs, undefined
 from autograd_lite.table.reductions import conjugate, euclidean_norm, max_, min_, product_of_others, reduction_operation, sum_
-from autograd_lite.table.shapes import _place, axes_in, data_of, operand
+from autograd_lite.table.shapes import _place, as_constants, axes_in, data_of, operand
 
 # The matrix product, with NumPy's meaning for vectors and stacks -----------------------------------------
 #
@@ -364,7 +364,7 @@ solve = general_operation(
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The norm of vectors or matrices."""
-    x = x if x.dtype.kind in "fc" else x.astype(float)
+    x, ord = x if x.dtype.kind in "fc" else x.astype(float), as_constants(ord)
     if ord is None:
         return euclidean_norm(x, axis, keepdims=keepdims)
     if axis is None:
