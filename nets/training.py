@@ -266,12 +266,12 @@ def as_cost(cost: Any, net: Any) -> Callable[..., Tensor]:
 
 def refuse_activation_twice(cost: Any, net: Any) -> None:
     """A cost of weighted inputs applies the activation itself: of activations it would be another cost."""
-    instead = {sigmoid_cross_entropy_cost: "cross_entropy", softmax_cross_entropy_cost: "log_likelihood"}.get(innermost(cost))
     last = net
     while getattr(last, "layers", None):
         last = last.layers[-1]
-    if instead and isinstance(last, (Sigmoid, Softmax, TwoLayerNet)):
-        end = "Sigmoid" if isinstance(last, TwoLayerNet) else type(last).__name__
+    of_weighted_inputs = innermost(cost) in (sigmoid_cross_entropy_cost, softmax_cross_entropy_cost)
+    if of_weighted_inputs and isinstance(last, (Sigmoid, Softmax, TwoLayerNet)):
+        end, instead = ("Softmax", "log_likelihood") if isinstance(last, Softmax) else ("Sigmoid", "cross_entropy")
         raise ValueError(
             f"{innermost(cost).__name__} takes weighted inputs and applies the activation itself, but the network ends in {end}: "
             f"leave that out (output='linear'), or take cost={instead!r}"
