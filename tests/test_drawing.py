@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -1329,3 +1330,16 @@ def test_steps_show_themselves_in_a_notebook() -> None:
     assert "prefers-color-scheme" in unescape(frame)
     fixed: Any = ag.draw_steps(x.sin(), theme="print")
     assert "prefers-color-scheme" not in fixed._repr_html_()
+
+
+def test_a_value_beside_a_label_is_what_the_label_names() -> None:
+    x = Tensor([[2.0, 0.5], [0.5, 1.0]], requires_grad=True, name="x")
+
+    def label(f: Callable[[Tensor], Tensor]) -> str:
+        [found] = [label for source, _, label in arrows(ag.draw(f(x), local_gradients="values").source) if source == "x"]
+        return found
+
+    assert "cos(x)" in label(np.sin) and "−0.416" in label(np.sin)
+    assert "1.25" in label(lambda x: x @ [[1.25], [7.5]])
+    for f in (ag.softmax, lambda x: np.cumprod(x, 1), np.linalg.cholesky, np.linalg.inv):  # what they store is something else
+        assert "0." not in label(f) and "2.00" not in label(f)

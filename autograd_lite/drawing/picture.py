@@ -24,8 +24,8 @@ from autograd_lite.drawing.markup import (
 from autograd_lite.drawing.stepping import Frame, frames_of, page
 from autograd_lite.drawing.themes import DARK, LINES, THEMES, Theme
 from autograd_lite.engine.derivatives import gradients
-from autograd_lite.engine.graph import history
-from autograd_lite.engine.operation import is_elementwise
+from autograd_lite.engine.graph import history, record_of
+from autograd_lite.engine.operation import ELEMENTWISE, LEFT, REPEATED, RIGHT, is_elementwise
 from autograd_lite.engine.tensor import Operand, Tensor
 from autograd_lite.writing.formulas import PLACE, Adjoint, Formula, Name, Negated, is_numeral, nodes, split_sign
 from autograd_lite.writing.naming import array_of, check_is_tensor, is_literal, readable_names, shape_of, split_index, unused
@@ -327,7 +327,9 @@ class Picture:
             return ""
         written = self.markup_of(arrow.label)
         value = arrow.gradient.value
+        form = record_of(arrow.gradient.output).operation.edge(arrow.gradient.index).form
         shows = isinstance(value, (np.ndarray, np.generic, float)) and np.asarray(value).dtype.kind in "fb"
+        shows = shows and form in (ELEMENTWISE, REPEATED, LEFT, RIGHT)  # what is stored is the factor that the label names
         if shows and np.ndim(value) == 0:  # no news beside a numeral, and beside a map not the value of that
             shows = PLACE not in nodes(arrow.label) and not is_numeral(split_sign(arrow.label)[1])
         if self.options.local_gradients == "values" and shows:
