@@ -337,3 +337,9 @@ def test_arguments_that_are_not_there_are_those_of_the_function() -> None:
         np.std(t, mean=np.mean(V, keepdims=True))
     with pytest.raises(TypeError, match="no derivative is taken with respect to"):
         np.linalg.norm(t, ord=Tensor(3.0, requires_grad=True))
+
+
+def test_whole_numbers_stay_whole() -> None:
+    whole = Tensor([3, 1, 2])
+    for given, expected in ((np.nanmax(whole), 3), (np.nanmin(whole), 1), (np.clip(whole, None, None), [3, 1, 2])):
+        assert given.dtype == int and given.data.tolist() == expected
