@@ -135,3 +135,16 @@ def test_singular_values_that_are_cut_off_are_gone_from_result_and_gradient() ->
     with pytest.raises(TypeError, match="one by one"):
         np.linalg.pinv(Tensor(np.stack([a, a]), requires_grad=True), rcond=0.5)
     np.testing.assert_allclose(np.linalg.pinv(Tensor(np.stack([a, a])), rcond=0.1).data, np.linalg.pinv([a, a]), rtol=1e-13)
+
+
+def test_what_is_left_of_three_singular_values_when_one_is_cut_off() -> None:
+    a = random((3, 3), -1, 1, 4)
+    a[2] = a[0] + a[1] + 1e-3 * a[2]
+    w = random((3, 3), -1, 1, 5)
+
+    def f(a: Any) -> Any:
+        return np.sum(np.linalg.pinv(a, rcond=0.05) * w)
+
+    t = Tensor(a, requires_grad=True)
+    np.testing.assert_allclose(f(t).data, f(a), rtol=1e-12)
+    np.testing.assert_allclose(ag.gradients(f(t), t), ag.numerical_gradient(f, a), rtol=1e-5, atol=1e-7)
