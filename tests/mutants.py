@@ -96,6 +96,9 @@ EQUIVALENT: dict[str, str] = {
             table/networks.py half_squared_distance: half_squared_distance_together(a, y): arguments swapped
             table/networks.py sigmoid_cross_entropy_together: shape_of_both(z, y): arguments swapped
             table/networks.py softmax_cross_entropy_together: shape_of_both(z, y): arguments swapped
+            table/linear_algebra.py norm_along: without if ord == 2:
+            table/linear_algebra.py condition: Div → Mult
+            table/factorisations.py is_not_noise: 2 → 3
             table/compositions.py convolve: GtE → Gt
             table/compositions.py geomspace: Mult → Div
             table/reductions.py euclidean_norm_forward: without if axis is None:

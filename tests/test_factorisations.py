@@ -139,11 +139,13 @@ def test_singular_values_that_are_cut_off_are_gone_from_result_and_gradient() ->
 
 @pytest.mark.parametrize("scale", [1.0, 1e-12, 1e12, 0.0])
 def test_what_is_not_cut_off_is_the_pseudo_inverse_as_it_is(scale: float) -> None:
-    stack = scale * np.stack([[[2.0, 0.0], [1.0, 0.5]], [[1.0, 2.0], [0.0, 3.0]]])
+    stack = scale * np.stack([[[2.0, 0.0], [1.0, 0.5]], [[1.0, 2.0], [0.0, 3.0]], [[1.0, 0.0], [0.0, 1.0]]])
     t = Tensor(stack, requires_grad=True)
     np.testing.assert_allclose(np.linalg.pinv(t, rcond=0.01).data, np.linalg.pinv(stack), rtol=1e-12)
-    x = np.linalg.lstsq(t[0], np.ones(2), rcond=0.01)[0]
-    np.testing.assert_allclose(x.data, np.linalg.pinv(stack[0]) @ np.ones(2), rtol=1e-12)
+    for i in (0, 2):  # the latter with equal singular values
+        x = np.linalg.lstsq(t[i], np.ones(2), rcond=0.01)[0]
+        np.testing.assert_allclose(x.data, np.linalg.pinv(stack[i]) @ np.ones(2), rtol=1e-12)
+        assert np.all(np.isfinite(ag.gradients(np.sum(x), t)))
 
 
 def test_what_is_left_of_three_singular_values_when_one_is_cut_off() -> None:
