@@ -98,6 +98,13 @@ EQUIVALENT: dict[str, str] = {
             table/networks.py softmax_cross_entropy_together: shape_of_both(z, y): arguments swapped
             table/linear_algebra.py norm_along: without if ord == 2:
             table/linear_algebra.py condition: Div → Mult
+            table/linear_algebra.py condition: USub → UAdd
+            table/linear_algebra.py condition: 0 → 1
+            table/linear_algebra.py condition: 1 → 2
+            table/linear_algebra.py condition: 2 → 3
+            table/linear_algebra.py cofactors: Lt → LtE
+            table/linear_algebra.py cofactors: 3 → 4
+            table/linear_algebra.py cofactors: condition(data_of(a), data_of(inverse)): arguments swapped
             table/factorisations.py is_not_noise: 2 → 3
             table/compositions.py convolve: GtE → Gt
             table/compositions.py geomspace: Mult → Div

@@ -202,6 +202,12 @@ def test_second_derivatives_of_determinants_of_singular_matrices_in_a_stack() ->
         np.testing.assert_allclose(whole[index], one, rtol=1e-9, atol=1e-11)
 
 
+def test_the_third_derivative_of_a_determinant() -> None:
+    a, v = np.random.default_rng(3).normal(size=(2, 3, 3))
+    third = ag.grad(ag.grad(ag.grad(lambda t: np.linalg.det(a + t * v))))(0.25)
+    np.testing.assert_allclose(third, 6 * np.linalg.det(v), rtol=1e-9)  # of a cubic whose first coefficient is det v
+
+
 def test_the_last_of_two_places_has_the_slope_before_it() -> None:
     assert ag.grad(lambda x: np.interp(x, [1.0, 3.0], [0.0, 5.0]))(3.0) == 2.5
 
@@ -224,6 +230,7 @@ def test_a_layer_with_a_bias_of_any_kind_is_the_product_and_the_sum(b: Any) -> N
     w, a = Tensor(M, requires_grad=True), Tensor(M[:, :2], requires_grad=True)
     layer, parts = ag.linear(w, a, b), w @ a + b
     np.testing.assert_array_equal(layer.data, parts.data)
+    assert layer.op == ("linear" if layer.ndim == 2 else "add")
     for mine, theirs in zip(ag.gradients(layer.sum(), [w, a]), ag.gradients(parts.sum(), [w, a])):
         np.testing.assert_allclose(mine, theirs, rtol=1e-14)
 
