@@ -369,3 +369,11 @@ def test_a_rule_may_be_a_method_or_take_any_number_of_arguments() -> None:
     for rule in (Slope().rule, lambda *arguments: np.cos(arguments[0]), np.cos):
         sine = ag.elementwise("sine", lambda x: np.sin(x), rule)
         assert ag.grad(sine)(0.5) == np.cos(0.5)
+
+
+def test_an_operation_of_ones_own_is_not_entered_under_its_name() -> None:
+    """Methods and operators are found by name: a name that they have would replace them."""
+    before = dict(TABLE)
+    for made in (ag.operation("exp", lambda x: 2 * x, lambda u, x: 2 * u), ag.elementwise("exp", lambda x: 2 * x, 2)):
+        assert TABLE == before
+        assert made(Tensor(1.0)).item() == 2 and Tensor(1.0).exp().item() == np.exp(1.0)

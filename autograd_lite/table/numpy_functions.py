@@ -95,7 +95,6 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
             f"{name}(..., out=...) with a Tensor among its arguments would write a result without its history into "
             f"an array; write result = {name}(...), and t.data = ... to update a parameter"
         )
-    keywords.pop("out", None)
     if not has_rule:
         raise no_rule(name if method == "__call__" else f"{name}.{method}")
     if method in ("reduce", "accumulate"):
