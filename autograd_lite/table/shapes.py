@@ -323,8 +323,6 @@ def sort(x: Any, axis: int | None = -1, kind: str | None = None, order: None = N
     """x in ascending order along `axis`; equal keys stay in their order, whatever `kind` is."""
     if order is not None:
         raise ValueError(f"order={order!r} names fields, which a Tensor does not have")
-    if axis is None:
-        x, axis = x.ravel(), 0
     return _take_along_axis(x, np.argsort(data_of(x), axis=axis, kind="stable"), axis)
 
 
@@ -352,8 +350,6 @@ _concatenate = general_operation(
 
 def concatenate(arrays: Sequence[Any], axis: int | None = 0, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """The operands one after the other along an axis that exists."""
-    if isinstance(arrays, Tensor):
-        arrays = list(arrays)
     if axis is None:
         arrays, axis = [ravel(x) for x in arrays], 0
     joined = _concatenate(*arrays, axis=axis)
