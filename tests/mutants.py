@@ -140,6 +140,8 @@ EQUIVALENT: dict[str, str] = {
             table/linear_algebra.py second_derivatives_of_det: Sub → Add
             table/linear_algebra.py second_derivatives_of_det: without products = products * (1 - np.eye(n, dty
             table/reductions.py share: 0 → 1
+            table/shapes.py collect_leaves: 0 → 1
+            table/shapes.py _parts: 0 → 1
             engine/backward.py check_unchanged: Gt → GtE
             engine/backward.py check_unchanged: 0 → 1
         """,
