@@ -124,6 +124,12 @@ EQUIVALENT: dict[str, str] = {
             table/elementwise.py sinc_slope: 0.5 → 1.5
             table/elementwise.py sinc_slope: 10 → 11
             table/elementwise.py tanh_slope: 0 → 1
+            table/special.py hazard_excess: 0.0 → 1.0
+            table/special.py hazard_excess: 110410.0 → 110411.0
+            table/special.py hazard_excess: 8162.0 → 8163.0
+            table/special.py hazard_excess: Lt → LtE
+            table/special.py hazard_excess: 30.0 → 31.0
+            table/special.py hazard_excess: 10.0 → 11.0
         """,
         "a number in a place that is not read, or that is multiplied by 0, or a case that was dealt with before": """
             table/compositions.py interp: 1 → 2

@@ -22,6 +22,8 @@ CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "insert into a list": (V, lambda t: np.insert([1.0, 2.0], 1, t)),
     "delete a slice of all": (M, lambda t: np.delete(t, slice(1, 8, 3))),
     "delete a slice of rows": (M, lambda t: np.delete(t, slice(0, 1), 0)),
+    "partition of rows": (STACK, lambda t: np.partition(t, 1)),
+    "select, 0 elsewhere": (V, lambda t: np.select([V > 4], [t])),
     "partition of all": (M, lambda t: np.partition(t, 4, None)),
     "select of more conditions": (V, lambda t: np.select([V > 1, V > 2], [t])),
     "select": (V, lambda t: np.select([V > 4, V > 1], [t, -t], 3.0)),
@@ -323,6 +325,7 @@ def test_a_factor_for_each_entry_is_one_that_broadcasts(shape: tuple[int, ...]) 
     (lambda t: np.prod(t, axis=1.5), TypeError, r"prod of t of shape \(3, 3\), axis=1.5: "),
     (lambda t: np.concatenate([t] * 10 + [t[0]]), ValueError, r"concatenate of (t of shape \(3, 3\) and ){7}t of shape \(3, 3\), "),
     (lambda t: np.linalg.inv(t * 0), np.linalg.LinAlgError, "inv of .*: Singular matrix"),
+    (lambda t: np.hypot(t * 1j, 1.0), TypeError, "hypot of the result of 'multiply' .* and float of shape"),
 ])  # fmt: skip
 def test_errors_of_numpy_keep_their_type_and_name_the_operands(call: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=f"^{message}"):
