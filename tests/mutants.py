@@ -148,6 +148,7 @@ EQUIVALENT: dict[str, str] = {
             table/reductions.py share: 0 → 1
             table/shapes.py collect_leaves: 0 → 1
             table/shapes.py _parts: 0 → 1
+            table/compositions.py meshgrid: True → False
             engine/backward.py check_unchanged: Gt → GtE
             engine/backward.py check_unchanged: 0 → 1
         """,

@@ -98,6 +98,8 @@ CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "nanmax of whole numbers": (V, lambda t: np.nanmax(t.astype(int))),
     "nanmin of truth values": (V, lambda t: np.nanmin(t > 2)),
     "nanmean of none": (HOLES, lambda t: np.nanmean(t, 1)),
+    "real_if_close, and not quite": (V, lambda t: np.real_if_close(t + 100.5j * np.finfo(t.dtype).eps)),
+    "real_if_close": (V, lambda t: np.real_if_close(t + 99.5j * np.finfo(t.dtype).eps)),
     "modf": (M, lambda t: np.modf(t)),
     "copysign": (M, lambda t: np.copysign(t, -0.0)),
     "copysign of whole numbers": (M, lambda t: np.copysign([1, 2, 3], t)),
