@@ -80,6 +80,7 @@ EQUIVALENT: dict[str, str] = {
     for why, changes in {
         "the same numbers, in more time or by another way": """
             table/elementwise.py power_slope_of_any: without if not isinstance(b, Tensor):
+            table/elementwise.py power_slope: without if isinstance(b, (int, float)) and b >=
             table/factorisations.py matrix_power: Gt → GtE
             table/factorisations.py matrix_power: matmul(matmul(half, half), a): arguments swapped
             table/linear_algebra.py einsum_pull: without if len(letters) == len(mine):
@@ -149,6 +150,9 @@ EQUIVALENT: dict[str, str] = {
             table/shapes.py collect_leaves: 0 → 1
             table/shapes.py _parts: 0 → 1
             table/compositions.py meshgrid: True → False
+            table/elementwise.py undefined: 0 → 1
+            table/elementwise.py nan_to_num: True → False
+            table/elementwise.py astype: True → False
             engine/backward.py check_unchanged: Gt → GtE
             engine/backward.py check_unchanged: 0 → 1
         """,
