@@ -81,6 +81,10 @@ EQUIVALENT: dict[str, str] = {
         "the same numbers, in more time or by another way": """
             table/elementwise.py power_slope_of_any: without if not isinstance(b, Tensor):
             table/elementwise.py power_slope: without if isinstance(b, (int, float)) and b >=
+            table/elementwise.py power_slope: GtE → Gt
+            table/elementwise.py power_slope: 1 → 2
+            table/factorisations.py factor_operation: False → True
+            table/linear_algebra.py matmul_forward: without if type(a) is type(b) is np.ndarray and
             table/factorisations.py matrix_power: Gt → GtE
             table/factorisations.py matrix_power: matmul(matmul(half, half), a): arguments swapped
             table/linear_algebra.py einsum_pull: without if len(letters) == len(mine):
@@ -98,6 +102,8 @@ EQUIVALENT: dict[str, str] = {
             table/networks.py sigmoid_cross_entropy_together: shape_of_both(z, y): arguments swapped
             table/networks.py softmax_cross_entropy_together: shape_of_both(z, y): arguments swapped
             table/linear_algebra.py norm_along: without if ord == 2:
+            table/linear_algebra.py LARGE: Pow → Mult
+            table/linear_algebra.py LARGE: 2 → 3
             table/linear_algebra.py condition: Div → Mult
             table/linear_algebra.py condition: USub → UAdd
             table/linear_algebra.py condition: 0 → 1
@@ -153,6 +159,7 @@ EQUIVALENT: dict[str, str] = {
             table/elementwise.py undefined: 0 → 1
             table/elementwise.py nan_to_num: True → False
             table/elementwise.py astype: True → False
+            table/factorisations.py pinv: False → True
             engine/backward.py check_unchanged: Gt → GtE
             engine/backward.py check_unchanged: 0 → 1
         """,
@@ -186,6 +193,18 @@ EQUIVALENT: dict[str, str] = {
         """,
         "no variable around is an operand that a derivative inside has no use for": """
             engine/derivatives.py _evaluate: False → True
+        """,
+        "entered under a name that the function with NumPy's arguments has from the next line on": """
+            table/elementwise.py _astype: False → True
+            table/elementwise.py _where: False → True
+            table/elementwise.py _clip: False → True
+            table/elementwise.py _nan_to_num: False → True
+            table/elementwise.py _round: False → True
+            table/factorisations.py _cholesky: False → True
+            table/factorisations.py _pinv: False → True
+        """,
+        "swapped once more in the call that follows": """
+            table/elementwise.py sigmoid_pass: sigmoid_pass(z.astype(float) if hasattr(: arguments swapped
         """,
         "a declaration, whose default `axis_operation` knows too": """
             table/reductions.py log_softmax: 1 → 2

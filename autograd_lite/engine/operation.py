@@ -295,8 +295,8 @@ def explain(
     text = f"{operation.name} of {described}: {said}"
     try:
         return type(error)(text)  # LinAlgError and AxisError stay what they are
-    except TypeError:  # some of NumPy's own are not made from a text
-        return TypeError(text) if isinstance(error, TypeError) else ValueError(text)
+    except TypeError:  # some of NumPy's own, which are TypeErrors, are not made from a text
+        return TypeError(text)
 
 
 # Pulls: the few kinds of linear map ---------------------------------------------------------------------
