@@ -134,6 +134,7 @@ def test_singular_values_that_are_cut_off_are_gone_from_result_and_gradient() ->
     assert rank == 1
     with pytest.raises(TypeError, match="one by one"):
         np.linalg.pinv(Tensor(np.stack([a, a]), requires_grad=True), rcond=0.5)
+    np.testing.assert_array_equal(np.linalg.pinv(Tensor(np.stack([a, a])), rcond=0.5).data, np.linalg.pinv([a, a], rcond=0.5))
     np.testing.assert_allclose(np.linalg.pinv(Tensor(np.stack([a, a])), rcond=0.1).data, np.linalg.pinv([a, a]), rtol=1e-13)
 
 

@@ -125,7 +125,8 @@ def refuse_others(options: dict[str, Any]) -> None:
     """Refuse options of the package graphviz that other programs than its `dot` do not have."""
     names = sorted(name for name, value in options.items() if value and not name.startswith("quiet"))
     if names:
-        raise TypeError(f"a drawing is rendered without {', '.join(names)}: leave out, or take graphviz.Source(drawing.source)")
+        given = ", ".join(names)
+        raise TypeError(f"a drawing is rendered without {given}: leave that out, or take graphviz.Source(drawing.source)")
 
 
 def fit_texts(svg: str, layout: dict[str, Any]) -> str:

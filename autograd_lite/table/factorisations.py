@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine.operation import LINEAR, NO_DERIVATIVE, Edge, general_operation, register
+from autograd_lite.engine.recording import current
 from autograd_lite.engine.tensor import Tensor
 from autograd_lite.table.linear_algebra import matmul
 from autograd_lite.table.reductions import sum_
@@ -231,7 +232,13 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, **rtol: Any) -> Any
         values = np.linalg.svd(data, compute_uv=False)
         kept = values > np.asarray(data_of(cut))[..., None] * values.max(-1, initial=0, keepdims=True)
         if np.any(kept != is_not_noise(values, data.shape)):
-            return pinv_of_rank(a, kept)
+            if a.ndim == 2:
+                return pinv_of_rank(a, int(np.sum(kept)))
+            if getattr(a, "requires_grad", False) and current().on:
+                raise TypeError(
+                    f"np.linalg.pinv of the stack {a.describe()} cuts singular values off, and has a rule for that in single "
+                    "matrices: take them one by one, np.stack([np.linalg.pinv(m, rcond) for m in a])"
+                )
     return _pinv(a, **({} if rcond is None else {"rcond": data_of(rcond)}), **rtol)
 
 
@@ -240,12 +247,9 @@ def is_not_noise(values: Any, shape: tuple[int, ...]) -> Any:
     return values > max(shape[-2:]) * np.finfo(values.dtype).eps * values.max(-1, initial=0, keepdims=True)
 
 
-def pinv_of_rank(a: Any, kept: Any) -> Any:
-    """The pseudo-inverse of what is left of one matrix without singular values that are not 0."""
-    if a.ndim != 2:
-        raise TypeError(f"a stack of pseudo-inverses of {a.describe()} without its small singular values: take them one by one")
+def pinv_of_rank(a: Any, rank: int) -> Any:
+    """The pseudo-inverse of what is left of one matrix with its largest singular values alone."""
     u, values, vh = svd(a, full_matrices=False)
-    rank = int(np.sum(kept))
     return (vh[:rank].mT / values[:rank]) @ u[:, :rank].mT
 
 
@@ -256,8 +260,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     """
     data = real_matrices("lstsq", a)
     _, remains, rank, values = np.linalg.lstsq(data, real_matrices("lstsq", b), as_constants(rcond))
-    kept = np.arange(values.size) < rank
-    p = pinv_of_rank(a, kept) if np.any(kept != is_not_noise(values, data.shape)) else pinv(a)
+    p = pinv(a) if rank == np.sum(is_not_noise(values, data.shape)) else pinv_of_rank(a, int(rank))
     x = p @ b
     squares = sum_(np.square(b - a @ x), 0)
     return x, squares.reshape(remains.shape) if remains.size else remains, rank, svdvals(a)

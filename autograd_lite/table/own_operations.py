@@ -262,7 +262,7 @@ def read_only(x: Any) -> Any:
 
 def refuse_complex(what: str, value: Any, given: Sequence[Any]) -> None:
     if np.iscomplexobj(value) and not any(map(np.iscomplexobj, given)):
-        raise TypeError(f"{what} returned complex numbers where all that it was given is real")
+        raise TypeError(f"{what} returned complex numbers where all that it was given is real; write np.real(...) if that is meant")
 
 
 def check_floating(what: str, value: Any, kinds: str = "fcb") -> None:
