@@ -89,6 +89,11 @@ def subscripts_for(out: Tensor, i: int) -> tuple[str, tuple[str, ...], str]:
     return inputs[i], inputs[:i] + inputs[i + 1 :], output
 
 
+def listed(operands: Sequence[Any], without: int | None = None) -> str:
+    """The places of all operands in a notation, or of all but one."""
+    return ", ".join(f"{{x{j}}}" for j in range(len(operands)) if j != without)
+
+
 def einsum_form(out: Tensor, i: int) -> str:
     """`einsum_pull` where it is a single einsum."""
     mine, rest, output = subscripts_for(out, i)
@@ -97,7 +102,7 @@ def einsum_form(out: Tensor, i: int) -> str:
         sizes |= {c: n for c, n in zip(subscripts, np.shape(x)) if sizes.get(c, 1) == 1}
     if len(set(mine)) < len(mine) or [sizes.get(c) for c in mine] != [*np.shape(out._operands[i])]:
         return LINEAR  # an index of this operand alone, twice in it, or broadcast
-    others = ", ".join(f"{{x{j}}}" for j in range(len(rest) + 1) if j != i)
+    others = listed(out._operands, i)
     if output:
         return f"einsum[{','.join((output, *rest))}→{mine}]({{u}}{', ' * bool(rest)}{others})"
     return f"{{u}} {others}" if rest == (mine,) else f"{{u}} einsum[{','.join(rest)}→{mine}]({others})"
@@ -111,7 +116,7 @@ _einsum = general_operation(
     Edge(
         lambda i, *operands, subscripts: (i, operands[:i] + operands[i + 1 : -1]),
         einsum_pull,
-        lambda out, *operands: "einsum{at}" if len(operands) == 1 else "∂{out}/∂{0}",
+        lambda out, *operands: "einsum{at}" if len(operands) == 1 else f"∂einsum{{at}}({listed(operands)})/∂{{0}}",
         einsum_form,
     ),
     variadic=True,

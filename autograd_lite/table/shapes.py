@@ -134,7 +134,7 @@ _transpose = general_operation(
         "transpose{at}",
         TRANSPOSED,
     ),
-    written=lambda out, x: "{0}ᵀ" if out._settings["axes"] == tuple(range(out.ndim))[::-1] else None,
+    written=lambda out, x: "{0}ᵀ" if out.ndim <= 2 and out._settings["axes"] == tuple(range(out.ndim))[::-1] else None,
 )
 
 

@@ -321,7 +321,7 @@ class Relation(Formula):
 
 @dataclass(frozen=True)
 class Partial(Formula):
-    """The derivative of an operation that has no other notation: ∂t1/∂x, or ∂₁t1 with respect to its first operand."""
+    """The derivative of an operation that has no other notation: ∂f(x, y)/∂x, or ∂₁f(x, x) with respect to its first operand."""
 
     of: Formula
     by: Formula | int
@@ -331,7 +331,7 @@ class Partial(Formula):
         return ATOM if isinstance(self.by, int) else PRODUCT
 
     def write(self, style: Style) -> Writing:
-        of = yield self.of
+        of = yield from self.of.within(ATOM, style)
         if isinstance(self.by, int):
             return style.symbol("∂") + style.lower(str(self.by)) + of
         by = yield self.by

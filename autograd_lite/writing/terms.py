@@ -108,7 +108,11 @@ def formula(t: Tensor, operand: FormulaOf) -> Formula:
     notation = operation.notation(t)
     named = slots(t, operand)
     if "keepdims" in settings:  # a reduction
-        named["over"] = name_axes(reduced_axes(t), np.ndim(operands[0]))  # type: ignore[assignment]
+        over = name_axes(reduced_axes(t), np.ndim(operands[0]))
+        if settings["keepdims"] and over:  # of a square matrix, nothing else tells a column of sums from a row
+            over += ",kept"
+            named["at"] = in_brackets([[*named["at"].pieces[1:-1]], ["keepdims=True"]])  # type: ignore[attr-defined]
+        named["over"] = over  # type: ignore[assignment]
     if notation is not None:
         written = read(notation, named, of_matrices=t.ndim > 1)
         if isinstance(written, Product) and written.sign == "·" and is_numeral(written.right) > is_numeral(written.left):
@@ -200,7 +204,7 @@ def term(g: LocalGradient, u: Formula, operand: FormulaOf) -> Formula:
         axes = broadcast_axes(shape, x.shape) if min(dimensions) >= 2 else ()
         result = sum_over(result, axes, len(shape))
     else:  # stacks of vectors: no product of two matrices says it
-        result = apply_transposed(tell_apart(Partial(operand(out), operand(x)), g), u)
+        result = apply_transposed(tell_apart(Partial(formula(out, operand), operand(x)), g), u)
     if out.dtype.kind == "c" and x.dtype.kind != "c":
         minus, body = split_sign(result)
         result = with_sign(minus, Applied("Re", (body,)))
