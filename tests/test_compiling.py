@@ -521,6 +521,14 @@ def test_a_warning_names_the_line_and_the_variable() -> None:
     line = step.__code__.co_firstlineno + 1
     with pytest.raises(NotReplayable, match=rf"test_compiling.py, line {line}: held.*'scale'.* is of type list_iterator"):
         ag.compile(step, strict=True)(np.ones(2))
+    w = Tensor([1.0], requires_grad=True)
+
+    def imports(x: Any) -> Any:
+        return x + len(np.tanh(w).local_gradients[0].label)
+
+    line = imports.__code__.co_firstlineno + 1
+    with pytest.raises(NotReplayable, match=rf"test_compiling.py, line {line}: "):
+        ag.compile(imports, strict=True)(np.ones(2))
 
 
 def test_randomness_from_outside() -> None:

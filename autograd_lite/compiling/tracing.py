@@ -12,6 +12,7 @@ import operator
 import sys
 from collections.abc import Callable, Container, Iterator
 from dis import get_instructions
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -26,6 +27,8 @@ from autograd_lite.engine.tensor import Array
 
 LIBRARIES = str(Path(__file__).parents[1]), str(Path(np.__file__).parent), "<string>", "<autograd_lite"
 """What the file names of code that is not the user's begin with."""
+IMPORTS = str(Path(import_module.__code__.co_filename).parent), "<frozen "
+"""The same for what imports a module."""
 
 
 class NotReplayable(TypeError):
@@ -83,7 +86,7 @@ class Tape:
     def refuse(self, reason: str) -> NoReturn:
         """Raise `Refusal`, with the line of the user's that is concerned."""
         frame: Any = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
+        while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES + IMPORTS):
             frame = frame.f_back
         where = "" if frame is None or not self.is_running else f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}: "
         self.refused = self.refused or where + reason
