@@ -67,7 +67,7 @@ NAMED: dict[str, Callable[..., Any]] = {
     "eigenvectors": lambda a, *_: np.linalg.eigh(a)[1], "singular_values": lambda a, *_: np.linalg.svdvals(a),
     "left_singular_vectors": lambda a, *_: np.linalg.svd(a, full_matrices=False)[0],
     "right_singular_vectors": lambda a, *_: np.linalg.svd(a, full_matrices=False)[2],
-    "power_of_cosine": np.i0, "sliding_window_view": np.lib.stride_tricks.sliding_window_view,
+    "power_of_cosine": lambda x, k: (np.i0, special.i1)[k](x), "sliding_window_view": np.lib.stride_tricks.sliding_window_view,
     "orthogonal_factor": lambda a, *_: np.linalg.qr(a)[0], "triangular_factor": lambda a, *_: np.linalg.qr(a)[1],
 }  # fmt: skip
 
@@ -595,15 +595,47 @@ def test_an_operand_that_is_used_twice_is_told_apart_by_its_place() -> None:
     assert r"\partial _{1}\operatorname{mean}(x,\,x)" in ag.chain_rule(mean(x, x).sum(), x)[-1].latex
 
 
-def test_what_keeps_its_axes_is_told_from_what_does_not() -> None:
+def test_the_shape_of_what_keeps_its_axes_is_told() -> None:
     x = Tensor(random((3, 3), -1, 1, 1), requires_grad=True, name="x")
     lines = lines_of(np.sum(x / np.sum(x, 1) * (x / np.sum(x, 1, keepdims=True))), x)
-    assert {"t1 = Σ_axis1 x", "t3 = Σ_axis1,kept x"} <= set(lines)
+    assert {"t1 = Σ_axis1 x", "t3 = Σ_axis1 x, of shape 3 × 1"} <= set(lines)
     lines = lines_of(np.sum((x - np.mean(x, 0)) * (x - np.mean(x, 0, keepdims=True))), x)
-    assert {"t1 = mean[axis=0](x)", "t3 = mean[axis=0, keepdims=True](x)"} <= set(lines)
+    assert {"t1 = mean[axis=0](x)", "t3 = mean[axis=0](x), of shape 1 × 3"} <= set(lines)
     assert "t1 = Σ x" in lines_of(np.sum(x / np.sum(x, keepdims=True)), x)
-    text = ag.chain_rule(np.sum(np.sum(x, 1, keepdims=True) * np.prod(x, 1)), x).latex()
-    assert r"\sum _{\mathrm{axis}\,1,\mathrm{kept}}\,x" in text and r"\prod _{\mathrm{axis}\,1}\,x" in text
+    latex = ag.chain_rule(np.sum(np.sum(x, 1, keepdims=True)), x).latex()
+    assert r"t_{1} &= \sum _{\mathrm{axis}\,1}\,x\text{, of shape }3\,\times \,1" in latex
+
+
+def test_operations_of_one_name_are_not_added_up() -> None:
+    A, B, D = (Tensor(random((2, 2), -1, 1, i), requires_grad=True, name="ABD"[i]) for i in range(3))
+
+    def product() -> Any:
+        return ag.operation("mm", lambda a, b: a @ b, lambda u, a, b: u @ b.T, lambda u, a, b: a.T @ u)
+
+    mm = product()
+    for cost, says in (
+        ((mm(A, B) + mm(A, D)).sum(), "(∂mm(A, D)/∂A)ᵀ 𝟏 + (∂mm(A, B)/∂A)ᵀ 𝟏"),
+        ((mm(A, B) + mm(A, B)).sum(), "2 ((∂mm(A, B)/∂A)ᵀ 𝟏)"),
+        ((mm(A, B) + product()(A, B)).sum(), "(∂mm(A, B)/∂A)ᵀ 𝟏 + (∂mm(A, B)/∂A)ᵀ 𝟏"),
+    ):  # fmt: skip
+        assert ag.chain_rule(cost, A).equations[0].text == f"∂C/∂A = {says}"
+    total = ag.operation("total", lambda a, *, axis: a.sum(axis), lambda u, a, *, axis: np.expand_dims(u, axis) + 0 * a)
+    text = ag.chain_rule((total(A, axis=0) * total(A, axis=1)).sum(), A)[-1].text
+    assert text == "∂C/∂A = (∂total[axis=1](A)/∂A)ᵀ ∂C/∂t2 + (∂total[axis=0](A)/∂A)ᵀ ∂C/∂t1"
+    square, cube = (ag.elementwise("power", lambda x, k=k: x**k, lambda x, k=k: k * x ** (k - 1)) for k in (2, 3))
+    assert ag.chain_rule((square(A) + cube(A)).sum(), A).equations[0].text == "∂C/∂A = power'(A) + power'(A)"
+    assert ag.chain_rule((square(A) + square(A)).sum(), A).equations[0].text == "∂C/∂A = 2 power'(A)"
+
+
+def test_a_label_of_ones_own_may_be_a_transpose() -> None:
+    A, B = (Tensor(random((2, 2), -1, 1, i), requires_grad=True, name="AB"[i]) for i in range(2))
+    for label, says, latex in (
+        ("({1})ᵀ", "((B)ᵀ)ᵀ", r"\left(B^{\mathsf{T}}\right)^{\mathsf{T}}"),
+        ("{1}²", "(B^⊙2)ᵀ", r"\left(B^{\odot 2}\right)^{\mathsf{T}}"),
+    ):  # fmt: skip
+        mm = ag.operation("mm", lambda a, b: a @ b, lambda u, a, b: u @ b.T, lambda u, a, b: a.T @ u, labels=[label, "{0}"])
+        line = ag.chain_rule(np.exp(mm(A, B)).sum(), A)[-1]
+        assert line.text == f"∂C/∂A = {says} ∂C/∂t1" and latex in line.latex, line.latex
 
 
 def test_large_arrays_of_indices_have_names() -> None:
@@ -686,7 +718,7 @@ def test_own_operations_are_written_with_their_own_labels() -> None:
     derivation = ag.chain_rule(total(swish(cube(x))).sum(), x)
     assert [step.text for step in derivation] == [
         "∂C/∂t3 = 𝟏",
-        "∂C/∂t2 = (∂running total/∂t2)ᵀ ∂C/∂t3",
+        "∂C/∂t2 = (∂running total(t2)/∂t2)ᵀ ∂C/∂t3",
         "∂C/∂t1 = ∂C/∂t2 ⊙ swish%'(t1)",
         "∂C/∂x = ∂C/∂t1 ⊙ 3 x²",
     ]

@@ -377,3 +377,22 @@ def test_an_operation_of_ones_own_is_not_entered_under_its_name() -> None:
     for made in (ag.operation("exp", lambda x: 2 * x, lambda u, x: 2 * u), ag.elementwise("exp", lambda x: 2 * x, 2)):
         assert TABLE == before
         assert made(Tensor(1.0)).item() == 2 and Tensor(1.0).exp().item() == np.exp(1.0)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"labels": ["{1}"]}, {"labels": ["{foo}"]}, {"labels": ["{0"]}, {"labels": ["{}"]}, {"labels": [""]},
+     {"written": "{1}"}, {"written": " "}, {"symbol": ""}, {"symbol": 2}],
+    ids=str,
+)  # fmt: skip
+def test_what_is_written_has_places_for_what_there_is(given: Any) -> None:
+    [(what, _)] = given.items()
+    with pytest.raises((TypeError, ValueError), match=f"^{'a label' if what == 'labels' else what} of 'op' is "):
+        ag.elementwise("op", lambda x: x**2, lambda x: 2 * x, **given)
+    with pytest.raises((TypeError, ValueError), match=f"^{'a label' if what == 'labels' else what} of 'op' is "):
+        ag.operation("op", lambda x: x**2, lambda u, x: 2 * u * x, **given)
+
+
+def test_a_label_quotes_names_that_could_be_more_than_names() -> None:
+    x, y = Tensor([1.0], requires_grad=True, name="a + b"), Tensor([3.0], requires_grad=True, name="2")
+    assert [g.label for g in (x * y).local_gradients] == ["“2”", "“a + b”"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, overload
 
@@ -75,7 +76,7 @@ def elementwise(
     """
     if not local_gradients:
         raise TypeError(f"elementwise({name!r}, ...) needs a local gradient for each operand")
-    check_row(name, forward, labels, len(local_gradients))
+    check_row(name, forward, labels, symbol, written, len(local_gradients))
     for i, rule in enumerate(local_gradients):
         if not callable(rule) and not isinstance(rule, (int, float)):
             raise TypeError(f"the local gradient {i} of '{name}' is neither a function nor a number: {rule!r}")
@@ -169,7 +170,7 @@ def operation(
     """
     if not pullbacks:
         raise TypeError(f"operation({name!r}, ...) needs a pullback, or None, for each operand")
-    check_row(name, forward, labels, len(pullbacks))
+    check_row(name, forward, labels, symbol, written, len(pullbacks))
     for i, pullback in enumerate(pullbacks):
         if pullback is not None and not callable(pullback):
             raise TypeError(
@@ -224,17 +225,28 @@ def operation(
     return register(function, apply.operation, functions, own=True)
 
 
-def check_row(name: Any, forward: Any, labels: Any, operands: int) -> None:
-    if not isinstance(name, str):
+def check_row(name: Any, forward: Any, labels: Any, symbol: Any, written: Any, operands: int) -> None:
+    if not isinstance(name, str) or not name.strip():
         raise TypeError(f"name is what the operation is called, a string, not {name!r}")
     if not callable(forward):
         raise TypeError(f"forward of '{name}' is a function on arrays, not {forward!r}")
-    if labels is None:
-        return
-    if not isinstance(labels, (list, tuple)) or not all(isinstance(label, str) for label in labels):
-        raise TypeError(f"labels of '{name}' is a list of strings, one for each operand, not {labels!r}")
-    if len(labels) != operands:
-        raise ValueError(f"labels of '{name}' are {len(labels)}, but it has {operands} operands; give one for each")
+    if labels is not None:
+        if not isinstance(labels, (list, tuple)) or not all(isinstance(label, str) for label in labels):
+            raise TypeError(f"labels of '{name}' is a list of strings, one for each operand, not {labels!r}")
+        if len(labels) != operands:
+            raise ValueError(f"labels of '{name}' are {len(labels)}, but it has {operands} operands; give one for each")
+    places = {*map(str, range(operands)), "out", "at"}
+    for what, notation in (*(("a label", label) for label in labels or ()), ("symbol", symbol), ("written", written)):
+        if notation is None:
+            continue
+        if not isinstance(notation, str) or not notation.strip():
+            raise TypeError(f"{what} of '{name}' is a string of what stands in formulas, not {notation!r}")
+        unknown = [place for place in re.split(r"\{(\w*)\}", notation)[1::2] if place not in places]
+        if unknown or set(re.sub(r"\{\w*\}", "", notation)) & {*"{}"}:
+            raise ValueError(
+                f"{what} of '{name}' is {notation!r}, where {{0}} stands for the first of its {operands} operand(s) and "
+                "{out} for the result; it has no other place in braces"
+            )
 
 
 def accept_result(what: str, rule: Callable[..., Any], arguments: int, given: str) -> Callable[..., Any]:

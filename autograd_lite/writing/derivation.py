@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd_lite.engine.backward import as_dtype, sweep
-from autograd_lite.engine.graph import birth, between
+from autograd_lite.engine.graph import birth, between, record_of
 from autograd_lite.engine.local_gradient import LocalGradient
 from autograd_lite.engine.tensor import Array, Tensor
 from autograd_lite.writing.formulas import ONE, Adjoint, Definition, Formula, Name, Settings, Sum, is_constant, nodes, total
-from autograd_lite.writing.naming import array_of, check_is_tensor, items, readable_names, shape_of, split_index, unused
+from autograd_lite.writing.naming import array_of, check_is_tensor, items, quote, readable_names, shape_of, split_index, unused
 from autograd_lite.writing.styles import Latex, Style
-from autograd_lite.writing.terms import formula, name_operand, term
+from autograd_lite.writing.terms import formula, name_operand, reduced_axes, term
 
 
 # What is written ------------------------------------------------------------------------------------------
@@ -51,12 +51,6 @@ class Symbols:
 
     def operand(self, x: Any) -> Formula:
         return name_operand(x, self.names)
-
-
-def quote(name: str) -> str:
-    """`name` on one line, and in quotes if it could be taken for more than a name."""
-    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
-    return name if re.fullmatch(r"[^\W\d][\w.]*'*", name) else f"“{name}”"
 
 
 class Written:
@@ -256,12 +250,15 @@ def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]
     for key, x in reversed(symbols.items.items()):
         if key not in seen or getattr(x, "name", None):
             continue
+        shape = ""
         if getattr(x, "op", None):
             meaning: Formula | str = formula(x, symbols.operand)
+            if record_of(x).settings.get("keepdims") and len(reduced_axes(x)) < x.ndim:
+                shape = shape_of(x)  # of a square matrix, nothing else tells a column of sums from a row
         else:
             meaning = "parameter" if getattr(x, "requires_grad", False) else "constant"
             meaning += f"{' of shape ' * bool(np.shape(array_of(x)))}{shape_of(x)}"
-        definition = Definition(symbols.operand(x), meaning)
+        definition = Definition(symbols.operand(x), meaning, shape)
         seen.update(keys_in(definition))
         found.append(Written(definition, symbols))
     return reversed(found)

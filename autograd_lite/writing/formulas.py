@@ -218,13 +218,17 @@ class Over(Formula):
 
 @dataclass(frozen=True)
 class Applied(Formula):
-    """A function with its settings, and its operands unless it stands for itself: ``softmax[axis=1](x)``."""
+    """A function with its settings, and its operands unless it stands for itself: ``softmax[axis=1](x)``.
+
+    `key` tells operations of one name apart: their terms are not added up, though they are written alike.
+    """
 
     function: str
     operands: tuple[Formula, ...] | None = None
     settings: Formula | None = None
     primes: int = 0
     axes: str = ""
+    key: int = 0
 
     def write(self, style: Style) -> Writing:
         function = style.function(self.function)
@@ -247,7 +251,7 @@ class Transposed(Formula):
     inverse: bool = False
 
     def write(self, style: Style) -> Writing:
-        if isinstance(self.of, (Adjoint, Symbol)) or isinstance(self.of, Name) and style.names_in_parentheses:
+        if isinstance(self.of, (Adjoint, Symbol, Transposed, Raised)) or isinstance(self.of, Name) and style.names_in_parentheses:
             of = style.group((yield self.of))
         else:
             of = yield from self.of.within(ATOM, style)
@@ -340,16 +344,18 @@ class Partial(Formula):
 
 @dataclass(frozen=True)
 class Definition(Formula):
-    """What a name stands for: a formula, or in words what kind of leaf it is."""
+    """What a name stands for: a formula, with its shape where that is not told, or in words what kind of leaf it is."""
 
     name: Formula
     meaning: Formula | str
+    shape: str = ""
 
     def write(self, style: Style) -> Writing:
         name = yield self.name
         if isinstance(self.meaning, str):
             return name + style.words(f": {self.meaning}")
-        return name + style.operator("=") + (yield self.meaning)
+        meaning = yield self.meaning
+        return name + style.operator("=") + meaning + (style.words(f", of shape {self.shape}") if self.shape else "")
 
 
 # What is put together simplifies itself ---------------------------------------------------------------------

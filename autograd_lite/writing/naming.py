@@ -187,7 +187,13 @@ def exact_number(x: Any) -> str:
     return short if float(f"{float(value):.6g}") == value or np.isnan(value) else str(value).replace("-", "−")
 
 
+def quote(name: str) -> str:
+    """`name` on one line, and in quotes if it could be taken for more than a name."""
+    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(name))
+    return name if re.fullmatch(r"[^\W\d][\w.]*'*", name) else f"“{name}”"
+
+
 def plain_name(x: Any) -> str:
     """The name of an operand, or the number that it is; nothing for one without a name."""
     name = getattr(x, "name", None)
-    return str(name) if name else exact_number(x) if is_literal(x) else ""
+    return quote(name) if name else exact_number(x) if is_literal(x) else ""

@@ -255,8 +255,8 @@ class Latex(Style):
         word = self.symbol(sign)
         if not axes:
             return word
-        words = re.sub("([a-z]+)([0-9]?)", lambda m: rf"\mathrm{{{m[1]}}}" + r"\," * bool(m[2]) + m[2], axes)
-        return word + rf"_{{{words}}}"
+        named = re.fullmatch("(axis|axes)(.*)", axes)
+        return word + (rf"_{{\mathrm{{{named[1]}}}\,{named[2]}}}" if named else rf"_{{\mathrm{{{axes}}}}}")
 
 
 def escape_latex(text: str, word: Callable[[str], str] = str) -> str:

@@ -108,11 +108,7 @@ def formula(t: Tensor, operand: FormulaOf) -> Formula:
     notation = operation.notation(t)
     named = slots(t, operand)
     if "keepdims" in settings:  # a reduction
-        over = name_axes(reduced_axes(t), np.ndim(operands[0]))
-        if settings["keepdims"] and over:  # of a square matrix, nothing else tells a column of sums from a row
-            over += ",kept"
-            named["at"] = in_brackets([[*named["at"].pieces[1:-1]], ["keepdims=True"]])  # type: ignore[attr-defined]
-        named["over"] = over  # type: ignore[assignment]
+        named["over"] = name_axes(reduced_axes(t), np.ndim(operands[0]))  # type: ignore[assignment]
     if notation is not None:
         written = read(notation, named, of_matrices=t.ndim > 1)
         if isinstance(written, Product) and written.sign == "·" and is_numeral(written.right) > is_numeral(written.left):
@@ -121,7 +117,7 @@ def formula(t: Tensor, operand: FormulaOf) -> Formula:
     shown = [named[str(i)] for i in range(len(operands))]
     if len(shown) > 4:
         shown = [*shown[:2], Symbol("…"), shown[-1]]
-    return Applied(operation.symbol, tuple(shown), named["at"])
+    return Applied(operation.symbol, tuple(shown), named["at"], key=id(operation))
 
 
 def reduced_axes(t: Tensor) -> list[int]:
@@ -151,13 +147,11 @@ def compact_form(g: LocalGradient, operand: FormulaOf) -> Formula:
         named["out"] = Applied("repeat", (named["out"],), axes=name_axes(reduced_axes(out), g.parent.ndim))
     if notation is not None:
         d = read(notation, named, signs_in_front=True, of_matrices=out.ndim > 1)
-    elif operation.edge(index).form_for(out, index) != ELEMENTWISE:
-        d = Partial(Symbol(operation.symbol), named[str(index)])
-    elif len(operation.edges) == 1:
-        d = Applied(operation.symbol, (named["0"],), primes=1)
     else:
-        of = Applied(operation.symbol, tuple(named[str(i)] for i in range(len(operation.edges))))
-        d = Partial(of, named[str(index)])
+        operands = tuple(operand(x) for x in record_of(out).operands)
+        is_slope = len(operands) == 1 and operation.edge(index).form_for(out, index) == ELEMENTWISE
+        of = Applied(operation.symbol, operands, named["at"], primes=int(is_slope), key=id(operation))
+        d = of if is_slope else Partial(of, named[str(index)])
     return tell_apart(d, g)
 
 
