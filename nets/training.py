@@ -96,8 +96,8 @@ def train(
         "gradient_descent", "momentum", "adam", or ``optimizer(parameters, learning_rate)``, such as `Adam` or
         ``functools.partial(Momentum, momentum=0.5)``.
     l2 : float
-        Adds l2 · ½ Σ w² to the cost of each sample, over all weights and not over biases: `l2_penalty`. The history
-        is of the cost without it.
+        Adds l2 · ½ Σ w² to the cost of each sample, over all weights and not over biases: `l2_penalty`. To a cost that is
+        a mean over the batch it is added once. The history is of the cost without it.
     patience : int, optional
         Stop when for so many epochs the cost of the samples held out, or of all if none are, has not become lower,
         and give the network the parameters of the best epoch.
@@ -168,7 +168,7 @@ def train(
         descent.zero_grad()
         C = cost_of(net(inputs), outputs)
         if l2:
-            C = C + (l2 * len(inputs if rows else inputs.T)) * l2_penalty(net.parameters())
+            C = C + (l2 if mean else l2 * len(inputs if rows else inputs.T)) * l2_penalty(net.parameters())
         C.backward()
 
     def step(inputs: Array, outputs: Array) -> None:
@@ -193,6 +193,7 @@ def train(
         return on_unseen.cost
 
     lowest, best = take_stock(), copies(parameters)  # which also refuses shapes that do not fit
+    mean = bool(l2) and is_mean_of(net, cost_of, x, y)
     reached, best_epoch = (best, 1), 0  # parameters, and how long the history is with them
     # as rows, samples lie together in memory, and drawing a batch copies whole rows
     samples, targets = (np.ascontiguousarray(part if rows else part.T, net.dtype) for part in (x, y))
@@ -216,7 +217,7 @@ def train(
                 if measured < lowest:
                     lowest, best, best_epoch = measured, reached[0], epoch + 1
                 show(bar, history)
-                if any([callback(net, history) is True for callback in callbacks]):
+                if any([is_true(callback(net, history)) for callback in callbacks]):
                     history.stopped = "by a callback"
                     break
                 if patience is not None and epoch + 1 - best_epoch >= patience:
@@ -425,7 +426,7 @@ def evaluate(net: Trainable, x: npt.ArrayLike, y: npt.ArrayLike, *, cost: Cost =
         Or the numbers of the classes, integers of shape (samples,), where the network has an output for each. With a
         network of ``samples='rows'``, x and y have a row for each sample.
     cost : str or callable
-        As for `train`. Whether it is a sum or a mean over the batch is found out by giving it a sample twice.
+        As for `train`. Whether it is a sum or a mean over the batch is found out by giving it samples twice.
 
     Returns
     -------
@@ -473,13 +474,26 @@ def chunks(x: Array, y: Array, axis: int) -> Iterator[tuple[Array, Array]]:
         yield (x[:, part], y[:, part]) if axis else (x[part], y[part])
 
 
+def is_true(x: Any) -> bool:
+    """Whether a callback returned True, or NumPy's: what a comparison gives."""
+    return isinstance(x, (bool, np.bool_)) and bool(x)
+
+
+def is_mean_of(net: Trainable, cost: Callable[..., Tensor], x: Array, y: Array) -> bool:
+    """Whether the cost is a mean over the batch; of a single sample it could be 0, and tell nothing."""
+    axis = 0 if lies_in_rows(net) else 1
+    x, y = (np.take(t, range(min(t.shape[axis], 64)), axis) for t in (x, y))
+    with ag.no_grad():
+        return is_mean(cost, net(x).data, y, axis)
+
+
 def is_mean(cost: Callable[..., Tensor], a: Array, y: Array, axis: int) -> bool:
-    """Whether the cost of a sample that is given twice is that of the sample alone."""
+    """Whether the cost of samples that are given twice is that of the samples once."""
     if innermost(cost) in COSTS.values():
         while not isinstance(cost, partial) and hasattr(cost, "checked_by_train"):
             cost = cost.checked_by_train
         return isinstance(cost, partial) and cost.keywords.get("reduction") == "mean"
-    once, twice = (cost(*[ag.Tensor(np.take(t, [0] * k, axis)) for t in (a, y)]).item() for k in (1, 2))
+    once, twice = (cost(*[ag.Tensor(np.concatenate([t] * k, axis)) for t in (a, y)]).item() for k in (1, 2))
     return once != 0 and abs(twice - once) <= 1e-5 * abs(once)
 
 

@@ -355,6 +355,19 @@ def test_partial_derivatives_at_50_digits(name: str) -> None:
                 assert error <= 1e-13 * abs(expected) + 1e-16 * (order == 2), f"{order}. derivative {i} at {point}"
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [0, 3, 6, 8, 12, 17, 30])
+def test_the_slopes_of_logsumexp_lose_no_digits_beside_large_numbers(size: int, dtype: Any) -> None:
+    x = (dtype(10.0**size) + np.array([0.0, -1.0, 0.5], dtype)).astype(dtype)
+    with mpmath.workdps(50):
+        e = [mpmath.exp(mpmath.mpf(float(z)) - mpmath.mpf(float(x[0]))) for z in x]
+        s = np.array([float(z / sum(e)) for z in e])
+    precision = float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(ag.grad(ag.logsumexp)(x), s, rtol=8 * precision)
+    np.testing.assert_allclose(ag.grad(np.logaddexp.reduce)(x), s, rtol=8 * precision)
+    np.testing.assert_allclose(ag.hessian(ag.logsumexp)(x), np.diag(s) - np.outer(s, s), rtol=0, atol=8 * precision)
+
+
 @pytest.mark.parametrize(
     "logits", [[0.0, 1.0, 2.0], [1000.0, 1000.0, 1000.0], [-1000.0, 0.0, 5.0], [1e-9, 0.0, -1e-9], [700.0, -700.0, 0.5]]
 )

@@ -120,6 +120,33 @@ def test_l2_is_of_weights_alone() -> None:
     np.testing.assert_allclose(net.b1.data, twin.b1.data - 0.1 * by_hand["b1"], rtol=1e-13)
 
 
+def max_margin(a: Any, y: Any) -> Any:
+    return np.mean(ag.relu(1 - a * y))
+
+
+@pytest.mark.parametrize(
+    "cost", [lambda a, y: nets.quadratic_cost(a, y, reduction="mean"), lambda a, y: np.mean((a - y) ** 2), max_margin], ids=str
+)
+def test_l2_is_added_once_to_a_mean(cost: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 24))
+    x[:, 0] = 5.0
+    y = np.sign(x[:1] * 3)
+    net, twin = MLP([3, 1], output="linear", seed=1), MLP([3, 1], output="linear", seed=1)
+    net.parameters()["b1"].data += 40 * (cost is max_margin)  # nearly all samples cost nothing, the first among them
+    twin.parameters()["b1"].data += 40 * (cost is max_margin)
+    history = quietly(net, x, y, epochs=1, batch_size=24, learning_rate=0.5, cost=cost, l2=0.1)
+    C = cost(twin(x), y)
+    assert history.cost[0] == pytest.approx(C.item(), rel=1e-12)
+    w = twin.parameters()["w1"]
+    np.testing.assert_allclose(net.parameters()["w1"].data, w.data - 0.5 * (ag.gradients(C, w) + 0.1 * w.data), rtol=1e-10)
+
+
+def test_a_callback_may_return_true_of_numpy() -> None:
+    for says in (True, np.True_):
+        history = quietly(MLP([3, 1], seed=0), X, Y, epochs=5, batch_size=4, learning_rate=0.1, callbacks=lambda *_, says=says: says)
+        assert len(history.cost) == 2 and history.stopped == "by a callback"
+
+
 def test_l2_may_be_a_number_of_numpy() -> None:
     ends = []
     for l2 in (0.25, np.float32(0.25), np.float64(0.25)):

@@ -122,6 +122,12 @@ def logsumexp_forward(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return r if keepdims else np.squeeze(r, axis=tuple(range(x.ndim)) if axis is None else axis)
 
 
+def shares_of_exponentials(x: Any, r: Any, axis: Any) -> Any:
+    """∂ log Σ eˣ / ∂x = softmax(x). What r was rounded by is a common factor of all eˣ⁻ʳ, which their sum has too."""
+    e = np.exp(x - r)
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
 sum_ = reduction_operation("sum", np.add.reduce, 1, numpy=[np.sum], label="1", written="Σ{over} {0}")
 mean = reduction_operation("mean", np.mean, lambda x, r, axis: share(x, r), numpy=[np.mean], label="1/{n}")
 reduction_operation("prod", np.prod, product_of_others, numpy=[np.prod], written="∏{over} {0}")
@@ -156,7 +162,7 @@ def logsumexp(x: npt.ArrayLike, axis: Axes = None, *, keepdims: bool = False) ->
 @implement_with(reduction_operation(
     "logsumexp",
     logsumexp_forward,
-    quiet(lambda x, r, axis: np.exp(x - r)),
+    quiet(shares_of_exponentials),
     label="softmax{at}({0})",
 ))
 def logsumexp(x: Operand, axis: Axes = None, *, keepdims: bool = False) -> Any:
