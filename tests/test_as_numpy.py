@@ -355,3 +355,75 @@ def test_whole_numbers_stay_whole() -> None:
     whole = Tensor([3, 1, 2])
     for given, expected in ((np.nanmax(whole), 3), (np.nanmin(whole), 1), (np.clip(whole, None, None), [3, 1, 2])):
         assert given.dtype == int and given.data.tolist() == expected
+
+
+# Beside NaN and infinity, in narrow dtypes, and where NumPy refuses -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "f, x",
+    [
+        (np.gradient, [1.0, np.nan, 3.0, 4.0, 7.0]), (np.gradient, [1.0, 4.0, 9.0, 16.0]),
+        (lambda t: np.interp([0.0, 1.0, 2.0], [0.0, 1.0, 2.0], t), [1.0, np.nan, 3.0]),
+        (lambda t: np.interp([0.0, 1.0, 2.0], [0.0, 1.0, 2.0], t), [1.0, np.inf, 3.0]),
+        (lambda t: np.linalg.norm(t, 0), [1.0, np.nan, 0.0]), (lambda t: np.modf(t)[0], [np.inf, -np.inf, 2.5, -1.25]),
+        (np.linalg.det, [np.eye(2), [[np.nan, 1.0], [1.0, 2.0]], np.ones((2, 2))]),
+        *((lambda t, p=p: np.linalg.cond(t, p), [np.zeros((2, 2)), np.ones((2, 2)), np.eye(2) + 1]) for p in [None, 1, -1, 2, -2]),
+        (lambda t: np.linalg.cond(t, 1), np.ones((2, 2))), (lambda t: np.linalg.pinv(t, hermitian=True), [[1.0, 2.0], [3.0, 4.0]]),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:invalid value encountered in det")
+def test_values_beside_nan_and_infinity(f: Any, x: Any) -> None:
+    x = np.array(x)
+    got = f(Tensor(x, requires_grad=True))
+    np.testing.assert_allclose(got.data, f(x), rtol=1e-14, atol=1e-15)
+
+
+def test_one_matrix_that_is_not_finite_spoils_no_other() -> None:
+    stack = np.stack([np.ones((2, 2)), np.full((2, 2), np.nan), [[2.0, 1.0], [0.0, 3.0]]])
+    with np.errstate(invalid="ignore"):
+        got = ag.grad(lambda a: np.sum(np.linalg.det(a)[[0, 2]]))(stack)
+    np.testing.assert_allclose(got[[0, 2]], [[[1, -1], [-1, 1]], [[3, 0], [-1, 2]]], atol=1e-15)
+    assert np.isnan(got[1]).all()
+
+
+def test_the_symmetric_pseudo_inverse_looks_at_the_lower_triangle() -> None:
+    a = np.array([[1.0, 99.0], [3.0, 4.0]])
+    u = np.array([[1.0, 0.5], [-2.0, 3.0]])
+    got = ag.grad(lambda a: np.sum(np.linalg.pinv(a, hermitian=True) * u))(a)
+    for i, j in np.ndindex(2, 2):
+        step = np.zeros((2, 2))
+        step[i, j] = 1e-6
+        ends = [np.sum(np.linalg.pinv(a + s * step, hermitian=True) * u) for s in (1, -1)]
+        assert got[i, j] == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=1e-8)
+
+
+def test_the_mean_of_more_entries_than_float16_counts() -> None:
+    x = np.tile(np.array([1, -1, 0.5, -0.25], np.float16), 17500)
+    x[0] = np.nan
+    for f in (np.nanmean, np.nanvar, np.nanstd):
+        got = f(Tensor(x, requires_grad=True))
+        assert got.dtype == np.float16 and got.item() == pytest.approx(float(f(x)), rel=2e-3)
+    np.testing.assert_allclose(ag.grad(np.nanmean)(x)[1:], 1 / 69999, rtol=1e-2)
+
+
+def test_what_would_lose_a_gradient_is_refused_before_it_is_lost() -> None:
+    t, out = Tensor([1.5, 2.5], requires_grad=True), np.zeros(())
+    for name in ("sum", "mean", "max", "min", "prod", "var", "std"):
+        with pytest.raises(TypeError, match="takes no out="):
+            getattr(t, name)(out=out)
+    assert out == 0
+    for weights in ([0.0, 0.0], [1.0, -1.0]):
+        with pytest.raises(ZeroDivisionError, match=r"weights of shape \(2,\) sum to 0"):
+            np.average(t, weights=weights)
+    masked = np.ma.array([1.0, 2.0], mask=[0, 1])
+    for call in (lambda: (t * 3).backward(masked), lambda: ag.gradients(t * 3, t, masked), lambda: ag.flatten([masked]),
+                 lambda: ag.vjp(np.sin, np.ones(2))[1](masked)):  # fmt: skip
+        with pytest.raises(TypeError, match="a Tensor has no mask"):
+            call()
+    with pytest.raises(ValueError, match="every entry from every other"):
+        ag.half_squared_distance(t[:, None], np.ones(2))
+    wide = np.ones((2, 3))
+    assert ag.half_squared_distance(t[:, None], wide).item() == ag.half_squared_distance(wide, t[:, None]).item() == 3.75
+    with pytest.raises(TypeError, match="returned a tuple"):
+        ag.operation("pair", lambda x: (x, x), lambda u, x: u)(t)

@@ -62,6 +62,7 @@ NAMED: dict[str, Callable[..., Any]] = {
     "transpose": lambda x, *axes: np.transpose(x, axes or None),
     "take_along_axis": lambda x, indices, axis: np.take_along_axis(x, np.array(indices), axis),
     **{name: getattr(special, name) for name in (*SPECIAL, "gammainc", "gammaincc")}, "zeta": special.zeta,
+    "solve": lambda a, b: np.linalg.solve(a, b if b.ndim > 1 else b[:, None])[..., 0] if b.ndim == 1 else np.linalg.solve(a, b),
     "det": np.linalg.det, "log_abs_det": lambda a: np.linalg.slogdet(a)[1],
     "cholesky": np.linalg.cholesky, "pinv": np.linalg.pinv, "eigenvalues": np.linalg.eigvalsh,
     "eigenvectors": lambda a, *_: np.linalg.eigh(a)[1], "singular_values": lambda a, *_: np.linalg.svdvals(a),

@@ -635,7 +635,6 @@ NOWHERE: list[tuple[str, Callable[[Any], Any], list[float], Any, Any]] = [
     ("log_softmax", lambda x: ag.log_softmax(x)[1], [-inf, 0], [0, 0], [[0, 0], [0, 0]]),
     ("maximum", np.maximum, [nan, 1], [1, 1], [[0, 0], [0, 0]]),
     ("slogdet", lambda x: np.linalg.slogdet(x.reshape((1, 1)))[1], [0], [nan], nan),
-    ("average", lambda x: np.average(x[:1], weights=x[1:]), [1, 0], [nan, nan], nan),
     ("entr", special.entr, [0], [inf], [[-inf]]), ("logit", special.logit, [1], [inf], nan),
     ("xlogy", special.xlogy, [0, 0], [-inf, 0], nan),
     ("rel_entr", special.rel_entr, [0, 1], [-inf, 0], [[inf, -1], [nan, 0]]),

@@ -125,7 +125,9 @@ def max_margin(a: Any, y: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "cost", [lambda a, y: nets.quadratic_cost(a, y, reduction="mean"), lambda a, y: np.mean((a - y) ** 2), max_margin], ids=str
+    "cost",
+    [lambda a, y: nets.quadratic_cost(a, y, reduction="mean"), lambda a, y: np.mean((a - y) ** 2), max_margin],
+    ids=["of nets", "of one's own", "0 for most samples"],
 )
 def test_l2_is_added_once_to_a_mean(cost: Any) -> None:
     x = np.random.default_rng(0).normal(size=(3, 24))
@@ -143,7 +145,8 @@ def test_l2_is_added_once_to_a_mean(cost: Any) -> None:
 
 def test_a_callback_may_return_true_of_numpy() -> None:
     for says in (True, np.True_):
-        history = quietly(MLP([3, 1], seed=0), X, Y, epochs=5, batch_size=4, learning_rate=0.1, callbacks=lambda *_, says=says: says)
+        net = MLP([3, 1], seed=0)
+        history = quietly(net, X, Y, epochs=5, batch_size=4, learning_rate=0.1, callbacks=lambda *_, says=says: says)
         assert len(history.cost) == 2 and history.stopped == "by a callback"
 
 

@@ -639,6 +639,8 @@ DISPATCH: dict[str, Callable[..., Any]] = {}
 
 def as_array(x: Any) -> Any:
     """A Tensor as it is, anything else as an array."""
+    if is_masked(x):
+        refuse_mask()
     return x if isinstance(x, Tensor) else np.asarray(x)
 
 

@@ -272,9 +272,13 @@ def slopes_along(f: Any, h: Any, axis: int, edge_order: int) -> Any:
         raise ValueError(f"np.gradient with edge_order={edge_order} needs more than {n} entries along axis {axis}")
     if h.ndim and h.shape != (n,):
         raise ValueError(f"np.gradient: places of shape {h.shape} do not go with {n} entries along axis {axis}")
-    h = diff(h) if h.ndim else np.broadcast_to(h, n - 1)
+    equal = None if h.ndim else h
+    h = diff(h) if equal is None else np.broadcast_to(h, n - 1)
     s = diff(f) / h
-    inner = (h[1:] * s[..., :-1] + h[:-1] * s[..., 1:]) / (h[:-1] + h[1:])
+    if equal is None:
+        inner = (h[1:] * s[..., :-1] + h[:-1] * s[..., 1:]) / (h[:-1] + h[1:])
+    else:
+        inner = (f[..., 2:] - f[..., :-2]) / (2 * equal)
     first, last = s[..., :1], s[..., -1:]
     if edge_order == 2:
         first = first + (first - s[..., 1:2]) * (h[0] / (h[0] + h[1]))
@@ -297,7 +301,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     point = np.searchsorted(data_of(xp), data_of(inside), "right") - 1
     run = diff(xp)
     slopes = np.pad(diff(fp) / np.where(np.equal(run, 0), 1.0, run), (0, 1))
-    y = fp[point] + slopes[np.minimum(point, max(len(xp) - 2, 0))] * (inside - xp[point])
+    slope, beyond = slopes[np.minimum(point, max(len(xp) - 2, 0))], inside - xp[point]
+    y = fp[point] + np.where(np.isfinite(slope) | np.not_equal(beyond, 0), slope, 0.0) * beyond
     y = y if left is None else np.where(np.less(x, xp[0]), left, y)
     return y if right is None else np.where(np.greater(x, xp[-1]), right, y)
 
@@ -396,6 +401,8 @@ def average(x: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         weights = weights.reshape(tuple(n if i in axes else 1 for i, n in enumerate(x.shape)))
     weights = np.broadcast_to(weights, x.shape)
     total = sum_(weights, axis, keepdims=keepdims)
+    if np.any(np.equal(total, 0)):
+        raise ZeroDivisionError(f"np.average: weights of shape {weights.shape} sum to 0, which nothing can be divided by")
     result = sum_(x * weights, axis, keepdims=keepdims) / total
     return (result, total) if returned else result
 
@@ -463,13 +470,14 @@ def nancumprod(x: Any, axis: Any = None) -> Any:
 
 
 def count_present(x: Any, axis: Any, keepdims: bool) -> Any:
-    """How many entries are not NaN."""
-    return np.sum(~np.isnan(data_of(x)), axis=axis, keepdims=keepdims, dtype=common_dtype(x))
+    """How many entries are not NaN, which may be more than the largest float16."""
+    return np.sum(~np.isnan(data_of(x)), axis=axis, keepdims=keepdims, dtype=np.result_type(common_dtype(x), np.float32))
 
 
 def nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The mean of the entries that are not NaN."""
-    return nansum(x, axis, keepdims=keepdims) / count_present(x, axis, keepdims)
+    result = nansum(x, axis, keepdims=keepdims) / count_present(x, axis, keepdims)
+    return result if result.dtype == common_dtype(x) else result.astype(common_dtype(x))
 
 
 def fill_with_mean(x: Any, axis: Any, keepdims: bool, ddof: Any) -> tuple[Any, Any]:
@@ -535,7 +543,7 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 def modf(x: Any) -> tuple[Any, Any]:
     """The fractional part and the integral part."""
     (x,) = floats("modf", x)
-    return x - np.trunc(x), np.trunc(x)
+    return np.where(np.isinf(x), x.dtype.type(0), x) - np.where(np.isinf(x), x.dtype.type(0), np.trunc(x)), np.trunc(x)
 
 
 def ldexp(x: Any, n: Any) -> Any:
@@ -626,7 +634,12 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 
 
 def cond(x: Any, p: Any = None) -> Any:
-    """The condition number: the norm of x times the norm of its inverse."""
+    """The condition number: the norm of x times the norm of its inverse; as NumPy's where that is not finite."""
+    known = np.linalg.cond(data_of(x), p)
+    lost = ~np.isfinite(known)
+    if np.any(lost):
+        regular = np.where(lost[..., None, None], np.eye(*x.shape[-2:], dtype=x.dtype), x)
+        return np.where(lost, known, cond(regular, p))
     if p in (None, 2, -2):
         values = np.linalg.svd(x, compute_uv=False)
         return values[..., 0] / values[..., -1] if p != -2 else values[..., -1] / values[..., 0]

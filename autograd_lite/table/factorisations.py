@@ -227,6 +227,8 @@ _pinv = general_operation(
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, **rtol: Any) -> Any:
     """The pseudo-inverse, differentiated for a rank that stays what it is."""
     data = real_matrices("pinv", a)
+    if hermitian:  # NumPy looks at the lower triangle alone
+        return pinv(np.tril(a) + np.tril(a, -1).mT, rcond, **rtol)
     cut = rcond if rcond is not None else rtol.get("rtol")
     if cut is not None:
         values = np.linalg.svd(data, compute_uv=False)

@@ -250,9 +250,10 @@ def times_each(g: Any, a: Any) -> Any:
 
 def in_singular_vectors(a: Any) -> tuple[Any, Any, Any, Any]:
     """conj(u), s and conj(vᴴ) of the singular value decomposition a = u diag(s) vᴴ, and det(u) det(vᴴ): a sign, or
-    a phase if a is complex."""
-    u, s, vh = np.linalg.svd(a)
-    return np.conj(u), s, np.conj(vh), np.linalg.det(u) * np.linalg.det(vh)
+    a phase if a is complex. NaN for a matrix that is not finite, which has none."""
+    lost = ~np.isfinite(a).all((-2, -1))
+    u, s, vh = np.linalg.svd(np.where(lost[..., None, None], np.zeros((), a.dtype), a) if lost.any() else a)
+    return np.conj(u), np.where(lost[..., None], s.dtype.type(np.nan), s), np.conj(vh), np.linalg.det(u) * np.linalg.det(vh)
 
 
 def cofactors_from_svd(a: Any) -> Any:
@@ -293,7 +294,7 @@ def cofactors(a: Any, det: Any) -> Any:
     former is a difference of numbers that grow as the condition number does."""
     if not np.any(np.equal(det, 0)):
         inverse = np.linalg.inv(a)
-        if np.all(condition(data_of(a), data_of(inverse)) < np.finfo(a.dtype).eps ** (-1 / 3)):
+        if not np.any(condition(data_of(a), data_of(inverse)) >= np.finfo(a.dtype).eps ** (-1 / 3)):
             return times_each(det, inverse.mT)
     return singular_cofactors(a)
 
@@ -414,7 +415,7 @@ def norm_along(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
     if ord == 2:
         return euclidean_norm(x, axis, keepdims=keepdims)
     if ord == 0:
-        return sum_(np.sign(np.abs(x)), axis, keepdims=keepdims)
+        return sum_(np.sign(np.abs(np.where(np.isnan(x), x.dtype.type(1), x))), axis, keepdims=keepdims)  # NaN is not 0
     if ord in (np.inf, -np.inf):
         return (max_ if ord > 0 else min_)(np.abs(x), axis, keepdims=keepdims)
     return power_norm(x, axis, keepdims=keepdims, ord=ord)

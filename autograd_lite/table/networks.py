@@ -92,6 +92,11 @@ def linear(w: Operand, a: Operand, b: Operand | None = None) -> Any:
 def half_squared_distance_together(a: Any, y: Any) -> tuple[Any, Any]:
     """½ Σ v² and its derivative v = a − y."""
     v = np.subtract(a, y)
+    if v.shape != getattr(a, "shape", ()) and v.shape != getattr(y, "shape", ()):
+        raise ValueError(
+            f"half of the squared distance is that of two arrays of one shape; between {np.shape(a)} and {np.shape(y)} it would be "
+            "that of every entry from every other: reshape one of them"
+        )
     if v.dtype.kind != "f":
         if v.dtype.kind == "c":
             raise TypeError("half of the squared distance is that of real numbers; write 0.5 * np.sum(np.abs(a - y) ** 2)")
@@ -129,12 +134,17 @@ def half_squared_distance(a: Operand, y: Operand, /) -> Any:
     Parameters
     ----------
     a, y : Tensor or array_like
-        Of shapes that broadcast.
+        Of shapes of which one broadcasts to the other.
 
     Returns
     -------
     Tensor of a single number
         Its derivative with respect to a is a − y (Eq 4.2).
+
+    Raises
+    ------
+    ValueError
+        For a column and a row, which would broadcast to a matrix of every entry against every other.
 
     Examples
     --------
@@ -152,7 +162,7 @@ def shape_of_both(z: Any, y: Any) -> tuple[int, ...]:
     """The shape of z and y, which is one: targets that broadcast would be counted several times."""
     shape = getattr(z, "shape", ())
     if shape != getattr(y, "shape", ()):
-        raise ValueError("weighted inputs and targets have the same shape")
+        raise ValueError("weighted inputs and targets have the same shape: classes are written as columns of 0 and 1")
     return shape
 
 

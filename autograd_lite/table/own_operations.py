@@ -141,7 +141,8 @@ def operation(
     *pullbacks : callable or None
         One for each operand: ``pullback(adjoint, *operands, **keywords)``, or with the result after the operands,
         gives the operand's share of the adjoint of the result, in the shape of the operand. It is linear in
-        the adjoint. Written in NumPy functions and operators it can be differentiated itself. None for an
+        the adjoint. Written in NumPy functions and operators of its arguments it can be differentiated itself; what `forward`
+        has kept somewhere is a constant to it, as ``t.data`` is, and adds nothing to second derivatives. None for an
         operand that no derivative is taken of; a Tensor that requires a gradient is refused there.
     numpy, labels, symbol, written
         As for `elementwise`.
@@ -204,10 +205,16 @@ def operation(
 
         return Edge(everything, pull, labels[i] if labels else None, LINEAR)
 
+    def forward_of_arrays(*arrays: Any, **keywords: Any) -> Any:
+        out = forward(*map(read_only, arrays), **keywords)
+        if isinstance(out, (list, tuple)):
+            raise TypeError(f"the forward function of '{name}' returned a {type(out).__name__}, not one array: join with np.stack")
+        return out
+
     edges = [edge(pullback, i) for i, pullback in enumerate(pullbacks)]
     # a pullback may return an array that its author keeps: the sweep copies what it hands on
     apply = general_operation(
-        name, lambda *arrays, **keywords: forward(*map(read_only, arrays), **keywords), *edges, symbol=symbol, written=written,
+        name, forward_of_arrays, *edges, symbol=symbol, written=written,
         fresh=False, listed=False,
     )  # fmt: skip
 

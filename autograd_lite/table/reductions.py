@@ -42,6 +42,8 @@ def reduction_operation(
     def function(x: Any, axis: Any = None, *, keepdims: bool = False, **keywords: Any) -> Any:
         if "where" in keywords:
             raise TypeError(f"{name} of a Tensor takes no where=; replace the entries first, as in np.where(mask, t, 0)")
+        if keywords.pop("out", None) is not None:
+            raise TypeError(f"{name} of a Tensor takes no out=, where its history would be lost; assign what it returns")
         if "dtype" in keywords:
             x = astype(x, keywords.pop("dtype"))
         if "correction" in keywords:  # what the array API calls ddof

@@ -187,13 +187,14 @@ def exact_number(x: Any) -> str:
     return short if float(f"{float(value):.6g}") == value or np.isnan(value) else str(value).replace("-", "−")
 
 
-def quote(name: str) -> str:
-    """`name` on one line, and in quotes if it could be taken for more than a name."""
+def quote(name: str, indexed: bool = False) -> str:
+    """`name` on one line, and in quotes if it could be taken for more than a name; if `indexed`, h[0] is one."""
     name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(name))
-    return name if re.fullmatch(r"[^\W\d][\w.]*'*", name) else f"“{name}”"
+    index = r"(\[[\w.]+\])*" if indexed else ""
+    return name if re.fullmatch(rf"[^\W\d][\w.]*{index}'*", name) else f"“{name}”"
 
 
 def plain_name(x: Any) -> str:
     """The name of an operand, or the number that it is; nothing for one without a name."""
     name = getattr(x, "name", None)
-    return quote(name) if name else exact_number(x) if is_literal(x) else ""
+    return quote(name, indexed=True) if name else exact_number(x) if is_literal(x) else ""
