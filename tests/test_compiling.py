@@ -531,6 +531,33 @@ def test_a_warning_names_the_line_and_the_variable() -> None:
         ag.compile(imports, strict=True)(np.ones(2))
 
 
+def test_a_tuple_from_outside_is_given_back_as_it_is() -> None:
+    class Pair(NamedTuple):
+        sums: Any
+        more: Any
+
+    for state in ((np.zeros(2), [1.0]), Pair(np.zeros(2), (np.zeros(1), "x"))):
+
+        def step(x: Any, state: Any = state) -> Any:
+            state[0][...] += x
+            return state, state[1], {"last": state}
+
+        compiled = ag.compile(step)
+        for i in range(5):
+            first, second, more = compiled(np.ones(2))
+            assert first is state and second is state[1] and more["last"] is state
+            assert state[0].tolist() == [i + 1.0] * 2
+        assert compiled.source
+
+
+def test_the_sign_of_a_nan_is_told() -> None:
+    held = {"k": np.nan}
+    compiled = ag.compile(lambda x: np.copysign(x, held["k"]))
+    for k in (np.nan, np.nan, np.nan, -np.nan, -np.nan, np.nan):
+        held["k"] = k
+        assert compiled(np.ones(1)) == np.copysign(1.0, k)
+
+
 def test_randomness_from_outside() -> None:
     rng = np.random.default_rng(0)
     refused(lambda x: x + rng.random(3), "rng .*random numbers: draw outside of the step")

@@ -261,7 +261,7 @@ class World:
         if is_named_tuple(kind):
             for item in x if watch else ():
                 self.code_guard(item, words)
-            return tuple.__new__(self.class_(kind, words), [self.mirror(item, words, watch) for item in x])
+            return self.keep_identity(x, tuple.__new__(self.class_(kind, words), [self.mirror(item, words, watch) for item in x]))
         if isinstance(x, dict) and trusted_name(kind.__module__):
             return Lazy(self, x)
         if kind is np.random.Generator or kind is np.random.RandomState:
@@ -310,7 +310,7 @@ class World:
         if type(x) is tuple:  # it keeps its entries, and what changes in these is watched by itself
             for value in x if watch else ():
                 self.code_guard(value, words)
-            return tuple([self.mirror(value, f"{words}[{i}]", watch) for i, value in enumerate(x)])
+            return self.keep_identity(x, tuple([self.mirror(value, f"{words}[{i}]", watch) for i, value in enumerate(x)]))
         made: Any = {} if isinstance(x, dict) else []
         self.known[id(x)] = x, made
         self.reals[id(made)] = x
@@ -321,6 +321,13 @@ class World:
                 made.append(stand)
         before = list(entries_of(made))
         self.final_checks.append(lambda: self.check_entries(before, list(entries_of(made)), words))
+        return made
+
+    def keep_identity(self, x: Any, made: Any) -> Any:
+        """Let what stands for a tuple from outside be given back as the tuple itself."""
+        if x:  # there is one empty tuple for all
+            self.known[id(x)] = x, made
+            self.reals[id(made)] = x
         return made
 
     def read_entries(self, x: Any, words: str, watch: bool) -> Iterator[tuple[Any, Any]]:

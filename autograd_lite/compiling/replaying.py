@@ -11,7 +11,7 @@ import operator
 import sys
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from math import inf, isfinite
+from math import copysign, inf, isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,7 +90,8 @@ def restore(data: Any, grad: Any, requires_grad: bool, has_history: bool, name: 
 
 def same(x: Any, y: Any) -> bool:
     """Whether two numbers or texts are the same in all that a program can tell."""
-    return x is y or type(x) is type(y) and type(x) in (int, float, complex, str, bytes) and repr(x) == repr(y)
+    alike = x is y or type(x) is type(y) and type(x) in (int, float, complex, str, bytes) and repr(x) == repr(y)
+    return alike and (type(x) is not float or x == x or copysign(1, x) == copysign(1, y))  # NaN has a sign, and does not show it
 
 
 def same_entries(x: Any, y: list[Any]) -> bool:
