@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
@@ -182,9 +182,11 @@ class Sequential(Network):
     Raises
     ------
     TypeError
-        If something else than a layer is given.
+        If something else than a layer is given, a layer does not give all of its parameters, or a network among them
+        overrides ``__call__``.
     ValueError
-        If a layer does not take what the one before it gives, differs from it in dtype, or stands there twice.
+        If a layer does not take what the one before it gives, differs from it in dtype, or stands there twice, or a
+        network among them has rows as samples where the whole has columns.
 
     Examples
     --------
@@ -209,6 +211,7 @@ class Sequential(Network):
         flat: list[tuple[Any, str]] = []
         for layer in layers:
             if isinstance(layer, Sequential):
+                check_inner(layer, samples)
                 within = f"{layer.name}." if layer.name else ""
                 flat.extend((inner, within + prefix) for inner, prefix in zip(layer.layers, layer.prefixes))
             elif isinstance(layer, str):
@@ -249,18 +252,20 @@ class Sequential(Network):
         return a
 
     def parameters(self) -> dict[str, Tensor]:
-        return {
-            f"{prefix}{name}{number}": p
-            for layer, _, _, prefix, number in self._steps
-            for name, p in layer.parameters().items()
-        }
+        return {name: p for _, _, own in self._by_layer() for name, p in own.items()}
 
     def _by_layer(self) -> list[tuple[str, str, dict[str, Tensor]]]:
         found: dict[str, tuple[list[str], dict[str, Tensor]]] = {}
+        every: dict[str, Tensor] = {}
         for layer, _, _, prefix, number in self._steps:
             kinds, own = found.setdefault(f"{prefix}layer {number}", ([], {}))
             kinds.append(type(layer).__name__)
-            own |= {f"{prefix}{name}{number}": p for name, p in layer.parameters().items()}
+            for name, p in layer.parameters().items():
+                first = unique = f"{prefix}{name}{number}"
+                again = count(2)
+                while every.get(unique, p) is not p:  # several layers of one number may call theirs alike
+                    unique = f"{first}_{next(again)}"
+                every[unique] = own[unique] = p
         return [(title, ", ".join(kinds), own) for title, (kinds, own) in found.items()]
 
     def _signature(self) -> str:
@@ -276,6 +281,7 @@ def check_layers(layers: Sequence[Any]) -> None:
             raise TypeError(f"layer {i} is {layer!r}, not a layer such as Linear(3, 2) or Sigmoid(){help}")
         if any(layer is other for other in layers[:i]):
             raise ValueError(f"layer {i}, {layer!r}, stands in the network twice; make a second one")
+        check_inside(i, layer)
         if isinstance(layer, Softmax) and units == 1:
             raise ValueError(f"layer {i} is Softmax of a single unit, which is 1 whatever it takes; use Sigmoid")
         if not isinstance(layer, Linear):
@@ -289,6 +295,38 @@ def check_layers(layers: Sequence[Any]) -> None:
         units, dtype = layer.n_outputs, layer.w.dtype
     if not layers or not isinstance(layers[0], Linear):
         raise ValueError("a network starts with a Linear layer, which says how many features a sample has")
+
+
+def check_inside(i: int, layer: Layer) -> None:
+    """Refuse a layer that does not give all parameters in its attributes: the others would never be learned."""
+    given = list(layer.parameters().values())
+    for attribute, value in vars(layer).items():
+        for inner in value if isinstance(value, (list, tuple)) else [value]:
+            found = {"": inner} if isinstance(inner, Tensor) else {}
+            if isinstance(inner, (Layer, Network)):
+                found = {f".{name}": p for name, p in inner.parameters().items()}
+            for name, p in found.items():
+                if p.requires_grad and p.is_leaf and not any(p is other for other in given):
+                    raise TypeError(
+                        f"layer {i}, {type(layer).__name__}, holds a parameter in {attribute}{name} that its parameters() do not "
+                        "give, so that it would not be learned: define parameters(self), which returns a dict of all by name, "
+                        "or set requires_grad = False on what is not to be learned"
+                    )
+
+
+def check_inner(net: Sequential, samples: str) -> None:
+    """Refuse a network that does something else than its layers, as part of one that takes it apart."""
+    kind = type(net).__name__
+    if type(net).__call__ is not Sequential.__call__:
+        raise TypeError(
+            f"{kind} defines __call__, which would be lost, since a network among the layers stands for its layers: derive "
+            "it from Layer, with the network in an attribute, and let its parameters() return those of the network"
+        )
+    if net.rows and samples != net.samples:
+        raise ValueError(
+            f"{kind} among the layers was made with samples='rows', but the whole network has columns: say samples='rows' of "
+            "the whole, or make both without"
+        )
 
 
 class MLP(Sequential):

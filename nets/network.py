@@ -154,7 +154,7 @@ class Network(KeepsNames):
         ValueError
             If x or y is of another shape.
         """
-        return quadratic_cost(self(x), y, samples=self.samples) if self.rows else quadratic_cost(self._output(x), y)
+        return quadratic_cost(self(x), y, samples=self.samples)
 
     def _options(self, of_layers: str = "") -> str:
         name = f", name={self.name!r}" if self.name else ""

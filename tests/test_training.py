@@ -143,7 +143,7 @@ def test_l2_is_added_once_to_a_mean(cost: Any) -> None:
 
 def test_a_callback_may_return_true_of_numpy() -> None:
     for says in (True, np.True_):
-        history = quietly(MLP([3, 1], seed=0), X, Y, epochs=5, batch_size=4, learning_rate=0.1, callbacks=lambda *_, says=says: says)
+        history = quietly(MLP([3, 1], seed=0), X, Y, **(once | {"epochs": 5}), callbacks=lambda *_, says=says: says)
         assert len(history.cost) == 2 and history.stopped == "by a callback"
 
 
@@ -249,9 +249,81 @@ def test_a_parameter_that_is_replaced_is_the_networks() -> None:
     assert not np.array_equal(layer.w.data, np.ones((1, 3)))
 
 
+class Scale(nets.Layer):
+    """A layer of a user's, with a parameter called as it is told."""
+
+    def __init__(self, units: int, called: str = "g") -> None:
+        self.called, self.g = called, Tensor(np.ones((units, 1)), requires_grad=True)
+
+    def parameters(self) -> dict[str, Tensor]:
+        return {self.called: self.g}
+
+    def __call__(self, a: Any) -> Tensor:
+        return a * self.g
+
+
+@pytest.mark.parametrize("called, names", [("g", ["g1", "g1_2"]), ("w", ["w1_2", "w1_3"])])
+def test_parameters_of_one_name_are_all_learned(called: str, names: list[str]) -> None:
+    net = Sequential(Linear(3, 4, seed=0), Scale(4, called), Tanh(), Scale(4, called), Linear(4, 1, seed=1))
+    assert list(net.parameters()) == ["w1", "b1", *names, "w2", "b2"] == [p.name for p in net.parameters().values()]
+    assert repr(net).splitlines()[-1].split() == ["parameters", "29"]
+    before = [p.data.copy() for p in net.parameters().values()]
+    quietly(net, X, Y, **once)
+    assert not any(np.array_equal(p.data, old) for p, old in zip(net.parameters().values(), before, strict=True))
+
+
+class Residual(nets.Layer):
+    """A layer around a network, which gives its parameters if it is told to."""
+
+    def __init__(self, *layers: Any, gives: bool = True) -> None:
+        self.inside, self.gives = Sequential(*layers), gives
+
+    def parameters(self) -> dict[str, Tensor]:
+        return self.inside.parameters() if self.gives else {}
+
+    def __call__(self, a: Any) -> Tensor:
+        return a + self.inside(a)
+
+
+def test_a_layer_around_a_network() -> None:
+    first, block, last = Linear(3, 4, seed=0), Residual(Linear(4, 4, seed=1), "tanh"), Linear(4, 1, seed=2)
+    net = Sequential(first, block, last)
+    np.testing.assert_array_equal(net(X).data, last(block(first(X))).data)
+    before = block.inside.parameters()["w1"].data.copy()
+    quietly(net, X, Y, **once)
+    assert not np.array_equal(block.inside.parameters()["w1"].data, before)
+    hidden = Residual(Linear(4, 4, seed=1), gives=False)
+    with pytest.raises(TypeError, match=r"layer 1, Residual, holds a parameter in inside\.w1 that its parameters\(\) do not"):
+        Sequential(first, hidden, last)
+    for p in hidden.inside.parameters().values():
+        p.requires_grad = False  # frozen, and so nothing to be learned
+    Sequential(first, hidden, last)
+
+
+class Twice(MLP):
+    """A network that does more than its layers."""
+
+    def __call__(self, x: Any) -> Tensor:
+        return 2 * super().__call__(x)
+
+
+@pytest.mark.parametrize("samples", ["columns", "rows"])
+def test_the_cost_is_that_of_what_a_network_gives(samples: str) -> None:
+    x, y = (X, Y) if samples == "columns" else (X.T, Y.T)
+    net = Twice([3, 2, 1], seed=0, samples=samples)
+    assert net.cost(x, y).item() == nets.quadratic_cost(net(x), y, samples=samples).item()
+
+
+def test_rows_inside_of_rows() -> None:
+    net = Sequential(MLP([3, 4], samples="rows", seed=0), Linear(4, 1, seed=1), samples="rows")
+    assert net(X.T).shape == (4, 1)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
+        (lambda: Sequential(Twice([3, 2]), Linear(2, 1)), TypeError, "Twice defines __call__, which would be lost"),
+        (lambda: Sequential(MLP([3, 2], samples="rows"), Linear(2, 1)), ValueError, "MLP .* made with samples='rows'"),
         (lambda: MLP([3, 1], bias="no"), TypeError, "bias is True or False, not 'no'"),
         (lambda: TwoLayerNet(3, 4, 1, bias="no"), TypeError, "bias is True or False"),
         (lambda: MLP([3, 1], output=Softmax), ValueError, "Softmax of a single unit"),
