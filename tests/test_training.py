@@ -668,6 +668,20 @@ def test_nets_is_found_by_its_place(tmp_path: Path) -> None:
     assert in_a_process(hidden, tmp_path, root) == "mine (2, 1)\n"
 
 
+def test_a_nets_of_ones_own_is_not_run(tmp_path: Path) -> None:
+    root = Path(nets.__file__).parents[1]
+    own = tmp_path / "nets.py"
+    own.write_text("import sys\nprint('run')\nif len(sys.argv) < 2: sys.exit('usage')\n")
+    for code in ("from autograd_lite.nets import MLP; print(MLP([2, 1]).sizes)",
+                 "import autograd_lite.nets as n; print(n.MLP([2, 1]).sizes, n.closed_form.sigma(0))"):  # fmt: skip
+        assert in_a_process(code, tmp_path, root).startswith("(2, 1)")
+    # inside of such a file too, which is run as a program or imported
+    own.write_text("import autograd_lite.nets as n\nfrom autograd_lite.nets import MLP\nprint(n.MLP is MLP)\n")
+    assert in_a_process("import nets", tmp_path, root) == in_a_process("exec(open('nets.py').read())", tmp_path, root) == "True\n"
+    by_hand = "import sys, types; sys.modules['nets'] = types.ModuleType('nets'); from autograd_lite.nets import MLP; print(MLP)"
+    assert "MLP" in in_a_process(by_hand, tmp_path, root)
+
+
 def test_another_package_in_its_place_is_told(tmp_path: Path) -> None:
     root = Path(nets.__file__).parents[1]
     shutil.copytree(root / "autograd_lite", tmp_path / "autograd_lite", ignore=shutil.ignore_patterns("__pycache__"))
