@@ -193,7 +193,7 @@ def train(
         return on_unseen.cost
 
     lowest, best = take_stock(), copies(parameters)  # which also refuses shapes that do not fit
-    mean = bool(l2) and is_mean_of(net, cost_of, x, y)
+    mean = is_mean_of(net, cost_of, x, y) if l2 else False
     reached, best_epoch = (best, 1), 0  # parameters, and how long the history is with them
     # as rows, samples lie together in memory, and drawing a batch copies whole rows
     samples, targets = (np.ascontiguousarray(part if rows else part.T, net.dtype) for part in (x, y))
@@ -204,6 +204,8 @@ def train(
         try:
             for epoch in range(epochs):
                 descent.learning_rate = rate(epoch)
+                if mean is None:
+                    mean = is_mean_of(net, cost_of, x, y)
                 order = rng.permutation(n)
                 for start in range(0, n, batch_size):
                     chosen = order[start : start + batch_size][rank::size]
@@ -451,11 +453,12 @@ def evaluate(net: Trainable, x: npt.ArrayLike, y: npt.ArrayLike, *, cost: Cost =
         raise ValueError(f"there is no sample to evaluate in x of shape {x.shape}")
     kind = kind_of_targets(y if axis else y.T, cost_of) if y.ndim == 2 else "numbers"
     total, right, n = 0.0, 0, 0
+    mean: bool | None = None
     with ag.no_grad():
         for inputs, targets in chunks(x, y, axis):
             a = net(inputs)
             C = cost_of(a, targets).item()
-            if n == 0:
+            if mean is None:
                 mean = is_mean(cost_of, a.data, targets, axis)
             total += C * (a.shape[axis] if mean else 1)
             outputs, targets = (a.data, targets) if axis else (a.data.T, targets.T)
@@ -479,22 +482,22 @@ def is_true(x: Any) -> bool:
     return isinstance(x, (bool, np.bool_)) and bool(x)
 
 
-def is_mean_of(net: Trainable, cost: Callable[..., Tensor], x: Array, y: Array) -> bool:
-    """Whether the cost is a mean over the batch; of a single sample it could be 0, and tell nothing."""
+def is_mean_of(net: Trainable, cost: Callable[..., Tensor], x: Array, y: Array) -> bool | None:
+    """Whether the cost is a mean over the batch; None as long as no sample costs anything."""
     axis = 0 if lies_in_rows(net) else 1
-    x, y = (np.take(t, range(min(t.shape[axis], 64)), axis) for t in (x, y))
     with ag.no_grad():
-        return is_mean(cost, net(x).data, y, axis)
+        known = (is_mean(cost, net(inputs).data, targets, axis) for inputs, targets in chunks(x, y, axis))
+        return next((mean for mean in known if mean is not None), None)
 
 
-def is_mean(cost: Callable[..., Tensor], a: Array, y: Array, axis: int) -> bool:
-    """Whether the cost of samples that are given twice is that of the samples once."""
+def is_mean(cost: Callable[..., Tensor], a: Array, y: Array, axis: int) -> bool | None:
+    """Whether the cost of samples that are given twice is that of the samples once; None if it is 0, which tells nothing."""
     if innermost(cost) in COSTS.values():
         while not isinstance(cost, partial) and hasattr(cost, "checked_by_train"):
             cost = cost.checked_by_train
         return isinstance(cost, partial) and cost.keywords.get("reduction") == "mean"
     once, twice = (cost(*[ag.Tensor(np.concatenate([t] * k, axis)) for t in (a, y)]).item() for k in (1, 2))
-    return once != 0 and abs(twice - once) <= 1e-5 * abs(once)
+    return None if once == twice == 0 else bool(abs(twice - once) <= 1e-5 * abs(once))
 
 
 def kind_of_targets(y: Array, cost: Callable[..., Tensor]) -> str:

@@ -141,6 +141,33 @@ def test_l2_is_added_once_to_a_mean(cost: Any) -> None:
     np.testing.assert_allclose(net.parameters()["w1"].data, w.data - 0.5 * (ag.gradients(C, w) + 0.1 * w.data), rtol=1e-10)
 
 
+def test_a_mean_is_told_from_a_sum_where_some_samples_cost_something() -> None:
+    net = MLP([1, 1], output="linear", seed=0)
+    net.parameters()["w1"].data = np.ones((1, 1))
+    x, y = np.full((1, 3000), 2.0), np.ones((1, 3000))
+    x[:, 1024:] = 0.5  # the first 1024, which are looked at together, cost nothing
+    assert nets.evaluate(net, x, y, cost=max_margin).cost == pytest.approx(0.5 * 1976 / 3000)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_l2_is_added_once_to_a_mean_that_was_nothing_at_first(compile: bool) -> None:
+    net, x, y, l2 = MLP([1, 1], output="linear", bias=False, seed=0), np.ones((1, 6)), np.ones((1, 6)), 0.01
+    w = net.parameters()["w1"]
+    w.data = np.full((1, 1), 2.0)
+    seen: list[float] = []
+
+    def note(*_: Any) -> None:
+        w.data = np.full((1, 1), 0.5)  # where samples cost something
+        seen.append(w.item())
+
+    options: dict[str, Any] = dict(cost=max_margin, l2=l2, compile=compile, callbacks=note)
+    options["before_update"] = lambda parameters: seen.append(parameters["w1"].grad.item())
+    quietly(net, x, y, epochs=8, batch_size=6, learning_rate=0.1, **options)
+    gradients = seen[::2]
+    assert gradients[0] == pytest.approx(6 * l2 * 2)  # nobody can know yet
+    np.testing.assert_allclose(gradients[1:], -1 + l2 * 0.5, rtol=1e-12)
+
+
 def test_a_callback_may_return_true_of_numpy() -> None:
     for says in (True, np.True_):
         history = quietly(MLP([3, 1], seed=0), X, Y, **(once | {"epochs": 5}), callbacks=lambda *_, says=says: says)
