@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from autograd_lite.console import print_any_character
 from benchmarks import report, scale
 from benchmarks.contenders import ENTRIES, HAND, SHAPES, Shape, Start, check_agreement, ready
 from benchmarks.timing import Effort, Times, alone, interleaved
@@ -70,6 +71,7 @@ def race(shape: Shape, dtype: str, labels: Sequence[str], effort: Effort) -> tup
 
 
 def main() -> None:
+    print_any_character()
     options = arguments()
     limit_threads(options.threads)
     rest = 0.05 if options.threads > 1 else 0.0  # one thread does not spin
