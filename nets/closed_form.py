@@ -19,10 +19,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from autograd_lite import Tensor
-
 from .arguments import look_up
-from .inputs import refuse_inputs, refuse_targets
+from .inputs import as_plain, refuse_inputs, refuse_targets
 from .layers import Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
 from .two_layer import TwoLayerNet
 
@@ -42,11 +40,6 @@ class ForwardArrays(NamedTuple):
     a1: Array
     z2: Array
     a2: Array
-
-
-def as_plain(x: Any, dtype: Any = None) -> Array:
-    """The array of a Tensor, of an array or of numbers."""
-    return np.asarray(x.data if isinstance(x, Tensor) else x, dtype)
 
 
 def on_arrays(function: Callable[..., Result]) -> Callable[..., Result]:

@@ -248,7 +248,13 @@ class Sequential(Network):
         for layer, scope, name, *_ in self._steps:
             with scope:
                 a = layer(a)
-            a.name = name
+            try:
+                a.name = name
+            except AttributeError:
+                raise TypeError(
+                    f"a layer gives a Tensor, but {type(layer).__name__} gave {type(a).__name__}: compute with the Tensor that "
+                    "it is called with, not with its data"
+                ) from None
         return a
 
     def parameters(self) -> dict[str, Tensor]:

@@ -19,8 +19,8 @@ from autograd_lite import Tensor
 from .arguments import check_flags, is_number, is_whole, look_up
 from .costs import COSTS, l2_penalty, quadratic_cost, sigmoid_cross_entropy_cost, softmax_cross_entropy_cost
 from .history import MEASURES, History
-from .inputs import Array, are_rows, as_generator, one_hot
-from .layers import Sigmoid, Softmax
+from .inputs import Array, are_rows, as_generator, as_plain, one_hot
+from .layers import Linear, Sigmoid, Softmax
 from .optimizers import Adam, GradientDescent, Momentum, Optimizer
 from .two_layer import TwoLayerNet
 
@@ -141,15 +141,17 @@ def train(
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("patience", patience, 1)):
         if not is_whole(value, least) and not (name == "patience" and value is None):
             raise ValueError(f"{name} is an integer of at least {least}, not {value!r}")
-    if isinstance(net, type) or not callable(getattr(net, "parameters", None)):
-        raise TypeError(f"net is a network, such as MLP([3, 4, 2]), not {net!r}")
+    if isinstance(net, type) or not callable(getattr(net, "parameters", None)) or not hasattr(net, "dtype"):
+        help = f"; write Sequential({net!r})" if isinstance(net, Linear) else ""
+        raise TypeError(f"net is a network, such as MLP([3, 4, 2]), not {net!r}{help}")
     check_flags(progress=progress, compile=compile)
     if not is_number(l2) or not 0 <= l2 < np.inf:
         raise ValueError(f"l2 is a number from 0 up, not {l2!r}")
     l2 = float(l2)
-    rank, size = share
-    if not 0 <= rank < size:
-        raise ValueError(f"share is (rank, size) with a rank from 0 to size − 1, not {share!r}")
+    is_pair = isinstance(share, (tuple, list)) and len(share) == 2 and is_whole(share[0], 0) and is_whole(share[1], 1)
+    rank, size = share if is_pair else (1, 0)
+    if not rank < size:
+        raise ValueError(f"share is (rank, size), two integers with a rank from 0 to size − 1, not {share!r}")
     rng = as_generator(seed)
     callbacks = [callbacks] if callable(callbacks) or not isinstance(callbacks, Sequence) else list(callbacks)
     if not all(map(callable, callbacks)):
@@ -326,7 +328,7 @@ def as_samples(net: Any, x: Any, y: Any, of: str = "") -> tuple[Array, Array]:
     arrays = []
     for name, values in ((f"{of}x", x), (f"{of}y", y)):
         try:
-            array = values.data if isinstance(values, Tensor) else np.asarray(values)
+            array = as_plain(values)
         except ValueError as error:  # ragged lists, and such as contain themselves
             raise ValueError(f"{name} is no array of numbers: {error}") from error
         if array.dtype.kind == "O":
@@ -384,6 +386,8 @@ def progress_bar(epochs: int | None) -> Any:
         return nullcontext()
     options: dict[str, Any] = {}
     if not hasattr(tqdm, "status_printer") or "notebook" not in tqdm.status_printer.__module__:
+        if sys.stderr is None:  # a program without a console has nowhere to show it
+            return nullcontext()
         form = "{desc} |{bar}| {n}/{total} epochs [{elapsed}<{remaining}{postfix}]"
         # a notebook sets what comes on stderr in red
         file = sys.stdout if "ipykernel" in sys.modules else sys.stderr

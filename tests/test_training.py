@@ -253,6 +253,12 @@ def test_wrong_rows_are_told_as_they_were_given(x: Any, y: Any, words: str) -> N
         quietly(MLP([3, 2], samples="rows"), x, y, **once)
 
 
+def test_the_cost_of_rows_says_what_rows_take() -> None:
+    a = MLP([3, 1], samples="rows", seed=0)(X.T)
+    with pytest.raises(ValueError, match=r"write y\[:, None\] for a single sample, or say samples='rows' if these are the"):
+        nets.quadratic_cost(a, Y[0])
+
+
 def test_named_networks_nest(tmp_path: Path) -> None:
     inner = Sequential(Linear(4, 3), Tanh(), name="inner")
     encoder = Sequential(inner, Linear(3, 2), Tanh(), name="encoder")
@@ -264,6 +270,58 @@ def test_named_networks_nest(tmp_path: Path) -> None:
     again = load(save(net, tmp_path / "net"))
     assert list(again.parameters()) == names
     assert repr(again) == repr(net)
+
+
+def test_an_array_in_the_place_of_a_parameter_is_refused() -> None:
+    net, two = MLP([3, 1], seed=0), TwoLayerNet(3, 4, 1, seed=0)
+    for owner, name in ((net.layers[0], "w"), (two, "b1")):
+        with pytest.raises(TypeError, match=rf"{name} is a parameter, which only another Tensor .* write {name}\.data"):
+            setattr(owner, name, np.ones((1, 3)))
+    two.b1 = None
+    assert list(two.parameters()) == ["w1", "w2", "b2"]
+
+
+@pytest.mark.parametrize("masked", ["x", "y"])
+def test_masks_are_refused_everywhere(masked: str) -> None:
+    given: dict[str, Any] = {"x": X, "y": Y}
+    given[masked] = np.ma.masked_array(given[masked], mask=given[masked] > 0)
+    net, (x, y) = TwoLayerNet(3, 4, 1, seed=0), given.values()
+    for call in (
+        lambda: net.cost(x, y),
+        lambda: nets.evaluate(net, x, y),
+        lambda: quietly(net, x, y, **once),
+        lambda: quietly(net, X, Y, held_out=(x, y), **once),
+        lambda: closed_form.gradients(net, x, y),
+        lambda: closed_form.eq_4_2(x, y),
+    ):
+        with pytest.raises(TypeError, match=r"a Tensor has no mask.*data\.filled\(0\.0\)"):
+            call()
+    assert closed_form.eq_4_2(Y.view(type("Own", (np.ndarray,), {})), Y).tolist() == [[0, 0, 0, 0]]
+
+
+def test_a_layer_that_gives_an_array_is_refused() -> None:
+    class Cut(nets.Layer):
+        def __call__(self, a: Any) -> Any:
+            return a.data
+
+    with pytest.raises(TypeError, match="a layer gives a Tensor, but Cut gave ndarray"):
+        Sequential(Linear(3, 1), Cut(), Linear(1, 1))(X)
+
+
+@pytest.mark.parametrize("share", [5, None, ("a", 2), (0, 2.5), (0,), (-1, 2), (2, 2), (True, 2)])
+def test_shares_that_are_none(share: Any) -> None:
+    with pytest.raises(ValueError, match=r"share is \(rank, size\), two integers"):
+        quietly(MLP([3, 1], seed=0), X, Y, share=share, **once)
+
+
+def test_a_layer_is_no_network_to_train() -> None:
+    with pytest.raises(TypeError, match=r"net is a network.*; write Sequential\(Linear\(3, 1\)\)"):
+        quietly(Linear(3, 1), X, Y, **once)
+
+
+def test_a_program_without_a_console_has_no_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert train(MLP([3, 1], seed=0), X, Y, **once).epochs == 1
 
 
 def test_a_parameter_that_is_replaced_is_the_networks() -> None:
@@ -433,6 +491,7 @@ def test_optimizers_give_the_numbers_of_pytorch(name: str, make: Any) -> None:
         (lambda w: GradientDescent([w], math.inf), ValueError, "positive number, not inf"),
         (lambda w: setattr(Momentum([w], 1), "momentum", 1.5), ValueError, "momentum .* less than 1, not 1.5"),
         (lambda w: setattr(Adam([w], 1), "beta2", -1), ValueError, "beta2"),
+        (lambda w: GradientDescent([w], 1).parameters.append(w), AttributeError, "append"),  # never to be followed
         (lambda w: GradientDescent([w], "0.1"), TypeError, "positive number, not '0.1'"),
         (lambda w: GradientDescent([w.astype("f4").detach()], 1), ValueError, "requires_grad"),
         (lambda w: GradientDescent([Tensor([1.0], True, dtype="f4")], 1e-60), ValueError, r"is 0\.0 in the float32"),
@@ -628,6 +687,8 @@ def test_history_draws_itself(tmp_path: Path) -> None:
     assert (cost.get_title(loc="left"), cost.get_legend()) == (r"cost per sample: $6.8 \times 10^{-5}$", None)
     regression = quietly(MLP([3, 1], output=None, seed=0), X, Y * 3.5, **once)
     assert len(regression.plot().axes) == 1
+    [line] = nets.History(cost=[0.5]).plot().axes[0].lines
+    assert line.get_marker() == "o"  # a line of a single point would show nothing
 
 
 # Files ------------------------------------------------------------------------------------------------------------
@@ -674,6 +735,18 @@ def test_loading_believes_nothing_before_it_is_checked(tmp_path: Path) -> None:
         archive.writestr("network.npy", bytes(1_000_000))
     with pytest.raises(ValueError, match="compressed"):
         load(path)
+
+
+@pytest.mark.parametrize("make", ["one more", "the first is missing"])
+def test_a_file_that_could_not_be_read_is_not_written(make: str, tmp_path: Path) -> None:
+    net: Any = MLP([3, 4, 2], bias=False, seed=0) if make == "one more" else TwoLayerNet(3, 4, 2, seed=0)
+    if make == "one more":
+        net.layers[0].b = Tensor(np.zeros((4, 1)), requires_grad=True)
+    else:
+        net.b1 = None
+    with pytest.raises(ValueError, match="the network was made without b"):
+        save(net, tmp_path / "net")
+    assert not list(tmp_path.iterdir())
 
 
 # Under a name that nobody else has --------------------------------------------------------------------------------
