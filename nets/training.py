@@ -20,7 +20,7 @@ from .arguments import check_flags, is_number, is_whole, look_up
 from .costs import COSTS, l2_penalty, quadratic_cost, sigmoid_cross_entropy_cost, softmax_cross_entropy_cost
 from .history import MEASURES, History
 from .inputs import Array, are_rows, as_generator, as_plain, one_hot
-from .layers import Linear, Sigmoid, Softmax
+from .layers import Linear, Sigmoid, Softmax, overrides_call
 from .optimizers import Adam, GradientDescent, Momentum, Optimizer
 from .two_layer import TwoLayerNet
 
@@ -272,7 +272,7 @@ def as_cost(cost: Any, net: Any) -> Callable[..., Tensor]:
 def refuse_activation_twice(cost: Any, net: Any) -> None:
     """A cost of weighted inputs applies the activation itself: of activations it would be another cost."""
     last = net
-    while getattr(last, "layers", None):
+    while getattr(last, "layers", None) and not overrides_call(last):
         last = last.layers[-1]
     of_weighted_inputs = innermost(cost) in (sigmoid_cross_entropy_cost, softmax_cross_entropy_cost)
     if of_weighted_inputs and isinstance(last, (Sigmoid, Softmax, TwoLayerNet)):

@@ -399,6 +399,42 @@ def test_the_cost_is_that_of_what_a_network_gives(samples: str) -> None:
     assert net.cost(x, y).item() == nets.quadratic_cost(net(x), y, samples=samples).item()
 
 
+class Skipping(Sequential):
+    """A residual block."""
+
+    def __call__(self, x: Any) -> Tensor:
+        return x + super().__call__(x)
+
+
+def test_a_network_that_does_more_than_its_layers_stays_whole() -> None:
+    blocks = [Skipping(Linear(3, 3, seed=1), "tanh", Linear(3, 3, seed=2), name=name) for name in (None, None, "c")]
+    last = Linear(3, 1, seed=9)
+    inner = Sequential(*blocks, Tanh(), name="inner")
+    net = Sequential(inner, last, "sigmoid")
+    by_hand = ag.sigmoid(last(np.tanh(blocks[2](blocks[1](blocks[0](X))))))
+    np.testing.assert_array_equal(net(X).data, by_hand.data)
+    expected = [f"inner.{of}.{p}" for of in ("skipping", "skipping2", "c") for p in ("w1", "b1", "w2", "b2")]
+    assert list(net.parameters()) == [*expected, "w1", "b1"] == [p.name for p in net.parameters().values()]
+    titles = [line.split()[0] for line in repr(net).splitlines()[1:]]
+    assert titles == ["inner.skipping", "inner.skipping2", "inner.c", "layer", "parameters"]
+    C = net.cost(X, Y)
+    scopes = {t.scope for t in nodes_of(C)}
+    assert ("inner.skipping", "layer 1") in scopes and ("inner.c",) in scopes
+    before = [p.data.copy() for p in net.parameters().values()]
+    quietly(net, X, Y, **once)
+    assert not any(np.array_equal(p.data, old) for p, old in zip(net.parameters().values(), before, strict=True))
+    assert MLP([3, 1], seed=0)._signature() == "MLP([3, 1])" and Twice([3, 1])._signature() == "Twice([3, 1])"
+    for refused in (net, Twice([3, 1], seed=0)):
+        with pytest.raises(TypeError, match="the closed forms"):
+            closed_form.gradients(refused, X, Y)
+    ends_in_more = Skipping(Linear(3, 3, seed=0), "sigmoid")
+    quietly(ends_in_more, X, np.eye(3)[:, [0, 1, 2, 0]], **once, cost="softmax_cross_entropy")
+
+
+def nodes_of(output: Tensor) -> list[Tensor]:
+    return [output, *(t for parent in output.parents for t in nodes_of(parent))]
+
+
 def test_rows_inside_of_rows() -> None:
     net = Sequential(MLP([3, 4], samples="rows", seed=0), Linear(4, 1, seed=1), samples="rows")
     assert net(X.T).shape == (4, 1)
@@ -407,8 +443,9 @@ def test_rows_inside_of_rows() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: Sequential(Twice([3, 2]), Linear(2, 1)), TypeError, "Twice defines __call__, which would be lost"),
-        (lambda: Sequential(MLP([3, 2], samples="rows"), Linear(2, 1)), ValueError, "MLP .* made with samples='rows'"),
+        (lambda: Sequential(Twice([3, 2], samples="rows"), Linear(2, 1), samples="rows"), ValueError, "called with columns"),
+        (lambda: Sequential(Linear(2, 3, dtype="f4"), Twice([3, 2])), ValueError, "layer 1, Twice.* is float64, but .* float32"),
+        (lambda: Sequential(MLP([3, 2], samples="rows"), Linear(2, 1)), ValueError, "MLP.* has samples='rows', and the network that"),
         (lambda: MLP([3, 1], bias="no"), TypeError, "bias is True or False, not 'no'"),
         (lambda: TwoLayerNet(3, 4, 1, bias="no"), TypeError, "bias is True or False"),
         (lambda: MLP([3, 1], output=Softmax), ValueError, "Softmax of a single unit"),
