@@ -125,7 +125,9 @@ def max_margin(a: Any, y: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "cost", [lambda a, y: nets.quadratic_cost(a, y, reduction="mean"), lambda a, y: np.mean((a - y) ** 2), max_margin], ids=str
+    "cost",
+    [lambda a, y: nets.quadratic_cost(a, y, reduction="mean"), lambda a, y: np.mean((a - y) ** 2), max_margin],
+    ids=["quadratic", "squares", "max_margin"],
 )
 def test_l2_is_added_once_to_a_mean(cost: Any) -> None:
     x = np.random.default_rng(0).normal(size=(3, 24))
@@ -445,7 +447,7 @@ def test_rows_inside_of_rows() -> None:
     [
         (lambda: Sequential(Twice([3, 2], samples="rows"), Linear(2, 1), samples="rows"), ValueError, "called with columns"),
         (lambda: Sequential(Linear(2, 3, dtype="f4"), Twice([3, 2])), ValueError, "layer 1, Twice.* is float64, but .* float32"),
-        (lambda: Sequential(MLP([3, 2], samples="rows"), Linear(2, 1)), ValueError, "MLP.* has samples='rows', and the network that"),
+        (lambda: Sequential(MLP([3, 2], samples="rows"), Linear(2, 1)), ValueError, "MLP.* has samples='rows', and the"),
         (lambda: MLP([3, 1], bias="no"), TypeError, "bias is True or False, not 'no'"),
         (lambda: TwoLayerNet(3, 4, 1, bias="no"), TypeError, "bias is True or False"),
         (lambda: MLP([3, 1], output=Softmax), ValueError, "Softmax of a single unit"),
