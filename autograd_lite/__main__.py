@@ -9,11 +9,13 @@ from typing import Any
 
 import autograd_lite as ag
 from autograd_lite.comparing import grading
+from autograd_lite.console import print_any_character
 
 ag.compare_steps  # the face hands over the chain rule
 
 
 def main() -> int:
+    print_any_character()
     options = arguments()
     if options.example:
         print(grading.EXAMPLE, end="")

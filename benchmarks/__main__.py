@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from autograd_lite.console import print_any_character
 from benchmarks import report, scale
 from benchmarks.contenders import ENTRIES, HAND, SHAPES, Shape, Start, check_agreement, ready
 from benchmarks.timing import Effort, Times, alone, interleaved
@@ -17,12 +18,19 @@ THREADS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_
 """The variables from which BLAS, PyTorch and JAX (the last) take the number of their threads when they are imported."""
 
 
+def natural(text: str) -> int:
+    """A number from 1 up."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+    return int(text)
+
+
 def shape(text: str) -> Shape:
     """``3-4-1x4`` as (3, 4, 1, 4)."""
     try:
-        n0, n1, n2, batch = (int(n) for n in text.replace("x", "-").replace("×", "-").split("-"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a shape N0-N1-N2xBATCH such as 3-4-1x4") from None
+        n0, n1, n2, batch = (natural(n) for n in text.replace("x", "-").replace("×", "-").split("-"))
+    except (ValueError, argparse.ArgumentTypeError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a shape N0-N1-N2xBATCH such as 3-4-1x4, of numbers from 1 up") from None
     return n0, n1, n2, batch
 
 
@@ -41,7 +49,7 @@ def arguments() -> argparse.Namespace:
     add("--shapes", type=shape, nargs="+", default=SHAPES, metavar="N0-N1-N2xBATCH", help="such as 3-4-1x4")
     add("--contenders", type=labels, nargs="+", default=[list(ENTRIES)], metavar="NAME", help="beginnings of names")
     add("--dtypes", nargs="+", choices=("float64", "float32"), help="default: both")
-    add("--threads", type=int, default=1, help=f"of every library, 1 by default; there are {os.cpu_count()} cores")
+    add("--threads", type=natural, default=1, help=f"of every library, 1 by default; there are {os.cpu_count()} cores")
     add("--only", choices=("steps", "scale"), help="only the tables of training steps, or only the others")
     add("--markdown", action="store_true", help="print the tables as in benchmarks/README.md")
     add("--json", metavar="FILE", help="write all times and tables; to standard output if FILE is -")
@@ -70,6 +78,7 @@ def race(shape: Shape, dtype: str, labels: Sequence[str], effort: Effort) -> tup
 
 
 def main() -> None:
+    print_any_character()
     options = arguments()
     limit_threads(options.threads)
     rest = 0.05 if options.threads > 1 else 0.0  # one thread does not spin

@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ def parser(
     description: str, epochs: int | None, *packages: str, writes: str | None = "pictures", trains: bool = True
 ) -> argparse.ArgumentParser:
     """The options that examples share; `parse` checks that the packages are there, and the folder for what it writes."""
+    if isinstance(sys.stdout, TextIOWrapper):  # σ and − must not end a program where the encoding lacks them, as on Windows
+        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace")
     made = argparse.ArgumentParser(description=description)
     if writes is not None:
         help = f"folder for {writes} (default: output)"

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from common import parse, parser
 
 import autograd_lite as ag
 
@@ -50,7 +50,7 @@ def by_hand(derivation: str, known: dict[str, ag.Tensor]) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    argparse.ArgumentParser(description=str(__doc__).partition("\n")[0]).parse_args(arguments)
+    parse(parser(str(__doc__).partition("\n")[0], None, writes=None, trains=False), arguments)
     rng = np.random.default_rng(0)
     shapes = {"w1": (4, 3), "b1": (4, 1), "w2": (4, 4), "b2": (4, 1)}
     parameters = {name: ag.Tensor(rng.standard_normal(shape), requires_grad=True) for name, shape in shapes.items()}

@@ -202,6 +202,7 @@ def page(pictures: Sequence[Picture]) -> str:
     parts = [
         "# Gallery\n\nTwelve graphs as `ag.draw` shows them. Every picture and this page are made again by\n"
         "`python examples/gallery.py`; the functions below it draws are those that stand there.\n"
+        "The code of a picture is a part of `examples/gallery.py`, which has the imports and helpers that it takes.\n"
     ]
     for picture in pictures:
         options = "".join(f", {key}={value!r}" for key, value in picture.options.items())
@@ -229,6 +230,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--format", choices=["svg", "png"], default="svg", help="of the pictures (default: svg)")
     parser.add_argument("names", nargs="*", help="draw these only, and leave the page alone")
     options = parser.parse_args(arguments)
+    names = [picture.name for picture in PICTURES]
+    for name in options.names:
+        if name not in names:
+            parser.error(f"there is no picture {name!r}; there are {', '.join(names)}")
     check_installed("graphviz")
     folder = options.output / "images" / "gallery"
     folder.mkdir(parents=True, exist_ok=True)

@@ -56,9 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path = options.csv or made_up(options.output / "made_up.csv")
     if not path.is_file():
         made.error(f"there is no file {path}")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        made.error(f"{path} is not in UTF-8: save it as UTF-8, which spreadsheets call 'CSV UTF-8'")
 
     # These fifteen lines are all that one needs, with numbers in all columns but the last.
-    header, *rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if row] or [[""]]
+    header, *rows = [row for row in csv.reader(text.splitlines()) if row] or [[""]]
     if what := unfit(header, rows):
         made.error(f"{path}: {what}")
     classes, y = np.unique([row[-1] for row in rows], return_inverse=True)

@@ -19,11 +19,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from autograd_lite import Tensor
-
 from .arguments import look_up
-from .inputs import refuse_inputs, refuse_targets
-from .layers import Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from .inputs import as_plain, refuse_inputs, refuse_targets
+from .layers import Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh, overrides_call, write_layer
 from .two_layer import TwoLayerNet
 
 __all__ = [
@@ -42,11 +40,6 @@ class ForwardArrays(NamedTuple):
     a1: Array
     z2: Array
     a2: Array
-
-
-def as_plain(x: Any, dtype: Any = None) -> Array:
-    """The array of a Tensor, of an array or of numbers."""
-    return np.asarray(x.data if isinstance(x, Tensor) else x, dtype)
 
 
 def on_arrays(function: Callable[..., Result]) -> Callable[..., Result]:
@@ -405,6 +398,8 @@ def gradients(net: TwoLayerNet | Sequential, x: Any, y: Any, cost: str = "quadra
         raise TypeError(f"the closed forms are those of a TwoLayerNet, an MLP or a Sequential, not of {net!r}")
     if not isinstance(cost, str):
         raise TypeError(f"cost is one of {', '.join(map(repr, LAST_LAYER))}, not {cost!r}")
+    if overrides_call(net) or isinstance(net, TwoLayerNet) and type(net).forward is not TwoLayerNet.forward:
+        raise TypeError(f"the closed forms are those of layers one after the other, and {type(net).__name__} does something else")
     layers = layers_of(net)
     a0, y = as_plain(x, net.dtype), as_plain(y, net.dtype)
     if a0.ndim != 2 or a0.shape[1 if net.rows else 0] != net.n_inputs:
@@ -450,7 +445,9 @@ def layers_of(net: TwoLayerNet | Sequential) -> list[tuple[Array, Array | None, 
         elif layers and layers[-1][2] is None and type(layer) in ACTIVATION_AND_SLOPE:
             layers[-1][2] = type(layer)
         else:
-            raise TypeError(f"the closed forms know one of Sigmoid, Tanh, ReLU, Softmax after each Linear, not {layer!r}")
+            raise TypeError(
+                f"the closed forms know one of Sigmoid, Tanh, ReLU, Softmax after each Linear, not {write_layer(layer)}"
+            )
     return [tuple(layer) for layer in layers]
 
 

@@ -127,7 +127,8 @@ def draw_curves(axes: Any, name: str, curves: list[list[float] | None], best_epo
     drawn = []
     for color, label, values in zip(("#1f5fa8", "#d1640f"), ("trained with", "held out"), curves):
         if values:
-            axes.plot(values, color=color, linewidth=2, label=f"{label}: {written(values[-1])}")
+            dot = {"marker": "o", "clip_on": False} if len(values) == 1 else {}  # a line of one point shows nothing
+            axes.plot(values, color=color, linewidth=2, label=f"{label}: {written(values[-1])}", **dot)
             drawn.append(values)
     single = len(drawn) == 1 and best_epoch is None  # which needs no legend
     epochs = len(drawn[0]) - 1

@@ -31,6 +31,13 @@ def are_rows(samples: str) -> bool:
     return samples == "rows"
 
 
+def as_plain(x: Any, dtype: npt.DTypeLike | None = None) -> Array:
+    """The array of a Tensor, of an array or of nested lists; a mask is refused, as by a Tensor."""
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray:
+        x = ag.as_tensor(x)
+    return np.asarray(x.data if isinstance(x, Tensor) else x, dtype)
+
+
 def as_inputs(x: npt.ArrayLike | Tensor, features: int, dtype: np.dtype[Any], rows: bool = False) -> Tensor:
     """The input a⁰ of a network, of its dtype, as columns; shares the memory of x where no conversion is needed.
 
@@ -137,6 +144,7 @@ def refuse_targets(y: Array, expected: tuple[int, ...], rows: bool = False) -> N
         help = ": write y.astype(int) if these are numbers of classes"
     elif y.ndim == 1 and (y.size, 1) == expected:
         help = f": write {one_sample} for a single sample"
+        help += "" if rows else ", or say samples='rows' if these are the outputs of a network of rows"
     elif y.ndim == 2 and 1 in y.shape and (y.size,) == expected[1:]:
         help = ": write y.ravel() if these are numbers of classes"
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import autograd_lite as ag
 from autograd_lite import Tensor
 
-from .inputs import as_generator, as_inputs
+from .inputs import are_rows, as_generator, as_inputs
 from .arguments import check_flags, look_up
 from .network import Initial, KeepsNames, Network, check_sizes, initial_weights, write_options
 
@@ -168,7 +168,9 @@ class Sequential(Network):
     Parameters
     ----------
     *layers : Layer or str
-        The first is Linear. A Sequential among them stands for its layers, and "tanh" for Tanh().
+        The first is Linear. A Sequential among them stands for its layers, and "tanh" for Tanh(). One whose class
+        overrides ``__call__`` does more than they do, and stays whole: its parameters are called ``residual.w1``, ..., by
+        its name or else that of its class.
     name : str, optional
         For a network that becomes part of another: its parameters are called ``name.w1``, ``name.b1``, ... there.
         Without it, they are counted along with the others.
@@ -182,9 +184,10 @@ class Sequential(Network):
     Raises
     ------
     TypeError
-        If something else than a layer is given.
+        If something else than a layer is given, or one that does not give all of its parameters.
     ValueError
-        If a layer does not take what the one before it gives, differs from it in dtype, or stands there twice.
+        If a layer does not take what the one before it gives, differs from it in dtype, or stands there twice, or a
+        network among them has rows as samples where the whole has columns.
 
     Examples
     --------
@@ -208,7 +211,12 @@ class Sequential(Network):
             raise ValueError(f"the name of a network is a word without a dot, not {name!r}")
         flat: list[tuple[Any, str]] = []
         for layer in layers:
-            if isinstance(layer, Sequential):
+            if isinstance(layer, Sequential) and not overrides_call(layer):
+                if layer.rows and not are_rows(samples):
+                    raise ValueError(
+                        f"{layer._signature()} has samples='rows', and the network that it becomes part of has columns: say "
+                        "samples='rows' of that"
+                    )
                 within = f"{layer.name}." if layer.name else ""
                 flat.extend((inner, within + prefix) for inner, prefix in zip(layer.layers, layer.prefixes))
             elif isinstance(layer, str):
@@ -224,71 +232,126 @@ class Sequential(Network):
         self.layers: tuple[Layer, ...] = tuple(layer for layer, _ in flat)
         self.prefixes: tuple[str, ...] = tuple(prefix for _, prefix in flat)
         check_layers(self.layers)
-        # for each layer: its scope, the name of its result, and what stands before and after the names of parameters
-        self._steps: list[tuple[Layer, Any, str, str, int]] = []
+        # for each layer: its scope, the name of its result, the title of what it belongs to, and what stands before and
+        # after the names of parameters
+        self._steps: list[tuple[Layer, Any, str, str, str, str]] = []
         counts: Counter[str] = Counter()
         for (layer, prefix), following in zip(flat, [*self.layers[1:], None]):
+            last = following is None or isinstance(following, (Linear, Sequential))
             if isinstance(layer, Linear):
                 current = prefix
                 counts[current] += 1
-                number = counts[current]
-                scope = ag.name_scope(f"{current}layer {number}")
+                number = str(counts[current])
+                title = f"{current}layer {number}"
+                scope = ag.name_scope(title)
                 result = f"{current}z{number}"
+            elif isinstance(layer, Sequential):
+                title = prefix + (layer.name or type(layer).__name__.lower())
+                counts[title] += 1
+                title += str(counts[title]) if counts[title] > 1 else ""
+                current, number = f"{title}.", ""
+                scope = ag.name_scope(title)
+                result = f"{current}a" if last else f"{current}z"
             else:
-                last = following is None or isinstance(following, Linear)
                 result = f"{current}a{number}" if last else type(layer).__name__.lower()
-            self._steps.append((layer, scope, result, current, number))
-        self._complete(self.layers[0], samples)
+            self._steps.append((layer, scope, result, title, current, number))
+        first: Any = self.layers[0]
+        while isinstance(first, Sequential):
+            first = first.layers[0]
+        self._complete(first, samples)
 
     def _output(self, x: npt.ArrayLike | Tensor) -> Tensor:
         a = as_inputs(x, self.n_inputs, self.dtype, self.rows)
         for layer, scope, name, *_ in self._steps:
             with scope:
                 a = layer(a)
-            a.name = name
+            try:
+                a.name = name
+            except AttributeError:
+                raise TypeError(
+                    f"a layer gives a Tensor, but {type(layer).__name__} gave {type(a).__name__}: compute with the Tensor that "
+                    "it is called with, not with its data"
+                ) from None
         return a
 
     def parameters(self) -> dict[str, Tensor]:
-        return {
-            f"{prefix}{name}{number}": p
-            for layer, _, _, prefix, number in self._steps
-            for name, p in layer.parameters().items()
-        }
+        return {name: p for _, _, own in self._by_layer() for name, p in own.items()}
 
     def _by_layer(self) -> list[tuple[str, str, dict[str, Tensor]]]:
         found: dict[str, tuple[list[str], dict[str, Tensor]]] = {}
-        for layer, _, _, prefix, number in self._steps:
-            kinds, own = found.setdefault(f"{prefix}layer {number}", ([], {}))
+        every: dict[str, Tensor] = {}
+        for layer, _, _, title, prefix, number in self._steps:
+            kinds, own = found.setdefault(title, ([], {}))
             kinds.append(type(layer).__name__)
-            own |= {f"{prefix}{name}{number}": p for name, p in layer.parameters().items()}
+            for name, p in layer.parameters().items():
+                first = unique = f"{prefix}{name}{number}"
+                again = count(2)
+                while every.get(unique, p) is not p:  # several layers of one number may call theirs alike
+                    unique = f"{first}_{next(again)}"
+                every[unique] = own[unique] = p
         return [(title, ", ".join(kinds), own) for title, (kinds, own) in found.items()]
 
     def _signature(self) -> str:
-        return f"Sequential({', '.join(map(repr, self.layers))}{self._options()})"
+        return f"{type(self).__name__}({', '.join(map(write_layer, self.layers))}{self._options()})"
+
+
+def overrides_call(net: Network) -> bool:
+    """Whether it does something else than its layers one after the other."""
+    return type(net).__call__ is not Network.__call__
+
+
+def write_layer(layer: Any) -> str:
+    """In one line, without a table."""
+    return layer._signature() if isinstance(layer, Network) else repr(layer)
 
 
 def check_layers(layers: Sequence[Any]) -> None:
     """Refuse layers that do not fit together."""
     units, dtype = None, None
     for i, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
+        if not isinstance(layer, (Layer, Sequential)):
             help = f"; write {layer.__name__}()" if isinstance(layer, type) and issubclass(layer, Layer) else ""
             raise TypeError(f"layer {i} is {layer!r}, not a layer such as Linear(3, 2) or Sigmoid(){help}")
         if any(layer is other for other in layers[:i]):
-            raise ValueError(f"layer {i}, {layer!r}, stands in the network twice; make a second one")
+            raise ValueError(f"layer {i}, {write_layer(layer)}, stands in the network twice; make a second one")
+        check_inside(i, layer)
         if isinstance(layer, Softmax) and units == 1:
             raise ValueError(f"layer {i} is Softmax of a single unit, which is 1 whatever it takes; use Sigmoid")
-        if not isinstance(layer, Linear):
+        if isinstance(layer, Sequential):
+            if layer.rows:
+                raise ValueError(f"layer {i}, {write_layer(layer)}, is called with columns, and made with samples='rows'")
+            its_dtype = layer.dtype
+        elif isinstance(layer, Linear):
+            its_dtype = layer.w.dtype
+        else:
             continue
-        if units is not None and units != layer.n_inputs:
+        if isinstance(layer, Linear) and units is not None and units != layer.n_inputs:
             raise ValueError(
                 f"layer {i}, {layer!r}, takes {layer.n_inputs} features, but the layers before give {units}"
             )
-        if dtype is not None and dtype != layer.w.dtype:
-            raise ValueError(f"layer {i}, {layer!r}, is {layer.w.dtype}, but the layers before are {dtype}")
-        units, dtype = layer.n_outputs, layer.w.dtype
-    if not layers or not isinstance(layers[0], Linear):
+        if dtype is not None and dtype != its_dtype:
+            raise ValueError(f"layer {i}, {write_layer(layer)}, is {its_dtype}, but the layers before are {dtype}")
+        # what a network gives that does more than its layers is known when it is called
+        units, dtype = layer.n_outputs if isinstance(layer, Linear) else None, its_dtype
+    if not layers or not isinstance(layers[0], (Linear, Sequential)):
         raise ValueError("a network starts with a Linear layer, which says how many features a sample has")
+
+
+def check_inside(i: int, layer: Layer | Sequential) -> None:
+    """Refuse a layer that does not give all parameters in its attributes: the others would never be learned."""
+    given = list(layer.parameters().values())
+    for attribute, value in vars(layer).items():
+        for inner in value if isinstance(value, (list, tuple)) else [value]:
+            found = {"": inner} if isinstance(inner, Tensor) else {}
+            if isinstance(inner, (Layer, Network)):
+                found = {f".{name}": p for name, p in inner.parameters().items()}
+            for name, p in found.items():
+                if p.requires_grad and p.is_leaf and not any(p is other for other in given):
+                    raise TypeError(
+                        f"layer {i}, {type(layer).__name__}, holds a parameter in {attribute}{name} that its parameters() do not "
+                        "give, so that it would not be learned: define parameters(self), which returns a dict of all by name, "
+                        "or set requires_grad = False on what is not to be learned"
+                    )
 
 
 class MLP(Sequential):
@@ -361,7 +424,7 @@ class MLP(Sequential):
         for name, activation in (("hidden", self.hidden), ("output", self.output)):
             if activation is not Sigmoid:
                 options += f", {name}={activation.__name__ if activation else None}"
-        return f"MLP({list(self.sizes)}{options}{self._options(write_options(self.bias, self.dtype))})"
+        return f"{type(self).__name__}({list(self.sizes)}{options}{self._options(write_options(self.bias, self.dtype))})"
 
 
 def as_activation(argument: str, given: Any) -> type[Layer] | None:

@@ -62,11 +62,19 @@ def initial_weights(n_outputs: int, n_inputs: int, rng: np.random.Generator, ini
 
 
 class KeepsNames:
-    """What parameters belong to: a Tensor in the place of another is called as that one, unless it has a name."""
+    """What parameters belong to: a Tensor in the place of another is called as that one, unless it has a name. An array there
+    would never be learned."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Tensor) and value.name is None:
-            value.name = getattr(self.__dict__.get(name), "name", None)
+        now = self.__dict__.get(name)
+        if isinstance(value, Tensor):
+            if value.name is None:
+                value.name = getattr(now, "name", None)
+        elif isinstance(now, Tensor) and now.requires_grad and now.is_leaf and value is not None:
+            raise TypeError(
+                f"{name} is a parameter, which only another Tensor can replace, not {type(value).__name__}: write "
+                f"{name}.data = array for other values"
+            )
         super().__setattr__(name, value)
 
 
@@ -154,7 +162,7 @@ class Network(KeepsNames):
         ValueError
             If x or y is of another shape.
         """
-        return quadratic_cost(self(x), y, samples=self.samples) if self.rows else quadratic_cost(self._output(x), y)
+        return quadratic_cost(self(x), y, samples=self.samples)
 
     def _options(self, of_layers: str = "") -> str:
         name = f", name={self.name!r}" if self.name else ""

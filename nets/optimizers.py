@@ -37,7 +37,7 @@ class Optimizer:
         if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
             refuse_parameters(parameters)
         values = parameters.values() if isinstance(parameters, Mapping) else parameters
-        self.parameters: list[Tensor] = list(values)
+        self.parameters: tuple[Tensor, ...] = tuple(values)  # to which none can be added, that would not be followed
         if not self.parameters:
             raise ValueError("there are no parameters to update")
         for i, p in enumerate(self.parameters):

@@ -42,7 +42,7 @@ def save(net: TwoLayerNet | Sequential, path: str | PathLike[str]) -> Path:
     TypeError
         If the network is of another kind, or holds a layer that is not one of this package.
     ValueError
-        If a parameter was replaced by one that does not fit the network.
+        If a parameter was replaced by one that does not fit the network, or there is one more or less.
     OSError
         If the file cannot be written.
 
@@ -57,7 +57,10 @@ def save(net: TwoLayerNet | Sequential, path: str | PathLike[str]) -> Path:
     """
     description = describe(net)
     arrays: dict[str, Any] = {name: p.data for name, p in net.parameters().items()}
-    for name, shape in shapes(description).items():
+    expected = shapes(description)
+    if others := ", ".join(name for name in arrays if name not in expected):
+        raise ValueError(f"the network was made without {others}: a file of it could not be read")
+    for name, shape in expected.items():
         a = arrays.get(name)
         if a is None or a.shape != shape or a.dtype != net.dtype:
             found = "is missing" if a is None else f"has shape {a.shape} and dtype {a.dtype}"

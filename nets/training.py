@@ -19,8 +19,8 @@ from autograd_lite import Tensor
 from .arguments import check_flags, is_number, is_whole, look_up
 from .costs import COSTS, l2_penalty, quadratic_cost, sigmoid_cross_entropy_cost, softmax_cross_entropy_cost
 from .history import MEASURES, History
-from .inputs import Array, are_rows, as_generator, one_hot
-from .layers import Sigmoid, Softmax
+from .inputs import Array, are_rows, as_generator, as_plain, one_hot
+from .layers import Linear, Sigmoid, Softmax, overrides_call
 from .optimizers import Adam, GradientDescent, Momentum, Optimizer
 from .two_layer import TwoLayerNet
 
@@ -141,15 +141,17 @@ def train(
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("patience", patience, 1)):
         if not is_whole(value, least) and not (name == "patience" and value is None):
             raise ValueError(f"{name} is an integer of at least {least}, not {value!r}")
-    if isinstance(net, type) or not callable(getattr(net, "parameters", None)):
-        raise TypeError(f"net is a network, such as MLP([3, 4, 2]), not {net!r}")
+    if isinstance(net, type) or not callable(getattr(net, "parameters", None)) or not hasattr(net, "dtype"):
+        help = f"; write Sequential({net!r})" if isinstance(net, Linear) else ""
+        raise TypeError(f"net is a network, such as MLP([3, 4, 2]), not {net!r}{help}")
     check_flags(progress=progress, compile=compile)
     if not is_number(l2) or not 0 <= l2 < np.inf:
         raise ValueError(f"l2 is a number from 0 up, not {l2!r}")
     l2 = float(l2)
-    rank, size = share
-    if not 0 <= rank < size:
-        raise ValueError(f"share is (rank, size) with a rank from 0 to size − 1, not {share!r}")
+    is_pair = isinstance(share, (tuple, list)) and len(share) == 2 and is_whole(share[0], 0) and is_whole(share[1], 1)
+    rank, size = share if is_pair else (1, 0)
+    if not rank < size:
+        raise ValueError(f"share is (rank, size), two integers with a rank from 0 to size − 1, not {share!r}")
     rng = as_generator(seed)
     callbacks = [callbacks] if callable(callbacks) or not isinstance(callbacks, Sequence) else list(callbacks)
     if not all(map(callable, callbacks)):
@@ -193,7 +195,7 @@ def train(
         return on_unseen.cost
 
     lowest, best = take_stock(), copies(parameters)  # which also refuses shapes that do not fit
-    mean = bool(l2) and is_mean_of(net, cost_of, x, y)
+    mean = is_mean_of(net, cost_of, x, y) if l2 else False
     reached, best_epoch = (best, 1), 0  # parameters, and how long the history is with them
     # as rows, samples lie together in memory, and drawing a batch copies whole rows
     samples, targets = (np.ascontiguousarray(part if rows else part.T, net.dtype) for part in (x, y))
@@ -204,6 +206,8 @@ def train(
         try:
             for epoch in range(epochs):
                 descent.learning_rate = rate(epoch)
+                if mean is None:
+                    mean = is_mean_of(net, cost_of, x, y)
                 order = rng.permutation(n)
                 for start in range(0, n, batch_size):
                     chosen = order[start : start + batch_size][rank::size]
@@ -268,7 +272,7 @@ def as_cost(cost: Any, net: Any) -> Callable[..., Tensor]:
 def refuse_activation_twice(cost: Any, net: Any) -> None:
     """A cost of weighted inputs applies the activation itself: of activations it would be another cost."""
     last = net
-    while getattr(last, "layers", None):
+    while getattr(last, "layers", None) and not overrides_call(last):
         last = last.layers[-1]
     of_weighted_inputs = innermost(cost) in (sigmoid_cross_entropy_cost, softmax_cross_entropy_cost)
     if of_weighted_inputs and isinstance(last, (Sigmoid, Softmax, TwoLayerNet)):
@@ -324,7 +328,7 @@ def as_samples(net: Any, x: Any, y: Any, of: str = "") -> tuple[Array, Array]:
     arrays = []
     for name, values in ((f"{of}x", x), (f"{of}y", y)):
         try:
-            array = values.data if isinstance(values, Tensor) else np.asarray(values)
+            array = as_plain(values)
         except ValueError as error:  # ragged lists, and such as contain themselves
             raise ValueError(f"{name} is no array of numbers: {error}") from error
         if array.dtype.kind == "O":
@@ -382,6 +386,8 @@ def progress_bar(epochs: int | None) -> Any:
         return nullcontext()
     options: dict[str, Any] = {}
     if not hasattr(tqdm, "status_printer") or "notebook" not in tqdm.status_printer.__module__:
+        if sys.stderr is None:  # a program without a console has nowhere to show it
+            return nullcontext()
         form = "{desc} |{bar}| {n}/{total} epochs [{elapsed}<{remaining}{postfix}]"
         # a notebook sets what comes on stderr in red
         file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
@@ -451,11 +457,12 @@ def evaluate(net: Trainable, x: npt.ArrayLike, y: npt.ArrayLike, *, cost: Cost =
         raise ValueError(f"there is no sample to evaluate in x of shape {x.shape}")
     kind = kind_of_targets(y if axis else y.T, cost_of) if y.ndim == 2 else "numbers"
     total, right, n = 0.0, 0, 0
+    mean: bool | None = None
     with ag.no_grad():
         for inputs, targets in chunks(x, y, axis):
             a = net(inputs)
             C = cost_of(a, targets).item()
-            if n == 0:
+            if mean is None:
                 mean = is_mean(cost_of, a.data, targets, axis)
             total += C * (a.shape[axis] if mean else 1)
             outputs, targets = (a.data, targets) if axis else (a.data.T, targets.T)
@@ -479,22 +486,22 @@ def is_true(x: Any) -> bool:
     return isinstance(x, (bool, np.bool_)) and bool(x)
 
 
-def is_mean_of(net: Trainable, cost: Callable[..., Tensor], x: Array, y: Array) -> bool:
-    """Whether the cost is a mean over the batch; of a single sample it could be 0, and tell nothing."""
+def is_mean_of(net: Trainable, cost: Callable[..., Tensor], x: Array, y: Array) -> bool | None:
+    """Whether the cost is a mean over the batch; None as long as no sample costs anything."""
     axis = 0 if lies_in_rows(net) else 1
-    x, y = (np.take(t, range(min(t.shape[axis], 64)), axis) for t in (x, y))
     with ag.no_grad():
-        return is_mean(cost, net(x).data, y, axis)
+        known = (is_mean(cost, net(inputs).data, targets, axis) for inputs, targets in chunks(x, y, axis))
+        return next((mean for mean in known if mean is not None), None)
 
 
-def is_mean(cost: Callable[..., Tensor], a: Array, y: Array, axis: int) -> bool:
-    """Whether the cost of samples that are given twice is that of the samples once."""
+def is_mean(cost: Callable[..., Tensor], a: Array, y: Array, axis: int) -> bool | None:
+    """Whether the cost of samples that are given twice is that of the samples once; None if it is 0, which tells nothing."""
     if innermost(cost) in COSTS.values():
         while not isinstance(cost, partial) and hasattr(cost, "checked_by_train"):
             cost = cost.checked_by_train
         return isinstance(cost, partial) and cost.keywords.get("reduction") == "mean"
     once, twice = (cost(*[ag.Tensor(np.concatenate([t] * k, axis)) for t in (a, y)]).item() for k in (1, 2))
-    return once != 0 and abs(twice - once) <= 1e-5 * abs(once)
+    return None if once == twice == 0 else bool(abs(twice - once) <= 1e-5 * abs(once))
 
 
 def kind_of_targets(y: Array, cost: Callable[..., Tensor]) -> str:

@@ -135,4 +135,4 @@ class TwoLayerNet(Network):
 
     def _signature(self) -> str:
         options = self._options(write_options(self.b1 is not None, self.dtype))
-        return f"TwoLayerNet({', '.join(map(str, self.sizes))}{options})"
+        return f"{type(self).__name__}({', '.join(map(str, self.sizes))}{options})"

@@ -113,6 +113,16 @@ def test_the_program_measures_and_reports(tmp_path):
     assert (tmp_path / "times.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("arguments, said", [
+    (["--threads", "0"], "'0' is no whole number from 1 up"),
+    (["--shapes", "3-4-1x0"], "'3-4-1x0' is not a shape N0-N1-N2xBATCH such as 3-4-1x4, of numbers from 1 up"),
+])  # fmt: skip
+def test_numbers_that_are_too_small_are_refused(arguments, said):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1]
+
+
 def test_an_unknown_contender_is_answered_with_those_there_are():
     done = run("--contenders", "fortran")
     assert done.returncode == 2

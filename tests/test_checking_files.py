@@ -17,7 +17,8 @@ RIGHT = "    dz2 = da2 * a2 * (1 - a2)\n"
 def check(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-B", "-m", "autograd_lite", "check", *arguments],
-        cwd=cwd, env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"},
+        # ascii: what is printed is UTF-8 whatever Python would take, as on Windows
+        cwd=cwd, env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", "COLUMNS": "80"},
         capture_output=True, text=True, check=False, encoding="utf-8",
     )  # fmt: skip
 

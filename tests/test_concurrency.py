@@ -163,6 +163,24 @@ def test_fifty_tasks() -> None:
         same(results[3:], [2.0 * k * np.ones(2), *(p.grad for p in net.parameters().values())])
 
 
+@pytest.mark.parametrize("make", [ag.no_grad, ag.enable_grad, ag.debug, lambda: ag.name_scope("batches")])
+def test_what_is_left_in_another_thread_switches_nothing_off_there(make: Any) -> None:
+    def batches() -> Iterator[int]:
+        with make():
+            yield 1
+
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    others = batches()
+    other = threading.Thread(target=next, args=[others])
+    other.start()
+    other.join()
+    assert list(others) == []  # runs to its end here, and leaves what the other thread entered
+    assert (w * 2).requires_grad and (w * 2).scope == ()
+    with pytest.raises(TypeError):
+        np.asarray(w * 2)
+    np.testing.assert_array_equal(ag.grad(lambda t: np.sum(t**2))(np.ones(2)), [2.0, 2.0])
+
+
 def test_what_a_task_enters_ends_with_it() -> None:
     """A task is left in the middle of its modes, and another starts in its place."""
     x = Tensor(1.0, requires_grad=True)

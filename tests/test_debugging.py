@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +14,7 @@ from operation_cases import CASES, outputs
 
 import autograd_lite as ag
 from autograd_lite import Tensor
-from nets import TwoLayerNet
+from nets import MLP, TwoLayerNet
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own, of the NaN that is looked for
 
@@ -85,6 +87,33 @@ def test_an_input_of_a_network_that_was_written_to() -> None:
     with pytest.raises(RuntimeError, match=r"operand 1 of 'linear' was written to after .*two_layer.py:\d+: "):
         cost.backward()
     assert net.w1.grad is net.w2.grad is None
+
+
+INDICES: list[tuple[str, Any, Callable[[Tensor, Any], Any]]] = [
+    ("index", [0, 1], lambda x, a: x[a]),
+    ("index", [True, False, True], lambda x, a: x[a, None]),
+    ("take", [0, 1], lambda x, a: np.take(x, a)),
+    ("repeat", [0, 1, 2], lambda x, a: np.repeat(x, repeats=a)),
+]
+
+
+@pytest.mark.parametrize("name, numbers, f", INDICES)
+def test_an_index_or_mask_that_was_written_to(name: str, numbers: Any, f: Callable[[Tensor, Any], Any]) -> None:
+    x, a = leaf(1.0, 2.0, 3.0), np.array(numbers)
+    with ag.debug():
+        cost = np.sum(f(x, a) ** 2)
+    a[:] = a[::-1].copy() if a.dtype != bool else ~a
+    with pytest.raises(RuntimeError, match=f"the index, mask or other setting '.*' of '{name}' was written to after"):
+        cost.backward()
+    assert x.grad is None
+
+
+def test_a_network_that_was_called_inside_is_copied() -> None:
+    net, x = MLP([3, 4, 2], seed=0), np.ones((3, 5))
+    with ag.debug(), ag.name_scope("outside"):
+        net(x)
+    for twin in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert np.array_equal(twin(x).data, net(x).data) and twin(x).scope == ("layer 2",)
 
 
 def test_what_was_recorded_inside_is_watched_below_a_cost_outside() -> None:

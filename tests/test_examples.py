@@ -39,7 +39,8 @@ def run(
     done = subprocess.run(
         [sys.executable, "-B", "-W", "error", str(ROOT / "examples" / f"{example}.py"), *arguments],
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"},
+        # ascii: what is printed is UTF-8 whatever Python would take, as on Windows
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", "COLUMNS": "80"},
         capture_output=True,
         text=True,
         check=False,
@@ -226,6 +227,17 @@ def test_own_csv_takes_or_tells(text: str, said: str, tmp_path: Path, monkeypatc
         assert end.code == 2
     output = "".join(capsys.readouterr())
     assert said in output and "Traceback" not in output
+
+
+def test_own_csv_tells_that_a_file_is_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "my.csv").write_bytes("größe,art\n1,x\n".encode("latin-1"))
+    done = run("my.csv", cwd=tmp_path, example="own_csv", expected=2)
+    assert done.stderr.splitlines()[-1].endswith("my.csv is not in UTF-8: save it as UTF-8, which spreadsheets call 'CSV UTF-8'")
+
+
+def test_an_unknown_picture_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    done = run("nonsense", cwd=tmp_path, example="gallery", expected=2)
+    assert "there is no picture 'nonsense'; there are scalars, neuron, " in done.stderr
 
 
 def moons_accuracy(seed: int) -> float:

@@ -143,6 +143,33 @@ def test_l2_is_added_once_to_a_mean(cost: Any) -> None:
     np.testing.assert_allclose(net.parameters()["w1"].data, w.data - 0.5 * (ag.gradients(C, w) + 0.1 * w.data), rtol=1e-10)
 
 
+def test_a_mean_is_told_from_a_sum_where_some_samples_cost_something() -> None:
+    net = MLP([1, 1], output="linear", seed=0)
+    net.parameters()["w1"].data = np.ones((1, 1))
+    x, y = np.full((1, 3000), 2.0), np.ones((1, 3000))
+    x[:, 1024:] = 0.5  # the first 1024, which are looked at together, cost nothing
+    assert nets.evaluate(net, x, y, cost=max_margin).cost == pytest.approx(0.5 * 1976 / 3000)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_l2_is_added_once_to_a_mean_that_was_nothing_at_first(compile: bool) -> None:
+    net, x, y, l2 = MLP([1, 1], output="linear", bias=False, seed=0), np.ones((1, 6)), np.ones((1, 6)), 0.01
+    w = net.parameters()["w1"]
+    w.data = np.full((1, 1), 2.0)
+    seen: list[float] = []
+
+    def note(*_: Any) -> None:
+        w.data = np.full((1, 1), 0.5)  # where samples cost something
+        seen.append(w.item())
+
+    options: dict[str, Any] = dict(cost=max_margin, l2=l2, compile=compile, callbacks=note)
+    options["before_update"] = lambda parameters: seen.append(parameters["w1"].grad.item())
+    quietly(net, x, y, epochs=8, batch_size=6, learning_rate=0.1, **options)
+    gradients = seen[::2]
+    assert gradients[0] == pytest.approx(6 * l2 * 2)  # nobody can know yet
+    np.testing.assert_allclose(gradients[1:], -1 + l2 * 0.5, rtol=1e-12)
+
+
 def test_a_callback_may_return_true_of_numpy() -> None:
     for says in (True, np.True_):
         net = MLP([3, 1], seed=0)
@@ -229,6 +256,12 @@ def test_wrong_rows_are_told_as_they_were_given(x: Any, y: Any, words: str) -> N
         quietly(MLP([3, 2], samples="rows"), x, y, **once)
 
 
+def test_the_cost_of_rows_says_what_rows_take() -> None:
+    a = MLP([3, 1], samples="rows", seed=0)(X.T)
+    with pytest.raises(ValueError, match=r"write y\[:, None\] for a single sample, or say samples='rows' if these are the"):
+        nets.quadratic_cost(a, Y[0])
+
+
 def test_named_networks_nest(tmp_path: Path) -> None:
     inner = Sequential(Linear(4, 3), Tanh(), name="inner")
     encoder = Sequential(inner, Linear(3, 2), Tanh(), name="encoder")
@@ -242,6 +275,58 @@ def test_named_networks_nest(tmp_path: Path) -> None:
     assert repr(again) == repr(net)
 
 
+def test_an_array_in_the_place_of_a_parameter_is_refused() -> None:
+    net, two = MLP([3, 1], seed=0), TwoLayerNet(3, 4, 1, seed=0)
+    for owner, name in ((net.layers[0], "w"), (two, "b1")):
+        with pytest.raises(TypeError, match=rf"{name} is a parameter, which only another Tensor .* write {name}\.data"):
+            setattr(owner, name, np.ones((1, 3)))
+    two.b1 = None
+    assert list(two.parameters()) == ["w1", "w2", "b2"]
+
+
+@pytest.mark.parametrize("masked", ["x", "y"])
+def test_masks_are_refused_everywhere(masked: str) -> None:
+    given: dict[str, Any] = {"x": X, "y": Y}
+    given[masked] = np.ma.masked_array(given[masked], mask=given[masked] > 0)
+    net, (x, y) = TwoLayerNet(3, 4, 1, seed=0), given.values()
+    for call in (
+        lambda: net.cost(x, y),
+        lambda: nets.evaluate(net, x, y),
+        lambda: quietly(net, x, y, **once),
+        lambda: quietly(net, X, Y, held_out=(x, y), **once),
+        lambda: closed_form.gradients(net, x, y),
+        lambda: closed_form.eq_4_2(x, y),
+    ):
+        with pytest.raises(TypeError, match=r"a Tensor has no mask.*data\.filled\(0\.0\)"):
+            call()
+    assert closed_form.eq_4_2(Y.view(type("Own", (np.ndarray,), {})), Y).tolist() == [[0, 0, 0, 0]]
+
+
+def test_a_layer_that_gives_an_array_is_refused() -> None:
+    class Cut(nets.Layer):
+        def __call__(self, a: Any) -> Any:
+            return a.data
+
+    with pytest.raises(TypeError, match="a layer gives a Tensor, but Cut gave ndarray"):
+        Sequential(Linear(3, 1), Cut(), Linear(1, 1))(X)
+
+
+@pytest.mark.parametrize("share", [5, None, ("a", 2), (0, 2.5), (0,), (-1, 2), (2, 2), (True, 2)])
+def test_shares_that_are_none(share: Any) -> None:
+    with pytest.raises(ValueError, match=r"share is \(rank, size\), two integers"):
+        quietly(MLP([3, 1], seed=0), X, Y, share=share, **once)
+
+
+def test_a_layer_is_no_network_to_train() -> None:
+    with pytest.raises(TypeError, match=r"net is a network.*; write Sequential\(Linear\(3, 1\)\)"):
+        quietly(Linear(3, 1), X, Y, **once)
+
+
+def test_a_program_without_a_console_has_no_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert train(MLP([3, 1], seed=0), X, Y, **once).epochs == 1
+
+
 def test_a_parameter_that_is_replaced_is_the_networks() -> None:
     layer = Linear(3, 1)
     net = Sequential(layer)
@@ -252,9 +337,118 @@ def test_a_parameter_that_is_replaced_is_the_networks() -> None:
     assert not np.array_equal(layer.w.data, np.ones((1, 3)))
 
 
+class Scale(nets.Layer):
+    """A layer of a user's, with a parameter called as it is told."""
+
+    def __init__(self, units: int, called: str = "g") -> None:
+        self.called, self.g = called, Tensor(np.ones((units, 1)), requires_grad=True)
+
+    def parameters(self) -> dict[str, Tensor]:
+        return {self.called: self.g}
+
+    def __call__(self, a: Any) -> Tensor:
+        return a * self.g
+
+
+@pytest.mark.parametrize("called, names", [("g", ["g1", "g1_2"]), ("w", ["w1_2", "w1_3"])])
+def test_parameters_of_one_name_are_all_learned(called: str, names: list[str]) -> None:
+    net = Sequential(Linear(3, 4, seed=0), Scale(4, called), Tanh(), Scale(4, called), Linear(4, 1, seed=1))
+    assert list(net.parameters()) == ["w1", "b1", *names, "w2", "b2"] == [p.name for p in net.parameters().values()]
+    assert repr(net).splitlines()[-1].split() == ["parameters", "29"]
+    before = [p.data.copy() for p in net.parameters().values()]
+    quietly(net, X, Y, **once)
+    assert not any(np.array_equal(p.data, old) for p, old in zip(net.parameters().values(), before, strict=True))
+
+
+class Residual(nets.Layer):
+    """A layer around a network, which gives its parameters if it is told to."""
+
+    def __init__(self, *layers: Any, gives: bool = True) -> None:
+        self.inside, self.gives = Sequential(*layers), gives
+
+    def parameters(self) -> dict[str, Tensor]:
+        return self.inside.parameters() if self.gives else {}
+
+    def __call__(self, a: Any) -> Tensor:
+        return a + self.inside(a)
+
+
+def test_a_layer_around_a_network() -> None:
+    first, block, last = Linear(3, 4, seed=0), Residual(Linear(4, 4, seed=1), "tanh"), Linear(4, 1, seed=2)
+    net = Sequential(first, block, last)
+    np.testing.assert_array_equal(net(X).data, last(block(first(X))).data)
+    before = block.inside.parameters()["w1"].data.copy()
+    quietly(net, X, Y, **once)
+    assert not np.array_equal(block.inside.parameters()["w1"].data, before)
+    hidden = Residual(Linear(4, 4, seed=1), gives=False)
+    with pytest.raises(TypeError, match=r"layer 1, Residual, holds a parameter in inside\.w1 that its parameters\(\) do not"):
+        Sequential(first, hidden, last)
+    for p in hidden.inside.parameters().values():
+        p.requires_grad = False  # frozen, and so nothing to be learned
+    Sequential(first, hidden, last)
+
+
+class Twice(MLP):
+    """A network that does more than its layers."""
+
+    def __call__(self, x: Any) -> Tensor:
+        return 2 * super().__call__(x)
+
+
+@pytest.mark.parametrize("samples", ["columns", "rows"])
+def test_the_cost_is_that_of_what_a_network_gives(samples: str) -> None:
+    x, y = (X, Y) if samples == "columns" else (X.T, Y.T)
+    net = Twice([3, 2, 1], seed=0, samples=samples)
+    assert net.cost(x, y).item() == nets.quadratic_cost(net(x), y, samples=samples).item()
+
+
+class Skipping(Sequential):
+    """A residual block."""
+
+    def __call__(self, x: Any) -> Tensor:
+        return x + super().__call__(x)
+
+
+def test_a_network_that_does_more_than_its_layers_stays_whole() -> None:
+    blocks = [Skipping(Linear(3, 3, seed=1), "tanh", Linear(3, 3, seed=2), name=name) for name in (None, None, "c")]
+    last = Linear(3, 1, seed=9)
+    inner = Sequential(*blocks, Tanh(), name="inner")
+    net = Sequential(inner, last, "sigmoid")
+    by_hand = ag.sigmoid(last(np.tanh(blocks[2](blocks[1](blocks[0](X))))))
+    np.testing.assert_array_equal(net(X).data, by_hand.data)
+    expected = [f"inner.{of}.{p}" for of in ("skipping", "skipping2", "c") for p in ("w1", "b1", "w2", "b2")]
+    assert list(net.parameters()) == [*expected, "w1", "b1"] == [p.name for p in net.parameters().values()]
+    titles = [line.split()[0] for line in repr(net).splitlines()[1:]]
+    assert titles == ["inner.skipping", "inner.skipping2", "inner.c", "layer", "parameters"]
+    C = net.cost(X, Y)
+    scopes = {t.scope for t in nodes_of(C)}
+    assert ("inner.skipping", "layer 1") in scopes and ("inner.c",) in scopes
+    before = [p.data.copy() for p in net.parameters().values()]
+    quietly(net, X, Y, **once)
+    assert not any(np.array_equal(p.data, old) for p, old in zip(net.parameters().values(), before, strict=True))
+    assert MLP([3, 1], seed=0)._signature() == "MLP([3, 1])" and Twice([3, 1])._signature() == "Twice([3, 1])"
+    for refused in (net, Twice([3, 1], seed=0)):
+        with pytest.raises(TypeError, match="the closed forms"):
+            closed_form.gradients(refused, X, Y)
+    ends_in_more = Skipping(Linear(3, 3, seed=0), "sigmoid")
+    quietly(ends_in_more, X, np.eye(3)[:, [0, 1, 2, 0]], **once, cost="softmax_cross_entropy")
+
+
+def nodes_of(output: Tensor) -> list[Tensor]:
+    return [output, *(t for parent in output.parents for t in nodes_of(parent))]
+
+
+def test_rows_inside_of_rows() -> None:
+    net = Sequential(MLP([3, 4], samples="rows", seed=0), Linear(4, 1, seed=1), samples="rows")
+    assert net(X.T).shape == (4, 1)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
+        (lambda: Sequential(Twice([3, 2], samples="rows"), Linear(2, 1), samples="rows"), ValueError, "called with columns"),
+        (lambda: Sequential(Linear(2, 3, dtype="f4"), Twice([3, 2])), ValueError, "layer 1, Twice.* is float64, but .* float32"),
+        (lambda: Sequential(MLP([3, 2], samples="rows"), Linear(2, 1)), ValueError, "MLP.* has samples='rows', and the"),
         (lambda: MLP([3, 1], bias="no"), TypeError, "bias is True or False, not 'no'"),
         (lambda: TwoLayerNet(3, 4, 1, bias="no"), TypeError, "bias is True or False"),
         (lambda: MLP([3, 1], output=Softmax), ValueError, "Softmax of a single unit"),
@@ -337,6 +531,7 @@ def test_optimizers_give_the_numbers_of_pytorch(name: str, make: Any) -> None:
         (lambda w: GradientDescent([w], math.inf), ValueError, "positive number, not inf"),
         (lambda w: setattr(Momentum([w], 1), "momentum", 1.5), ValueError, "momentum .* less than 1, not 1.5"),
         (lambda w: setattr(Adam([w], 1), "beta2", -1), ValueError, "beta2"),
+        (lambda w: GradientDescent([w], 1).parameters.append(w), AttributeError, "append"),  # never to be followed
         (lambda w: GradientDescent([w], "0.1"), TypeError, "positive number, not '0.1'"),
         (lambda w: GradientDescent([w.astype("f4").detach()], 1), ValueError, "requires_grad"),
         (lambda w: GradientDescent([Tensor([1.0], True, dtype="f4")], 1e-60), ValueError, r"is 0\.0 in the float32"),
@@ -532,6 +727,8 @@ def test_history_draws_itself(tmp_path: Path) -> None:
     assert (cost.get_title(loc="left"), cost.get_legend()) == (r"cost per sample: $6.8 \times 10^{-5}$", None)
     regression = quietly(MLP([3, 1], output=None, seed=0), X, Y * 3.5, **once)
     assert len(regression.plot().axes) == 1
+    [line] = nets.History(cost=[0.5]).plot().axes[0].lines
+    assert line.get_marker() == "o"  # a line of a single point would show nothing
 
 
 # Files ------------------------------------------------------------------------------------------------------------
@@ -580,6 +777,18 @@ def test_loading_believes_nothing_before_it_is_checked(tmp_path: Path) -> None:
         load(path)
 
 
+@pytest.mark.parametrize("make", ["one more", "the first is missing"])
+def test_a_file_that_could_not_be_read_is_not_written(make: str, tmp_path: Path) -> None:
+    net: Any = MLP([3, 4, 2], bias=False, seed=0) if make == "one more" else TwoLayerNet(3, 4, 2, seed=0)
+    if make == "one more":
+        net.layers[0].b = Tensor(np.zeros((4, 1)), requires_grad=True)
+    else:
+        net.b1 = None
+    with pytest.raises(ValueError, match="the network was made without b"):
+        save(net, tmp_path / "net")
+    assert not list(tmp_path.iterdir())
+
+
 # Under a name that nobody else has --------------------------------------------------------------------------------
 
 
@@ -597,6 +806,20 @@ def test_nets_is_found_by_its_place(tmp_path: Path) -> None:
     (tmp_path / "nets.py").write_text("MLP = 'mine'")
     hidden = "import nets; from autograd_lite.nets import MLP, closed_form; print(nets.MLP, MLP([2, 1]).sizes)"
     assert in_a_process(hidden, tmp_path, root) == "mine (2, 1)\n"
+
+
+def test_a_nets_of_ones_own_is_not_run(tmp_path: Path) -> None:
+    root = Path(nets.__file__).parents[1]
+    own = tmp_path / "nets.py"
+    own.write_text("import sys\nprint('run')\nif len(sys.argv) < 2: sys.exit('usage')\n")
+    for code in ("from autograd_lite.nets import MLP; print(MLP([2, 1]).sizes)",
+                 "import autograd_lite.nets as n; print(n.MLP([2, 1]).sizes, n.closed_form.sigma(0))"):  # fmt: skip
+        assert in_a_process(code, tmp_path, root).startswith("(2, 1)")
+    # inside of such a file too, which is run as a program or imported
+    own.write_text("import autograd_lite.nets as n\nfrom autograd_lite.nets import MLP\nprint(n.MLP is MLP)\n")
+    assert in_a_process("import nets", tmp_path, root) == in_a_process("exec(open('nets.py').read())", tmp_path, root) == "True\n"
+    by_hand = "import sys, types; sys.modules['nets'] = types.ModuleType('nets'); from autograd_lite.nets import MLP; print(MLP)"
+    assert "MLP" in in_a_process(by_hand, tmp_path, root)
 
 
 def test_another_package_in_its_place_is_told(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -269,6 +270,8 @@ def test_generators_and_coroutines_are_not_decorated() -> None:
         for function in (generator, coroutine, both):
             with pytest.raises(TypeError, match=rf"would hold only until {function.__name__} has made.*inside of it"):
                 context(function)
+        with pytest.raises(TypeError, match=r"would hold only until functools\.partial\(.* has made"):
+            context(partial(generator))
 
 
 def test_int_of_a_variable_of_a_derivative_is_refused_and_the_named_exits_are_open() -> None:

@@ -81,7 +81,7 @@ class Watched(tuple[str, ...]):
     where : str
         The line of the user's.
     sums : list of tuple
-        What each array is, it, and its checksum.
+        What each array is, it, and its checksum: operands, result, and what is in the settings.
     """
 
     where: str
@@ -107,8 +107,19 @@ class Watched(tuple[str, ...]):
             shapes = ", ".join(map(str, map(np.shape, arrays)))
             raise FloatingPointError(f"'{operation.name}' of shapes {shapes} gave {wrong}, {self.where}")
         known = [(f"operand {i}", a) for i, a in enumerate(arrays)] + [("the result", result)]
+        for name, setting in now.get("settings", {}).items():
+            known += [(f"the index, mask or other setting {name!r}", a) for a in items_in(setting)]
         self.sums = [(what, a, checksum(a)) for what, a in known if type(a) is np.ndarray]
         return self
+
+
+def items_in(x: Any) -> Iterator[Any]:
+    """What a setting consists of, as an index does of the parts of a tuple."""
+    if isinstance(x, (tuple, list, dict)):
+        for item in x.values() if isinstance(x, dict) else x:
+            yield from items_in(item)
+    else:
+        yield x
 
 
 def watch(arrows_of: Callable[[Any], Iterable[Any]] | None) -> Callable[[Any], Iterator[Any]]:

@@ -37,7 +37,8 @@ class State:
         self.outer = outer
 
 
-state: ContextVar[State] = ContextVar("autograd_lite recording", default=State())  # noqa: B039 - never changed
+outermost = State()
+state: ContextVar[State] = ContextVar("autograd_lite recording", default=outermost)  # noqa: B039 - never changed
 current = state.get
 
 differentiated: ContextVar[frozenset[Any]] = ContextVar("autograd_lite differentiated", default=frozenset())
@@ -62,9 +63,9 @@ class StateContext(ContextDecorator):
 
     def __call__(self, function: Any) -> Any:
         if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
-            name = type(self).__name__
+            name, of = type(self).__name__, getattr(function, "__name__", repr(function))
             raise TypeError(
-                f"@{name}() would hold only until {function.__name__} has made its generator or coroutine; write "
+                f"@{name}() would hold only until {of} has made its generator or coroutine; write "
                 f"with {name}(): inside of it, around what is computed"
             )
         return super().__call__(function)
@@ -83,13 +84,18 @@ class StateContext(ContextDecorator):
             raise
 
     def __exit__(self, *exception: object) -> None:
+        # there is none outside in a thread that never entered it, such as one that runs a generator of another to its end
         try:
-            outer: Any = current().outer
+            outer: Any = current().outer or outermost
         except BaseException:
-            outer = current().outer
+            outer = current().outer or outermost
             state.set(outer)
             raise
         state.set(outer)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles are made of: a name, and not what held where it was entered last."""
+        return self.__dict__ | {"_last": (None, None)}
 
     def _inside(self, now: State) -> State:
         """The state inside, from the one outside; of its type, so that `debug` stays on in it."""
