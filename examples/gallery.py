@@ -125,10 +125,10 @@ def fifty_layers() -> Tensor:
 def attention() -> Tensor:
     X = Tensor(np.round(np.random.default_rng(1).normal(size=(3, 4)), 1), name="X")
     with ag.name_scope("queries, keys, values"):
-        Q, K, V = (X @ parameter(f"W_{letter}", 4, 2) for letter in "QKV")
+        Q, K, V = (X @ parameter(f"W_{letter}", 4, 4) for letter in "QKV")
         Q.name, K.name, V.name = "Q", "K", "V"
     with ag.name_scope("attention"):
-        S = Q @ K.T / np.sqrt(2)
+        S = Q @ K.T / np.sqrt(4)
         A = ag.softmax(S)
         S.name, A.name = "S", "A"
     O = A @ V  # noqa: E741
