@@ -32,6 +32,14 @@ def test_the_scale_of_the_function_does_not_matter(scale: float) -> None:
         check_gradients(lambda x: np.sum(wrong(x)), x)
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: np.sum(x**3), lambda x: np.sum(np.tanh(x) ** 3), lambda x: np.sum(x**5), lambda x: np.linalg.matrix_power(x, 3),
+])  # fmt: skip
+def test_gradients_that_are_0_are_right(f: Any) -> None:
+    """What a complex step leaves of them, h² of x³, is its own error."""
+    check_gradients(f, np.zeros((2, 2)), order=2)
+
+
 def slightly_wrong(where: int) -> Any:
     """x³ with one entry of the derivative off by 1e-4."""
 
@@ -214,6 +222,16 @@ def test_my_gradient() -> None:
     assert ag.check_my_gradient(lambda p: cost(**p), lambda p: dict(zip("wb", by_hand(**p))), {"w": W, "b": B})
     assert ag.check_my_gradient(lambda w: cost(w, B), lambda w: by_hand(w, B)[0], W, method="central")
     assert not ag.check_my_gradient(cost, lambda w, b: (by_hand(w, b)[0] * (1 + 1e-9), by_hand(w, b)[1]), W, B)
+
+
+@pytest.mark.parametrize(("f", "mine"), [
+    (lambda x: np.sum(x**3), lambda x: 3 * x**2), (lambda x: np.sum(x * np.abs(x)), lambda x: 2 * np.abs(x)),
+])  # fmt: skip
+def test_my_gradient_that_is_0_is_right(f: Any, mine: Any) -> None:
+    assert ag.check_my_gradient(f, mine, np.zeros(2))
+    assert not ag.check_my_gradient(f, lambda x: mine(x) + 1e-12, np.zeros(2))
+    tiny = ag.numerical_gradient(lambda x: 1e-200 * np.sum(np.sin(x)), np.array([0.5, 0.0]))
+    np.testing.assert_allclose(tiny, 1e-200 * np.cos([0.5, 0.0]), rtol=1e-14)
 
 
 def test_what_is_wrong_with_my_gradient() -> None:
