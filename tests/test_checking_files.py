@@ -138,6 +138,15 @@ ODD_FILES = {
         "parameters = {'w': [[1.0, 2.0], [3.0]]}\n" + SQUARE.format("w", "np.sum(w**2)", "w", "2 * w"),
         2, "parameters raises ValueError",
     ),
+    "a kink that a sample of zeros is at": (
+        "parameters = {'w': np.array([[1.0, -2.0], [0.5, 1.5]]), 'b': np.zeros((2, 1))}\n"
+        "data = {'x': np.array([[0.0, 0, 1, 1], [0, 1, 0, 1]]), 'y': np.array([0.5, 1, 1, 0])}\n"
+        "def forward(w, b, x, y):\n    z = w @ x + b\n    a = np.maximum(z, 0)\n    e = a - y\n"
+        "    return {'z': z, 'a': a, 'e': e, 'C': np.sum(e**2)}\n"
+        "def manual_gradients(w, b, x, y, z, e):\n    da = 2 * e\n    dz = da * (z > 0)\n"
+        "    return {'da': da, 'dz': dz, 'w': dz @ x.T, 'b': dz.sum(1, keepdims=True)}\n",
+        0, "right: all 2 agree",
+    ),
 }  # fmt: skip
 
 

@@ -281,3 +281,40 @@ def test_my_gradient_of_what_cannot_be_recorded() -> None:
 def test_my_gradient_refuses(f: Any, mine: Any, args: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         ag.check_my_gradient(f, mine, *args)
+
+
+AT_KINKS = {
+    "maximum": lambda x: np.sum(np.maximum(x, 0)), "where": lambda x: np.sum(np.where(x > 0, x, 0)),
+    "relu": lambda x: np.sum(ag.relu(x)), "one of many": lambda x: np.maximum(x[0], 0) + np.sum(1e3 * np.maximum(x[1:], 0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_KINKS)
+def test_at_a_kink_gradients_are_compared_beside_it(name: str) -> None:
+    """The slopes of both sides, and what lies between, are all derivations of it that people make."""
+    f, x, factor = AT_KINKS[name], np.array([0.0, 1.0, -2.0]), np.array([1.0, 1e3, 1e3] if name == "one of many" else [1.0, 1, 1])
+    for mine in (lambda x: (x > 0) * factor, lambda x: (x >= 0) * factor, lambda x: (np.sign(x) + 1) / 2 * factor):
+        assert ag.check_my_gradient(f, mine, x)
+
+    def twice_too_much_for_b(w: Any, b: Any) -> Any:
+        return (w * b >= 0) * b * factor, 2 * (w * b > 0) * w * factor
+
+    found = ag.check_my_gradient(lambda w, b: f(w * b), twice_too_much_for_b, x, x**0)
+    assert [row.approximate for row in found.rows] == [True, False] and "2 times" in found.rows[1].hints[0]
+    assert "has a kink at w[0], slope 0 below and 1 above, and no derivative there: compared beside it, at a point" in found.title
+
+
+def test_kinks_that_are_not_gone_nearby_are_named() -> None:
+    """Where the gradient was computed for one point alone, or f is not defined where all entries are moved."""
+    x = np.array([0.0, 1.0])
+
+    def f(x: Any) -> Any:
+        return np.sum(np.maximum(x, 0) ** 2 + np.maximum(x, 0))
+
+    def domain(x: Any) -> Any:
+        return 0 * np.sqrt(1e-14 - (x[0] * (x[1] - 1)) ** 2)
+
+    for cost, mine in ((f, lambda _: np.array([0.0, 3.0])), (lambda x: f(x) + domain(x), lambda x: 2 * np.maximum(x, 0) + (x > 0))):
+        found = ag.check_my_gradient(cost, mine, x)
+        assert not found and found.rows[0].hints == () and "beside" not in found.title
+        assert "f has a kink at [0], slope 0 below and 1 above, and no derivative there" in found.rows[0].notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 from autograd_lite.comparing.comparison import (
     Comparison, Yardstick, by_path, compare_arrays, compare_sets, default_rtol, gradient_as_array, refuse_tolerances,
 )  # fmt: skip
-from autograd_lite.comparing.numerical import METHODS, Point, choose, differentiate, function_name
+from autograd_lite.comparing.kinks import kink
+from autograd_lite.comparing.numerical import METHODS, Point, choose, differentiate, draw_direction, function_name
+from autograd_lite.comparing.places import write_index
 from autograd_lite.comparing.precision import largest_entry, precision_of, widen
 from autograd_lite.engine.derivatives import grad, gradients, jacobian, jvp, vjp
 from autograd_lite.engine.nests import is_nest
@@ -136,29 +139,6 @@ def allowance(point: Point, error: float) -> float:
     return 10 * error + 10 * precision ** (2 / 3) * min(largest_entry(point.value), 1e300)
 
 
-def kink(point: Point, i: int, of_value: tuple[int, ...], of_argument: tuple[int, ...]) -> tuple[float, float] | None:
-    """The slopes below and above, if they are not the same however close one looks."""
-    wide = point.widen()
-    middle = point.evaluate(wide)[of_value]
-
-    def slopes(h: float) -> tuple[float, float]:
-        ends = []
-        for s in (-1, 1):
-            moved = [x.copy() for x in wide]
-            moved[i][of_argument] += s * h
-            ends.append(s * (point.evaluate(moved)[of_value] - middle) / h + 0.0)  # without −0
-        return float(ends[0]), float(ends[1])
-
-    scale = max(1.0, abs(float(wide[i][of_argument])))
-    with np.errstate(all="ignore"):
-        pairs = [slopes(scale * 2.0**-k) for k in (10, 14, 18)]
-    jumps = [above - below for below, above in pairs]
-    size = max(abs(x) for pair in pairs for x in pair)
-    if np.all(np.isfinite(jumps)) and abs(jumps[2]) > 1e-2 * size and np.ptp(jumps) < 0.1 * abs(jumps[2]):
-        return pairs[2]
-    return None
-
-
 # Random directions ----------------------------------------------------------------------------------------
 
 
@@ -256,7 +236,8 @@ def check_my_gradient(
     -------
     Comparison
         True if all agree; printed, a table with what is wrong below it. If f can be recorded, its recording is
-        searched for the mistake.
+        searched for the mistake. Where gradients differ since f has a kink at the point, as relu has at 0, they are
+        compared a little beside it, and the title says so.
 
     Raises
     ------
@@ -286,11 +267,61 @@ def check_my_gradient(
             f"{function_name(f)} returned shape {point.value.shape}; the gradient is that of a single number, so return its sum"
         )
     names = argument_names(f, point)
-    manual = manual_by_name(my_gradient(*point.nest([x.copy() for x in point.arrays])), names, point)
-    return compare_with_numerical(point, names, manual, method=method, rtol=rtol, atol=atol, factors=factors)[0]
+
+    def compare_at(point: Point) -> tuple[Comparison, Any]:
+        manual = manual_by_name(my_gradient(*point.nest([x.copy() for x in point.arrays])), names, point)
+        return compare_with_numerical(point, names, manual, method=method, rtol=rtol, atol=atol, factors=factors)
+
+    return compare_beside_kinks(point, names, compare_at)[0]
 
 
 check_grad = check_my_gradient
+
+
+def compare_beside_kinks(
+    point: Point, names: Sequence[str], compare_at: Callable[[Point], tuple[Comparison, Any]]
+) -> tuple[Comparison, Any]:
+    """What `compare_at` gives at the point; beside it, where gradients differ since f has a kink there.
+
+    A kink that is hit exactly, as that of relu is by a sample of zeros, has no derivative that could be wrong. A little
+    beside it there is one.
+    """
+    found = compare_at(point)
+    kinks = kinks_at(point, names, found[0])
+    if not kinks:
+        return found
+    rng = np.random.default_rng(0)
+    moved = [x + np.asarray(1e-3 * np.maximum(1, np.abs(x)) * draw_direction(rng, x.shape), x.dtype) for x in point.arrays]
+    try:
+        with np.errstate(all="ignore"):
+            there = Point(point.f, point.nest(moved))
+    except Exception:  # f need not be defined there
+        there = point
+    if there is not point and np.all(np.isfinite(there.value)):
+        beside = compare_at(there)
+        as_before = all(np.array_equal(row.gradients[0], other.gradients[0]) for row, other in zip(found[0].rows, beside[0].rows))
+        if not kinks_at(there, names, beside[0]) and (beside[0].ok or not as_before):  # else it was computed for one point
+            note = f"{next(iter(kinks.values()))}: compared beside it, at a point moved by 1e-3"
+            return Comparison(beside[0].rows, f"{beside[0].title}; {note}"), *beside[1:]
+    rows = [
+        replace(row, hints=(), notes=(*row.notes, kinks[row.name])) if row.name in kinks else row for row in found[0].rows
+    ]
+    return Comparison(rows, found[0].title), *found[1:]
+
+
+def kinks_at(point: Point, names: Sequence[str], comparison: Comparison) -> dict[str, str]:
+    """What is to be said about the rows that differ most where f has a kink, by name."""
+    found = {}
+    for row in comparison.rows:
+        if not row.approximate and row.index is not None and row.name in names:
+            slopes = kink(point, names.index(row.name), (0,) * point.value.ndim, row.index)
+            if slopes is not None:
+                place = (row.name if row.name != "gradient" else "") + (write_index(row.index) if row.index else "")
+                found[row.name] = (
+                    f"{function_name(point.f)} has a kink at {place or 'its argument'}, slope {slopes[0]:.6g} below and "
+                    f"{slopes[1]:.6g} above, and no derivative there"
+                )
+    return found
 
 
 def compare_with_numerical(

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from autograd_lite.comparing import report
 from autograd_lite.comparing.hints import Context, find_hints
+from autograd_lite.comparing.kinks import explain_by_kinks
 from autograd_lite.comparing.places import words_for_mask, write_index
 from autograd_lite.comparing.precision import gaps, largest_entry, precision_of, ulps
 from autograd_lite.engine.nests import leaves
@@ -374,7 +375,11 @@ def compare_sets(
         row = compare_arrays(name, m, a, yardstick)
         if not row.approximate:
             context = context or Context(automatic, factors or {}, output, tensors)
-            row = replace(row, hints=tuple(find_hints(name, m, a, context, yardstick.same)))
+            at_kink = explain_by_kinks(context.recording, name, m, yardstick.same) if context.recording else ""
+            if at_kink:
+                row = replace(row, notes=(*row.notes, at_kink))
+            else:
+                row = replace(row, hints=tuple(find_hints(name, m, a, context, yardstick.same)))
         rows.append(row)
     return Comparison(rows, title)
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import autograd_lite.comparing.steps as steps
-from autograd_lite.comparing.checking import compare_with_numerical
+from autograd_lite.comparing.checking import compare_beside_kinks, compare_with_numerical
 from autograd_lite.comparing.comparison import Comparison, gradient_as_array
 from autograd_lite.comparing.numerical import Point
 from autograd_lite.engine.tensor import Array, Tensor
@@ -112,22 +112,19 @@ def judge(path: str, task: str | None = None) -> dict[str, Any]:
         if array.dtype.kind != "f":
             raise CannotJudge(f"the parameter {name} holds {array.dtype}, not floating-point numbers: write 1.0 for 1")
 
-    def compute(f: Callable[..., Any]) -> Any:
-        return run_theirs("forward", lambda: call(f, copy_all(parameters), copy_all(data)))
+    def compute(f: Callable[..., Any], at: Mapping[str, Any]) -> Any:
+        return run_theirs("forward", lambda: call(f, copy_all(at), copy_all(data)))
 
-    computed = compute(forward)
+    computed = compute(forward, parameters)
     right = np.asarray(cost_of(computed), float)
     if not np.all(np.isfinite(right)):
         raise CannotJudge(f"forward returned a cost of {cost_of(computed)}")
-    if callable(getattr(module, "forward", None)) and forward is not module.forward:
-        computed = compute(module.forward)
-        theirs = np.asarray(cost_of(computed), float)
+    own = getattr(module, "forward", None)
+    if callable(own) and own is not forward:
+        theirs = np.asarray(cost_of(compute(own, parameters)), float)
         if theirs.shape != right.shape or not np.allclose(theirs, right, 1e-6, 0.0):
             message = f"its forward gives a cost of {theirs}, that of the task {right}"
             return {"file": path, "status": WRONG, "message": message, "text": message}
-    known = copy_all({**(computed if isinstance(computed, Mapping) else {}), **data})
-    returned = run_theirs("manual_gradients", lambda: call(manual_gradients, copy_all(parameters), known))
-    manual, others = sort_out(returned, list(parameters))
 
     def cost(*arrays: Any) -> Any:
         result = call(forward, dict(zip(parameters, arrays)), copy_all(data))
@@ -135,8 +132,18 @@ def judge(path: str, task: str | None = None) -> dict[str, Any]:
             steps.named({name: x for name, x in result.items() if name not in COSTS})
         return cost_of(result)
 
+    def compare_at(point: Point) -> tuple[Comparison, Any]:
+        at = dict(zip(parameters, point.arrays))
+        computed = compute(own if callable(own) else forward, at)
+        known = copy_all({**(computed if isinstance(computed, Mapping) else {}), **data})
+        manual, others = sort_out(
+            run_theirs("manual_gradients", lambda: call(manual_gradients, copy_all(at), known)), list(parameters)
+        )
+        comparison, output = compare_with_numerical(point, list(parameters), manual)
+        return comparison, (output, others)
+
     point = run_theirs("forward", lambda: Point(cost, list(parameters.values())))
-    comparison, output = run_theirs("forward", lambda: compare_with_numerical(point, list(parameters), manual))
+    comparison, (output, others) = run_theirs("forward", lambda: compare_beside_kinks(point, list(parameters), compare_at))
     result = {
         "file": path, "status": RIGHT if comparison.ok else WRONG, "text": str(comparison),
         "message": comparison.verdict() + first_wrong(comparison), "comparison": comparison.to_dict(),
