@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,28 @@ def test_the_scale_of_the_function_does_not_matter(scale: float) -> None:
 def test_gradients_that_are_0_are_right(f: Any) -> None:
     """What a complex step leaves of them, h² of x³, is its own error."""
     check_gradients(f, np.zeros((2, 2)), order=2)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_gradients_that_are_nothing_but_rounding_are_right(order: int) -> None:
+    """Probabilities add up to 1; no two computations leave the same of their derivatives."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        x = rng.standard_normal(5)
+        check_gradients(lambda x: np.sum(ag.softmax(x)), x, order=order)
+        check_gradients(lambda x: np.sum(np.exp(x) / np.sum(np.exp(x))), x, order=order)
+        check_gradients(lambda x: np.sum(ag.softmax(x)), x, order=order, directions=1)
+
+
+@pytest.mark.parametrize("size", [1e6, 1e10, 1e12])
+def test_wrong_derivatives_beside_large_numbers_are_found(size: float) -> None:
+    wrong = ag.elementwise("wrong", lambda x: np.sin(x), lambda x: -np.cos(x))
+    x = np.array([1.0, 2.0])
+    check_gradients(lambda x: size + np.sum(np.sin(x)), x, order=2)
+    with pytest.raises(GradientMismatch):
+        check_gradients(lambda x: size + np.sum(wrong(x)), x)
+    with pytest.raises(ValueError, match=r"of f cannot be judged: f is 1e\+14 there, .* no better than ±.* constant in f"):
+        check_gradients(lambda x: 1e14 + np.sum(wrong(x)), x)
 
 
 def slightly_wrong(where: int) -> Any:
@@ -232,6 +255,31 @@ def test_my_gradient_that_is_0_is_right(f: Any, mine: Any) -> None:
     assert not ag.check_my_gradient(f, lambda x: mine(x) + 1e-12, np.zeros(2))
     tiny = ag.numerical_gradient(lambda x: 1e-200 * np.sum(np.sin(x)), np.array([0.5, 0.0]))
     np.testing.assert_allclose(tiny, 1e-200 * np.cos([0.5, 0.0]), rtol=1e-14)
+
+
+def test_what_is_too_rough_to_judge_is_not_judged() -> None:
+    for factor in (-1, 5):
+        with pytest.raises(ValueError, match=r"cannot be judged: f is 1e\+14 there, and .* ±8; leave out"):
+            ag.check_my_gradient(lambda x: 1e14 + math.sin(x), lambda x: factor * math.cos(x), 0.3)
+    assert ag.check_my_gradient(lambda x: 1e14 + math.sin(x), lambda x: 5 * math.cos(x), 0.3, atol=1e3)
+
+    def f(w: Any, b: Any) -> float:
+        return 1e14 + 1e5 * float(np.sum(w**2)) + math.sin(b)
+
+    found = ag.check_my_gradient(f, lambda w, b: (2e5 * w, -math.cos(b)), W, 0.3)
+    assert found and [row.notes for row in found.rows][0] == ()
+    assert found.rows[1].notes == ("the numerical gradient is no better than ±8.6: whether they agree cannot be judged",)
+
+
+@pytest.mark.parametrize(("f", "mine"), [
+    (lambda x: 5.0, lambda x: 0 * x), (lambda x: float(np.sum(np.floor(x))), lambda x: 0 * x),
+    (lambda x: float(np.sum(np.exp(x) / np.sum(np.exp(x)))), lambda x: 0 * x),
+    (lambda x: np.sum(np.exp(x) / np.sum(np.exp(x))), lambda x: 0 * x),
+    (lambda x: 1e8 + float(np.sum((x - W) ** 2)), lambda x: 2 * (x - W)),
+])  # fmt: skip
+def test_gradients_of_nothing_are_judged(f: Any, mine: Any) -> None:
+    found = ag.check_my_gradient(f, mine, W)
+    assert found and found.rows[0].notes == ()
 
 
 def test_what_is_wrong_with_my_gradient() -> None:

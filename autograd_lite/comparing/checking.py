@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.comparing.comparison import (
-    Comparison, Yardstick, by_path, compare_arrays, compare_sets, default_rtol, gradient_as_array, refuse_tolerances,
+    Comparison, Row, Yardstick, by_path, compare_arrays, compare_sets, default_rtol, gradient_as_array, refuse_tolerances,
 )  # fmt: skip
 from autograd_lite.comparing.kinks import kink
-from autograd_lite.comparing.numerical import METHODS, Point, choose, differentiate, draw_direction, function_name
+from autograd_lite.comparing.numerical import FIRST_STEP, METHODS, Point, choose, differentiate, draw_direction, function_name
 from autograd_lite.comparing.places import write_index
 from autograd_lite.comparing.precision import largest_entry, precision_of, widen
 from autograd_lite.engine.derivatives import grad, gradients, jacobian, jvp, vjp
@@ -58,7 +58,8 @@ def check_gradients(
         Names the argument, the index and both values. Where f has a kink, the error says so, and gives the slopes on
         both sides.
     TypeError, ValueError
-        As `numerical_gradient`; if `order` or `directions` is less than 1.
+        As `numerical_gradient`; if `order` or `directions` is less than 1; if f is so large that its derivatives are lost in
+        rounding, and cannot be judged.
 
     Examples
     --------
@@ -98,13 +99,15 @@ def check_gradients(
 
 
 def check_entries(
-    what: str, point: Point, names: Sequence[str], order: int, rtol: float | None, atol: float | None
+    what: str, point: Point, names: Sequence[str], order: int, rtol: float | None, atol: float | None, size: float = 0.0
 ) -> None:
-    """Every derivative by itself."""
+    """Every derivative by itself. `size` is that of a function that f is a derivative of, and takes its rounding from."""
     f, arrays = point.f, point.arrays
     _, numerical, error = differentiate(point)
     automatic = jacobian(f, range(len(arrays)))(*arrays)
-    yardstick = Yardstick(loose_rtol(point) if rtol is None else rtol, allowance(point, error) if atol is None else atol)
+    size = max(size, largest_entry(point.value))
+    allowed = allowance(point, error, size) if atol is None else atol
+    yardstick = Yardstick(loose_rtol(point) if rtol is None else rtol, allowed)
     for i, (name, by_differences, by_sweep) in enumerate(zip(names, numerical, automatic)):
         row = compare_arrays(name, by_differences, by_sweep, yardstick)
         if not row.approximate:
@@ -123,9 +126,11 @@ def check_entries(
                 f"the derivative of {what}{f' at index {of_value}' if of_value else ''} with respect to {name}"
                 f"{at}: {row.difference('numerical')}"
             )
+        if atol is None:
+            is_unjudged(what, point, row, by_sweep, i, allowed, size)
     if order > 1:
         for i, name in enumerate(names):
-            check_entries(f"∂{what}/∂({name})", Point(jacobian(f, i), arrays), names, order - 1, rtol, atol)
+            check_entries(f"∂{what}/∂({name})", Point(jacobian(f, i), arrays), names, order - 1, rtol, atol, size)
 
 
 def loose_rtol(point: Point) -> float:
@@ -133,10 +138,11 @@ def loose_rtol(point: Point) -> float:
     return precision_of(point.value, *point.arrays) ** 0.4
 
 
-def allowance(point: Point, error: float) -> float:
-    """What the numerical derivative, or rounding in the dtype of f, may be wrong by."""
+def allowance(point: Point, error: float, size: float) -> float:
+    """What the numerical derivative, or rounding in the dtype of f, may be wrong by beside numbers of that size."""
     precision = precision_of(point.value, *point.arrays)
-    return 10 * error + 10 * precision ** (2 / 3) * min(largest_entry(point.value), 1e300)
+    share = 1024 * precision if precision <= np.finfo(float).eps else 10 * precision ** (2 / 3)
+    return 10 * error + share * min(size, 1e300)
 
 
 # Random directions ----------------------------------------------------------------------------------------
@@ -150,7 +156,7 @@ def random_directions(arrays: Sequence[Array], rng: np.random.Generator) -> list
 
 
 def check_along(
-    what: str, point: Point, order: int, rtol: float | None, atol: float | None, rng: np.random.Generator
+    what: str, point: Point, order: int, rtol: float | None, atol: float | None, rng: np.random.Generator, size: float = 0.0
 ) -> None:
     """One derivative, along a random direction; then, in turn, the derivatives of that."""
     f, arrays = point.f, point.arrays
@@ -167,10 +173,11 @@ def check_along(
 
     slopes = grad(number, range(len(arrays)))(*arrays)
     automatic = np.asarray(sum(np.sum(g * d) for g, d in zip(slopes, v)))
-    size = np.sqrt(sum(float(np.sum((np.asarray(g, float) * d) ** 2)) for g, d in zip(slopes, v)))  # of a sum of random signs
+    spread = np.sqrt(sum(float(np.sum((np.asarray(g, float) * d) ** 2)) for g, d in zip(slopes, v)))  # of a sum of random signs
+    size = max(size, largest_entry(point.value))
     relative = loose_rtol(point) if rtol is None else rtol
-    absolute = allowance(point, error) * max(1.0, float(np.sum(np.abs(weights)))) if atol is None else atol
-    yardstick = Yardstick(relative, absolute + relative * size)
+    allowed = allowance(point, error, size) * max(1.0, float(np.sum(np.abs(weights))))
+    yardstick = Yardstick(relative, (allowed if atol is None else atol) + relative * spread)
     row = compare_arrays(f"direction through {len(arrays)} arguments", numerical, automatic, yardstick)
     if not row.approximate:
         raise row.mismatch(
@@ -178,7 +185,7 @@ def check_along(
             "Leave out directions= to learn which entry it is"
         )
     if order > 1:
-        check_along(f"a directional derivative of {what}", Point(slope, arrays), order - 1, rtol, atol, rng)
+        check_along(f"a directional derivative of {what}", Point(slope, arrays), order - 1, rtol, atol, rng, size)
 
 
 def check_forward_mode(what: str, point: Point, rtol: float | None, rng: np.random.Generator) -> None:
@@ -193,7 +200,8 @@ def check_forward_mode(what: str, point: Point, rtol: float | None, rng: np.rand
     shares = pullback(np.asarray(u, value.dtype if value.dtype.kind == "f" else float))
     reverse = np.asarray(sum(np.sum(g * d) for g, d in zip(shares, v)))
     size = sum(float(np.sum(np.abs(np.asarray(g, float) * d))) for g, d in zip(shares, v))
-    yardstick = Yardstick(loose_rtol(point) if rtol is None else rtol, loose_rtol(point) * size)
+    rounding = 10 * precision_of(value, *arrays) * float(np.sum(np.abs(u * value)))
+    yardstick = Yardstick(loose_rtol(point) if rtol is None else rtol, loose_rtol(point) * size + min(rounding, 1e300))
     row = compare_arrays("", forward, reverse, yardstick)
     if not row.approximate and np.isfinite(forward) and np.isfinite(reverse):
         raise row.mismatch(
@@ -242,7 +250,8 @@ def check_my_gradient(
     Raises
     ------
     TypeError, ValueError
-        As `numerical_gradient`, and if the two do not have the same form.
+        As `numerical_gradient`, and if the two do not have the same form, or f is so large that its derivatives are lost
+        in rounding, and cannot be judged.
 
     Examples
     --------
@@ -338,12 +347,15 @@ def compare_with_numerical(
     Where f can be recorded, and its automatic gradients are confirmed by the numerical ones, these stand in for them: they
     are without the error of differences, and mistakes are looked for in the recording.
     """
+    by_default = atol is None
     taken, numerical, error = differentiate(point, method)
     by_name = {name: g.reshape(x.shape) for name, g, x in zip(names, numerical, point.arrays)}
     output, tensors, automatic = record_and_confirm(point, by_name, error)
     how = f"{'complex step' if taken == 'complex' else 'central differences'}, expected error {error:.0e}"
     if output is not None:
         title = f"manual against automatic gradients, which numerical ones confirm ({how})"
+        if atol is None and taken == "complex" and max(map(largest_entry, automatic.values()), default=0.0) <= 10 * error:
+            atol = 10 * error  # it is 0 but for rounding, of which no two computations leave the same
     else:
         title = f"manual against numerical gradients ({how})"
         precision = precision_of(point.value, *point.arrays)
@@ -352,7 +364,57 @@ def compare_with_numerical(
         if atol is None:
             subtracted = [*numerical, point.value] if taken == "central" else numerical
             atol = 10 * error + 10 * precision * max(map(largest_entry, subtracted), default=0.0)
-    return compare_sets(manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors, title=title), output
+    comparison = compare_sets(manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors, title=title)
+    if by_default and atol is not None:
+        comparison = note_what_cannot_be_judged(point, names, comparison, atol)
+    return comparison, output
+
+
+def note_what_cannot_be_judged(point: Point, names: Sequence[str], comparison: Comparison, allowed: float) -> Comparison:
+    """The comparison, with notes about rows that agree only since the numerical gradient is too rough to tell."""
+    note = f"the numerical gradient is no better than ±{allowed / 10:.2g}: whether they agree cannot be judged"
+    what, size, rows = function_name(point.f), largest_entry(point.value), []
+    for row in comparison.rows:
+        mine, i = row.gradients[0], names.index(row.name) if row.name in names else None
+        rough = row.approximate and i is not None and is_unjudged(what, point, row, mine, i, allowed, size)
+        rows.append(replace(row, notes=(*row.notes, note)) if rough else row)
+    return Comparison(rows, comparison.title)
+
+
+def is_unjudged(what: str, point: Point, row: Row, theirs: Array, i: int, allowed: float, size: float) -> bool:
+    """Whether the row of array i agrees thanks to the allowance alone, which is more than f is seen to move by.
+
+    Raises
+    ------
+    ValueError
+        If `theirs`, the gradient that is judged, is more than rounding, and f is not seen to move by more in any direction.
+    """
+    if row.max_abs <= 0.1 * max(map(largest_entry, row.gradients)) or not np.any(theirs) or allowed < visible_slope(point, [i]):
+        return False
+    noise = 8 * precision_of(point.value, *point.arrays) * size / smallest_scale(point)
+    if largest_entry(theirs) > noise and allowed >= visible_slope(point, range(len(point.arrays))):
+        raise ValueError(
+            f"the derivative of {what} cannot be judged: f is {size:.0e} there, and the numerical derivative is no better than "
+            f"±{allowed / 10:.2g}; leave out what is constant in f"
+        )
+    return True
+
+
+def visible_slope(point: Point, moving: Sequence[int]) -> float:
+    """How fast f is seen to move with these arguments, over steps of 2^-4 relative to what is larger than 1."""
+    wide, rng, changes = point.widen(), np.random.default_rng(0), [0.0]
+    for _ in range(4):
+        way = {i: FIRST_STEP * np.maximum(1, np.abs(wide[i])) * draw_direction(rng, wide[i].shape) for i in moving}
+        for sign in (-1, 1):
+            with np.errstate(all="ignore"):
+                moved = point.evaluate([x + sign * way[i] if i in way else x for i, x in enumerate(wide)])
+                changes.append(largest_entry(moved - point.value))
+    return max(changes) / (FIRST_STEP * smallest_scale(point))
+
+
+def smallest_scale(point: Point) -> float:
+    """The smallest of what steps are relative to: an entry, or 1 where that is larger."""
+    return max(1.0, min((float(np.min(np.abs(x))) for x in point.arrays if x.size), default=1.0))
 
 
 def argument_names(f: Callable[..., Any], point: Point) -> list[str]:

@@ -240,10 +240,12 @@ def along_complex(point: Point, wide: Sequence[Array], direction: dict[int, Arra
     """The derivative of f in a direction by the complex step."""
     slope = complex_slope(point, wide, direction, TINY)
     error = 16 * precision_of(*wide, point.value) * largest_entry(slope)
-    tiny = (slope != 0) & (np.abs(slope) < 1e-15)
-    if np.any(tiny):  # where the derivative is 0, what is left is of the step itself: h² of x³, h of x |x|
+    rounding = precision_of(*wide, point.value) * largest_entry(point.value) / scale
+    tiny = (slope != 0) & (np.abs(slope) < max(1e-15, 16 * rounding))
+    if np.any(tiny):  # where the derivative is 0, what is left is of the step itself (h² of x³, h of x |x|), or of rounding
         finer = complex_slope(point, wide, direction, TINY / 1024)
-        error += largest_entry(np.where(tiny, slope - finer, 0.0))
+        beside = [complex_slope(point, [x + x * share for x in wide], direction, TINY) for share in (2.0**-45, -(3 * 2.0**-46))]
+        error += max(largest_entry(np.where(tiny, slope - other, 0.0)) for other in (finer, *beside))
         slope = np.where(tiny, finer, slope)
     return slope, error
 
