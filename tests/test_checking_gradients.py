@@ -257,6 +257,25 @@ def test_my_gradient_that_is_0_is_right(f: Any, mine: Any) -> None:
     np.testing.assert_allclose(tiny, 1e-200 * np.cos([0.5, 0.0]), rtol=1e-14)
 
 
+def test_my_gradient_of_what_computes_in_float32() -> None:
+    x = np.array([0.3, -1.2, 2.0])
+    for f in (lambda x: np.sum(x.astype(np.float32) ** 3), lambda x: np.sum((x.astype(np.float32) ** 3).astype(float))):
+        found = ag.check_my_gradient(f, lambda x: 3 * x**2, x)
+        assert found and "automatic gradients" in found.title
+        assert not ag.check_my_gradient(f, lambda x: 3 * x**2 * 1.0002, x)
+        assert not ag.check_my_gradient(f, lambda x: 3 * x**2, x, rtol=1e-9, atol=0)
+
+
+def test_gradients_of_two_arguments_in_the_wrong_order() -> None:
+    found = ag.check_my_gradient(lambda w, b: np.sum(w * b * b), lambda w, b: (2 * w * b, b * b), np.ones(2), 3 * np.ones(2))
+    assert [row.hints for row in found.rows] == [("it is the gradient of b",), ("it is the gradient of w",)]
+
+
+def test_where_f_is_defined_on_one_side_alone() -> None:
+    found = ag.check_my_gradient(lambda x: np.sum(x**1.5), lambda x: 1.5 * np.sqrt(x), np.array([0.0, 1.0]))
+    assert not found and "there is no numerical derivative where it is NaN" in found.rows[0].notes[-1]
+
+
 def test_what_is_too_rough_to_judge_is_not_judged() -> None:
     for factor in (-1, 5):
         with pytest.raises(ValueError, match=r"cannot be judged: f is 1e\+14 there, and .* ±8; leave out"):
@@ -323,11 +342,14 @@ def test_my_gradient_of_what_cannot_be_recorded() -> None:
     (cost, lambda w, b: w, (W, B), TypeError, r"my_gradient returned ndarray; return a tuple .* or a dict by name \(w, b\)"),
     (cost, lambda w, b: (w,), (W, B), ValueError, "my_gradient returned 1 gradients, for 2 arguments: w, b"),
     (cost, None, (W, B), TypeError, "my_gradient is your function that returns the gradient, not NoneType"),
+    (cost, lambda w, b: None, (W, B), TypeError, "my_gradient returned None: is a `return` missing in it"),
+    (lambda w, b: np.sum(w / b), by_hand, (0 * W, 0 * B), ValueError, "is nan at the w and b given, so it has no gradient there"),
+    (lambda w: np.sum(w**2), lambda w: 2 * w, (np.ma.array(W, mask=W > 0),), TypeError, "a Tensor has no mask"),
     (cost, by_hand, (), TypeError, "there is no argument"),
     (cost, by_hand, (W, np.array([[1], [2]])), TypeError, "argument 1 cannot be differentiated: it is of dtype int64"),
 ])  # fmt: skip
 def test_my_gradient_refuses(f: Any, mine: Any, args: Any, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
+    with np.errstate(all="ignore"), pytest.raises(error, match=words):
         ag.check_my_gradient(f, mine, *args)
 
 

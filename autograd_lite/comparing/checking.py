@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.comparing.comparison import (
-    Comparison, Row, Yardstick, by_path, compare_arrays, compare_sets, default_rtol, gradient_as_array, refuse_tolerances,
+    Comparison, Row, Yardstick, by_path, compare_arrays, compare_sets, default_rtol, gradient_as_array, refuse_tolerances, rounding,
 )  # fmt: skip
 from autograd_lite.comparing.kinks import kink
 from autograd_lite.comparing.numerical import FIRST_STEP, METHODS, Point, choose, differentiate, draw_direction, function_name
 from autograd_lite.comparing.places import write_index
 from autograd_lite.comparing.precision import largest_entry, precision_of, widen
 from autograd_lite.engine.derivatives import grad, gradients, jacobian, jvp, vjp
+from autograd_lite.engine.graph import history
 from autograd_lite.engine.nests import is_nest
 from autograd_lite.engine.recording import enable_grad
 from autograd_lite.engine.tensor import Array, Tensor
@@ -276,6 +277,9 @@ def check_my_gradient(
             f"{function_name(f)} returned shape {point.value.shape}; the gradient is that of a single number, so return its sum"
         )
     names = argument_names(f, point)
+    if not np.all(np.isfinite(point.value)):
+        at = " and ".join(names) if names != ["gradient"] else "argument"
+        raise ValueError(f"{function_name(f)} is {point.value.item()} at the {at} given, so it has no gradient there")
 
     def compare_at(point: Point) -> tuple[Comparison, Any]:
         manual = manual_by_name(my_gradient(*point.nest([x.copy() for x in point.arrays])), names, point)
@@ -354,7 +358,13 @@ def compare_with_numerical(
     how = f"{'complex step' if taken == 'complex' else 'central differences'}, expected error {error:.0e}"
     if output is not None:
         title = f"manual against automatic gradients, which numerical ones confirm ({how})"
-        if atol is None and taken == "complex" and max(map(largest_entry, automatic.values()), default=0.0) <= 10 * error:
+        largest = max(map(largest_entry, automatic.values()), default=0.0)
+        coarsest = precision_of(*(x.data for x in history(output, constants=False)))
+        if coarsest > precision_of(*point.arrays):  # f casts to float32, say
+            entries = max(x.size for x in point.arrays)
+            rtol = default_rtol(coarsest, entries) if rtol is None else rtol
+            atol = rounding(coarsest, entries, largest) if atol is None else atol
+        if atol is None and taken == "complex" and largest <= 10 * error:
             atol = 10 * error  # it is 0 but for rounding, of which no two computations leave the same
     else:
         title = f"manual against numerical gradients ({how})"
@@ -365,6 +375,11 @@ def compare_with_numerical(
             subtracted = [*numerical, point.value] if taken == "central" else numerical
             atol = 10 * error + 10 * precision * max(map(largest_entry, subtracted), default=0.0)
     comparison = compare_sets(manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors, title=title)
+    no_numbers = {name for name, g in by_name.items() if np.any(np.isnan(g))}
+    if no_numbers:
+        note = "there is no numerical derivative where it is NaN: f is not a finite number on both sides of the point"
+        rows = [replace(row, notes=(*row.notes, note)) if row.name in no_numbers else row for row in comparison.rows]
+        comparison = Comparison(rows, comparison.title)
     if by_default and atol is not None:
         comparison = note_what_cannot_be_judged(point, names, comparison, atol)
     return comparison, output
@@ -432,6 +447,8 @@ def manual_by_name(mine: Any, names: Sequence[str], point: Point) -> dict[str, A
     """The leaves of what my_gradient returned, by the names of the arguments."""
     if isinstance(mine, Mapping):
         return {name: gradient_as_array("manual", name, x) for name, x in by_path(mine).items()}
+    if mine is None:
+        raise TypeError("my_gradient returned None: is a `return` missing in it?")
     several = len(point.args) > 1 or is_nest(point.args[0])
     if several and not isinstance(mine, (list, tuple)):
         raise TypeError(
