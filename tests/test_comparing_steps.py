@@ -227,3 +227,12 @@ def test_a_mistake_beside_a_kink_is_found() -> None:
     da = a.data - y
     found = compare_steps({"da": da, "dz": da * (z.data >= 0), "dw": (da * (z.data >= 0)) @ x.T}, C)
     assert found.follows["dz"] and found.first_wrong == "da" and "any between is as good" in found.rows[1].notes[-1]
+
+
+def test_the_right_line_says_what_stands_for_arrays_without_a_name() -> None:
+    rng = np.random.default_rng(0)
+    w1, w2 = Tensor(rng.standard_normal((3, 4)), True, name="w1"), Tensor(rng.standard_normal((4, 2)), True, name="w2")
+    x, y = rng.standard_normal((5, 3)), rng.standard_normal((5, 2))
+    C = np.sum((np.tanh(x @ w1) @ w2 - y) ** 2)
+    line = compare_steps({"dw1": np.ones((3, 4))}, C).lines["dw1"]
+    assert line.startswith("∂C/∂w1 = 2 (c1)ᵀ (t4 (w2)ᵀ ⊙ tanh'(t1)), where c1: constant of shape 5 × 3 and t1 = c1 w1 and t4 = ")
