@@ -61,6 +61,8 @@ def test_wrong_derivatives_beside_large_numbers_are_found(size: float) -> None:
         check_gradients(lambda x: size + np.sum(wrong(x)), x)
     with pytest.raises(ValueError, match=r"of f cannot be judged: f is 1e\+14 there, .* no better than ±.* constant in f"):
         check_gradients(lambda x: 1e14 + np.sum(wrong(x)), x)
+    with pytest.raises(ValueError, match=r"of f cannot be judged: f is 1e\+14 there"):
+        check_gradients(lambda x: 1e14 + np.sum(wrong(x)), x, directions=1)
 
 
 def slightly_wrong(where: int) -> Any:
@@ -372,6 +374,14 @@ def test_at_a_kink_gradients_are_compared_beside_it(name: str) -> None:
     found = ag.check_my_gradient(lambda w, b: f(w * b), twice_too_much_for_b, x, x**0)
     assert [row.approximate for row in found.rows] == [True, False] and "2 times" in found.rows[1].hints[0]
     assert "has a kink at w[0], slope 0 below and 1 above, and no derivative there: compared beside it, at a point" in found.title
+
+
+def test_a_mistake_is_explained_beside_a_kink() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(np.maximum(x, 0) ** 2 + np.maximum(x, 0))
+
+    found = ag.check_my_gradient(f, lambda x: 4 * np.maximum(x, 0) + 2 * (x > 0), np.array([0.0, 1.0, -2.0]))
+    assert found.rows[0].hints[0].startswith("it is 2 times the automatic one") and "compared beside it" in found.title
 
 
 def test_kinks_that_are_not_gone_nearby_are_named() -> None:

@@ -15,7 +15,7 @@ from autograd_lite.comparing.comparison import (
 from autograd_lite.comparing.kinks import kink
 from autograd_lite.comparing.numerical import FIRST_STEP, METHODS, Point, choose, differentiate, draw_direction, function_name
 from autograd_lite.comparing.places import write_index
-from autograd_lite.comparing.precision import largest_entry, precision_of, widen
+from autograd_lite.comparing.precision import gaps, largest_entry, precision_of, widen
 from autograd_lite.engine.derivatives import grad, gradients, jacobian, jvp, vjp
 from autograd_lite.engine.graph import history
 from autograd_lite.engine.nests import is_nest
@@ -128,7 +128,7 @@ def check_entries(
                 f"{at}: {row.difference('numerical')}"
             )
         if atol is None:
-            is_unjudged(what, point, row, by_sweep, i, allowed, size)
+            is_unjudged(what, point, row, by_sweep, [i], allowed, size)
     if order > 1:
         for i, name in enumerate(names):
             check_entries(f"∂{what}/∂({name})", Point(jacobian(f, i), arrays), names, order - 1, rtol, atol, size)
@@ -177,14 +177,16 @@ def check_along(
     spread = np.sqrt(sum(float(np.sum((np.asarray(g, float) * d) ** 2)) for g, d in zip(slopes, v)))  # of a sum of random signs
     size = max(size, largest_entry(point.value))
     relative = loose_rtol(point) if rtol is None else rtol
-    allowed = allowance(point, error, size) * max(1.0, float(np.sum(np.abs(weights))))
-    yardstick = Yardstick(relative, (allowed if atol is None else atol) + relative * spread)
+    allowed, several = allowance(point, error, size), max(1.0, float(np.sum(np.abs(weights))))
+    yardstick = Yardstick(relative, (allowed * several if atol is None else atol) + relative * spread)
     row = compare_arrays(f"direction through {len(arrays)} arguments", numerical, automatic, yardstick)
     if not row.approximate:
         raise row.mismatch(
             f"the derivative of {what} along a random direction through all arguments: {row.difference('numerical')}. "
             "Leave out directions= to learn which entry it is"
         )
+    if atol is None:
+        is_unjudged(what, point, row, automatic / several, range(len(arrays)), allowed, size)
     if order > 1:
         check_along(f"a directional derivative of {what}", Point(slope, arrays), order - 1, rtol, atol, rng, size)
 
@@ -323,17 +325,22 @@ def compare_beside_kinks(
 
 
 def kinks_at(point: Point, names: Sequence[str], comparison: Comparison) -> dict[str, str]:
-    """What is to be said about the rows that differ most where f has a kink, by name."""
+    """What is to be said about the rows that differ where f has a kink, by name; looked for where they differ most."""
     found = {}
     for row in comparison.rows:
-        if not row.approximate and row.index is not None and row.name in names:
-            slopes = kink(point, names.index(row.name), (0,) * point.value.ndim, row.index)
+        if row.approximate or row.index is None or row.name not in names:
+            continue
+        *_, gap = gaps(*row.gradients)
+        for k in np.argsort(-gap, axis=None)[:4]:
+            index = tuple(map(int, np.unravel_index(k, gap.shape)))
+            slopes = kink(point, names.index(row.name), (0,) * point.value.ndim, index) if gap[index] > row.tolerance else None
             if slopes is not None:
-                place = (row.name if row.name != "gradient" else "") + (write_index(row.index) if row.index else "")
+                place = (row.name if row.name != "gradient" else "") + (write_index(index) if index else "")
                 found[row.name] = (
                     f"{function_name(point.f)} has a kink at {place or 'its argument'}, slope {slopes[0]:.6g} below and "
                     f"{slopes[1]:.6g} above, and no derivative there"
                 )
+                break
     return found
 
 
@@ -390,21 +397,24 @@ def note_what_cannot_be_judged(point: Point, names: Sequence[str], comparison: C
     note = f"the numerical gradient is no better than ±{allowed / 10:.2g}: whether they agree cannot be judged"
     what, size, rows = function_name(point.f), largest_entry(point.value), []
     for row in comparison.rows:
-        mine, i = row.gradients[0], names.index(row.name) if row.name in names else None
-        rough = row.approximate and i is not None and is_unjudged(what, point, row, mine, i, allowed, size)
+        moving = [i for i, name in enumerate(names) if name == row.name]
+        rough = row.approximate and is_unjudged(what, point, row, row.gradients[0], moving, allowed, size)
         rows.append(replace(row, notes=(*row.notes, note)) if rough else row)
     return Comparison(rows, comparison.title)
 
 
-def is_unjudged(what: str, point: Point, row: Row, theirs: Array, i: int, allowed: float, size: float) -> bool:
-    """Whether the row of array i agrees thanks to the allowance alone, which is more than f is seen to move by.
+def is_unjudged(
+    what: str, point: Point, row: Row, theirs: Array, moving: Sequence[int], allowed: float, size: float
+) -> bool:
+    """Whether the row of these arrays agrees thanks to the allowance alone, which is more than f is seen to move by.
 
     Raises
     ------
     ValueError
         If `theirs`, the gradient that is judged, is more than rounding, and f is not seen to move by more in any direction.
     """
-    if row.max_abs <= 0.1 * max(map(largest_entry, row.gradients)) or not np.any(theirs) or allowed < visible_slope(point, [i]):
+    largest = max(map(largest_entry, row.gradients))
+    if row.max_abs <= 0.1 * largest or not np.any(theirs) or allowed < visible_slope(point, moving):
         return False
     noise = 8 * precision_of(point.value, *point.arrays) * size / smallest_scale(point)
     if largest_entry(theirs) > noise and allowed >= visible_slope(point, range(len(point.arrays))):

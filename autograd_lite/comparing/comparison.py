@@ -60,7 +60,8 @@ class Row:
     exact : bool
         Whether all entries are equal, to the last bit.
     approximate : bool
-        Whether ``max_abs <= tolerance``; never with a NaN, with different shapes or if one is missing.
+        Whether ``max_abs <= tolerance``; never with a NaN, with different shapes or if one is missing. In a comparison of
+        steps, also where the difference is that of slopes at a kink.
     max_abs : float
         The largest absolute difference.
     max_rel : float

@@ -56,7 +56,7 @@ Slopes = tuple[Array, Array, Array]
 def slopes_beside(g: LocalGradient) -> Slopes | None:
     """Where an elementwise operation has a kink, and its slopes below and above, by entries of the result; None if nowhere."""
     operation, operands, _, settings = record_of(g.output)
-    if not is_elementwise(g) or g.parent.dtype.kind != "f":
+    if not is_elementwise(g) or {g.parent.dtype.kind, g.output.dtype.kind} != {"f"}:
         return None
     arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
     wide = [widen(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in arrays]
