@@ -139,6 +139,15 @@ ODD_FILES = {
         "parameters = {'w': [[1.0, 2.0], [3.0]]}\n" + SQUARE.format("w", "np.sum(w**2)", "w", "2 * w"),
         2, "parameters raises ValueError",
     ),
+    "a kink that a sample of zeros is at": (
+        "parameters = {'w': np.array([[1.0, -2.0], [0.5, 1.5]]), 'b': np.zeros((2, 1))}\n"
+        "data = {'x': np.array([[0.0, 0, 1, 1], [0, 1, 0, 1]]), 'y': np.array([0.5, 1, 1, 0])}\n"
+        "def forward(w, b, x, y):\n    z = w @ x + b\n    a = np.maximum(z, 0)\n    e = a - y\n"
+        "    return {'z': z, 'a': a, 'e': e, 'C': np.sum(e**2)}\n"
+        "def manual_gradients(w, b, x, y, z, e):\n    da = 2 * e\n    dz = da * (z > 0)\n"
+        "    return {'da': da, 'dz': dz, 'w': dz @ x.T, 'b': dz.sum(1, keepdims=True)}\n",
+        0, "right: all 2 agree",
+    ),
 }  # fmt: skip
 
 
@@ -150,3 +159,35 @@ def test_odd_files(name: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (code, "")
     assert words in done.stdout
     assert "grading" not in done.stdout
+
+
+PLAIN = (
+    "import numpy as np\nparameters, data = {{'w': np.array([1.0, 2.0])}}, {{'x': np.array([3.0, 4.0])}}\n"
+    "def forward(w, x):\n    z = w * x\n    return {}\ndef manual_gradients(w, x{}):\n    return {}\n"
+)
+SAID = {
+    "tuple": (PLAIN.format("np.sum(z), 3", "", "x"), "NOT JUDGED: forward returned tuple; return the cost, one number, or a dict"),
+    "complex": (PLAIN.format("np.sum(z) * 1j", "", "x"), "NOT JUDGED: forward returned a number of dtype complex128; return the"),
+    "empty": (PLAIN.format("{}", "", "x"), "NOT JUDGED: forward returned a dict without a cost: call it C (it is empty)"),
+    "one": (PLAIN.format("{'z': z}", "", "x"), "NOT JUDGED: forward returned a dict without a cost: call it C (z is there)"),
+    "lacking": (PLAIN.format("np.sum(z)", ", p, q", "x"), "NOT JUDGED: manual_gradients asks for p, q, which are among neither"),
+    "capital": (PLAIN.format("np.sum(z)", "", "{'W': x}"), "there is no manual gradient of w; is it the one called W?"),
+    "extra": (PLAIN.format("np.sum(z)", "", "{'w': x, 'W2': x}"), "right: the gradients agree"),
+    "step": (
+        PLAIN.format("{'z': z, 'C': np.sum(z)}", "", "{'w': x, 'dz': 2 * w**0, 'rest': w}"),
+        "WRONG: the gradients agree, but the first wrong step is dz: it is 2 times the automatic one",
+    ),
+}  # fmt: skip
+
+
+def test_what_is_said_about_files(tmp_path: Path) -> None:
+    for name, (source, _) in SAID.items():
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf8")
+    files = [f"{name}.py" for name in SAID]
+    done = check(*files, "--quiet", cwd=tmp_path)
+    assert done.stderr == ""
+    for line, (name, (_, words)) in zip(done.stdout.splitlines(), SAID.items(), strict=True):
+        assert line.startswith(f"{name}.py: ") and words in line, done.stdout
+    shown = " ".join(check("extra.py", "step.py", cwd=tmp_path).stdout.split())
+    assert "the rest was not compared: nothing to compare: W2 belongs to no named Tensor" in shown
+    assert "not compared, since no Tensor that requires a gradient is called so: rest" in shown

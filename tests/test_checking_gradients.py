@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,38 @@ def test_the_scale_of_the_function_does_not_matter(scale: float) -> None:
     wrong = ag.elementwise("wrong", lambda x: scale * np.sin(x), lambda x: scale * np.cos(x) * 1.00001)
     with pytest.raises(GradientMismatch):
         check_gradients(lambda x: np.sum(wrong(x)), x)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.sum(x**3), lambda x: np.sum(np.tanh(x) ** 3), lambda x: np.sum(x**5), lambda x: np.linalg.matrix_power(x, 3),
+])  # fmt: skip
+def test_gradients_that_are_0_are_right(f: Any) -> None:
+    """What a complex step leaves of them, h² of x³, is its own error."""
+    check_gradients(f, np.zeros((2, 2)), order=2)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_gradients_that_are_nothing_but_rounding_are_right(order: int) -> None:
+    """Probabilities add up to 1; no two computations leave the same of their derivatives."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        x = rng.standard_normal(5)
+        check_gradients(lambda x: np.sum(ag.softmax(x)), x, order=order)
+        check_gradients(lambda x: np.sum(np.exp(x) / np.sum(np.exp(x))), x, order=order)
+        check_gradients(lambda x: np.sum(ag.softmax(x)), x, order=order, directions=1)
+
+
+@pytest.mark.parametrize("size", [1e6, 1e10, 1e12])
+def test_wrong_derivatives_beside_large_numbers_are_found(size: float) -> None:
+    wrong = ag.elementwise("wrong", lambda x: np.sin(x), lambda x: -np.cos(x))
+    x = np.array([1.0, 2.0])
+    check_gradients(lambda x: size + np.sum(np.sin(x)), x, order=2)
+    with pytest.raises(GradientMismatch):
+        check_gradients(lambda x: size + np.sum(wrong(x)), x)
+    with pytest.raises(ValueError, match=r"of f cannot be judged: f is 1e\+14 there, .* no better than ±.* constant in f"):
+        check_gradients(lambda x: 1e14 + np.sum(wrong(x)), x)
+    with pytest.raises(ValueError, match=r"of f cannot be judged: f is 1e\+14 there"):
+        check_gradients(lambda x: 1e14 + np.sum(wrong(x)), x, directions=1)
 
 
 def slightly_wrong(where: int) -> Any:
@@ -216,6 +249,60 @@ def test_my_gradient() -> None:
     assert not ag.check_my_gradient(cost, lambda w, b: (by_hand(w, b)[0] * (1 + 1e-9), by_hand(w, b)[1]), W, B)
 
 
+@pytest.mark.parametrize(("f", "mine"), [
+    (lambda x: np.sum(x**3), lambda x: 3 * x**2), (lambda x: np.sum(x * np.abs(x)), lambda x: 2 * np.abs(x)),
+])  # fmt: skip
+def test_my_gradient_that_is_0_is_right(f: Any, mine: Any) -> None:
+    assert ag.check_my_gradient(f, mine, np.zeros(2))
+    assert not ag.check_my_gradient(f, lambda x: mine(x) + 1e-12, np.zeros(2))
+    tiny = ag.numerical_gradient(lambda x: 1e-200 * np.sum(np.sin(x)), np.array([0.5, 0.0]))
+    np.testing.assert_allclose(tiny, 1e-200 * np.cos([0.5, 0.0]), rtol=1e-14)
+
+
+def test_my_gradient_of_what_computes_in_float32() -> None:
+    x = np.array([0.3, -1.2, 2.0])
+    for f in (lambda x: np.sum(x.astype(np.float32) ** 3), lambda x: np.sum((x.astype(np.float32) ** 3).astype(float))):
+        found = ag.check_my_gradient(f, lambda x: 3 * x**2, x)
+        assert found and "automatic gradients" in found.title
+        assert not ag.check_my_gradient(f, lambda x: 3 * x**2 * 1.0002, x)
+        assert not ag.check_my_gradient(f, lambda x: 3 * x**2, x, rtol=1e-9, atol=0)
+
+
+def test_gradients_of_two_arguments_in_the_wrong_order() -> None:
+    found = ag.check_my_gradient(lambda w, b: np.sum(w * b * b), lambda w, b: (2 * w * b, b * b), np.ones(2), 3 * np.ones(2))
+    assert [row.hints for row in found.rows] == [("it is the gradient of b",), ("it is the gradient of w",)]
+
+
+def test_where_f_is_defined_on_one_side_alone() -> None:
+    found = ag.check_my_gradient(lambda x: np.sum(x**1.5), lambda x: 1.5 * np.sqrt(x), np.array([0.0, 1.0]))
+    assert not found and "there is no numerical derivative where it is NaN" in found.rows[0].notes[-1]
+
+
+def test_what_is_too_rough_to_judge_is_not_judged() -> None:
+    for factor in (-1, 5):
+        with pytest.raises(ValueError, match=r"cannot be judged: f is 1e\+14 there, and .* ±8; leave out"):
+            ag.check_my_gradient(lambda x: 1e14 + math.sin(x), lambda x: factor * math.cos(x), 0.3)
+    assert ag.check_my_gradient(lambda x: 1e14 + math.sin(x), lambda x: 5 * math.cos(x), 0.3, atol=1e3)
+
+    def f(w: Any, b: Any) -> float:
+        return 1e14 + 1e5 * float(np.sum(w**2)) + math.sin(b)
+
+    found = ag.check_my_gradient(f, lambda w, b: (2e5 * w, -math.cos(b)), W, 0.3)
+    assert found and [row.notes for row in found.rows][0] == ()
+    assert found.rows[1].notes == ("the numerical gradient is no better than ±8.6: whether they agree cannot be judged",)
+
+
+@pytest.mark.parametrize(("f", "mine"), [
+    (lambda x: 5.0, lambda x: 0 * x), (lambda x: float(np.sum(np.floor(x))), lambda x: 0 * x),
+    (lambda x: float(np.sum(np.exp(x) / np.sum(np.exp(x)))), lambda x: 0 * x),
+    (lambda x: np.sum(np.exp(x) / np.sum(np.exp(x))), lambda x: 0 * x),
+    (lambda x: 1e8 + float(np.sum((x - W) ** 2)), lambda x: 2 * (x - W)),
+])  # fmt: skip
+def test_gradients_of_nothing_are_judged(f: Any, mine: Any) -> None:
+    found = ag.check_my_gradient(f, mine, W)
+    assert found and found.rows[0].notes == ()
+
+
 def test_what_is_wrong_with_my_gradient() -> None:
     def without_slope(w: Any, b: Any) -> Any:
         x = np.array([[1.0, 2.0], [0.5, -1.0]])
@@ -257,9 +344,57 @@ def test_my_gradient_of_what_cannot_be_recorded() -> None:
     (cost, lambda w, b: w, (W, B), TypeError, r"my_gradient returned ndarray; return a tuple .* or a dict by name \(w, b\)"),
     (cost, lambda w, b: (w,), (W, B), ValueError, "my_gradient returned 1 gradients, for 2 arguments: w, b"),
     (cost, None, (W, B), TypeError, "my_gradient is your function that returns the gradient, not NoneType"),
+    (cost, lambda w, b: None, (W, B), TypeError, "my_gradient returned None: is a `return` missing in it"),
+    (lambda w, b: np.sum(w / b), by_hand, (0 * W, 0 * B), ValueError, "is nan at the w and b given, so it has no gradient there"),
+    (lambda w: np.sum(w**2), lambda w: 2 * w, (np.ma.array(W, mask=W > 0),), TypeError, "a Tensor has no mask"),
     (cost, by_hand, (), TypeError, "there is no argument"),
     (cost, by_hand, (W, np.array([[1], [2]])), TypeError, "argument 1 cannot be differentiated: it is of dtype int64"),
 ])  # fmt: skip
 def test_my_gradient_refuses(f: Any, mine: Any, args: Any, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
+    with np.errstate(all="ignore"), pytest.raises(error, match=words):
         ag.check_my_gradient(f, mine, *args)
+
+
+AT_KINKS = {
+    "maximum": lambda x: np.sum(np.maximum(x, 0)), "where": lambda x: np.sum(np.where(x > 0, x, 0)),
+    "relu": lambda x: np.sum(ag.relu(x)), "one of many": lambda x: np.maximum(x[0], 0) + np.sum(1e3 * np.maximum(x[1:], 0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_KINKS)
+def test_at_a_kink_gradients_are_compared_beside_it(name: str) -> None:
+    """The slopes of both sides, and what lies between, are all derivations of it that people make."""
+    f, x, factor = AT_KINKS[name], np.array([0.0, 1.0, -2.0]), np.array([1.0, 1e3, 1e3] if name == "one of many" else [1.0, 1, 1])
+    for mine in (lambda x: (x > 0) * factor, lambda x: (x >= 0) * factor, lambda x: (np.sign(x) + 1) / 2 * factor):
+        assert ag.check_my_gradient(f, mine, x)
+
+    def twice_too_much_for_b(w: Any, b: Any) -> Any:
+        return (w * b >= 0) * b * factor, 2 * (w * b > 0) * w * factor
+
+    found = ag.check_my_gradient(lambda w, b: f(w * b), twice_too_much_for_b, x, x**0)
+    assert [row.approximate for row in found.rows] == [True, False] and "2 times" in found.rows[1].hints[0]
+    assert "has a kink at w[0], slope 0 below and 1 above, and no derivative there: compared beside it, at a point" in found.title
+
+
+def test_a_mistake_is_explained_beside_a_kink() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(np.maximum(x, 0) ** 2 + np.maximum(x, 0))
+
+    found = ag.check_my_gradient(f, lambda x: 4 * np.maximum(x, 0) + 2 * (x > 0), np.array([0.0, 1.0, -2.0]))
+    assert found.rows[0].hints[0].startswith("it is 2 times the automatic one") and "compared beside it" in found.title
+
+
+def test_kinks_that_are_not_gone_nearby_are_named() -> None:
+    """Where the gradient was computed for one point alone, or f is not defined where all entries are moved."""
+    x = np.array([0.0, 1.0])
+
+    def f(x: Any) -> Any:
+        return np.sum(np.maximum(x, 0) ** 2 + np.maximum(x, 0))
+
+    def domain(x: Any) -> Any:
+        return 0 * np.sqrt(1e-14 - (x[0] * (x[1] - 1)) ** 2)
+
+    for cost, mine in ((f, lambda _: np.array([0.0, 3.0])), (lambda x: f(x) + domain(x), lambda x: 2 * np.maximum(x, 0) + (x > 0))):
+        found = ag.check_my_gradient(cost, mine, x)
+        assert not found and found.rows[0].hints == () and "beside" not in found.title
+        assert "f has a kink at [0], slope 0 below and 1 above, and no derivative there" in found.rows[0].notes

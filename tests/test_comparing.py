@@ -88,6 +88,9 @@ def test_tolerances() -> None:
     for wrong in ({"rtol": -1}, {"atol": nan}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} is a number from 0 up"):
             compare(one, other, **wrong)
+    for rtol in (1, 10.0, np.inf):
+        with pytest.raises(ValueError, match="rtol is a share of the largest entry, less than 1, not .* a gradient of 0 agrees"):
+            compare(one, other, rtol=rtol)
 
 
 @pytest.mark.parametrize(
@@ -237,6 +240,9 @@ def test_where_entries_of_square_matrices_vectors_and_cubes_differ() -> None:
         ([], [], ValueError, "there is nothing to compare"),
         ({"w": 1.0}, [1.0], TypeError, "manual is a dict and automatic a sequence"),
         (np.ones(1), [1.0], TypeError, "manual is an array and automatic a sequence"),
+        ((x for x in [1.0]), [1.0], TypeError, r"manual is a generator, .* write dict\(...\) or list\(...\)"),
+        ([1.0], {"w": 1.0}.values(), TypeError, r"automatic is a dict_values, .* write dict\(...\) or list\(...\)"),
+        ([np.ma.array([1.0, 2.0], mask=[0, 1])], [np.ones(2)], TypeError, "a Tensor has no mask"),
         ({"w": 1.0}, {"w": None}, ValueError, r"automatic gradient of w is None: call backward\(\)"),
         ({"w": 1.0}, [Tensor(1.0)], TypeError, "manual is a dict and automatic a sequence"),
         ({"w": [[1.0], [1.0, 2.0]]}, {"w": 1.0}, ValueError, "manual gradient of w is no array, its rows differ"),

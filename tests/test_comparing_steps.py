@@ -189,3 +189,50 @@ def test_what_has_no_tensor_is_said() -> None:
     assert found and found.unknown == ("dq",)
     assert found.verdict() == "all 7 agree; not compared, since no Tensor that requires a gradient is called so: dq"
     assert found.to_dict()["unknown"] == ["dq"] and found.to_dict()["first_wrong"] is None
+
+
+@pytest.mark.parametrize(("op", "activation", "above"), [
+    ("relu", ag.relu, 1), ("maximum", lambda z: np.maximum(z, 0), 1), ("clip", lambda z: np.clip(z, 0, 50), 1),
+    ("abs", lambda z: np.abs(z) + z, 2),
+])  # fmt: skip
+def test_slopes_at_a_kink_are_as_good_as_each_other(op: str, activation: Any, above: int) -> None:
+    """Without a bias, a sample of zeros is at the kink whatever the weights are."""
+    rng = np.random.default_rng(0)
+    x, b = np.array([[0.0, 1.0, 2.0], [0.0, -1.0, 1.0]]), Tensor(np.zeros((3, 1)), True)
+    w, v = Tensor(rng.standard_normal((3, 2)), True), rng.uniform(1, 2, (2, 3))
+    z = w @ x + b
+    a = activation(z)
+    C = np.sum((v @ a - 1) ** 2)
+    named(w=w, b=b, z=z, a=a, C=C)
+    da = 2 * v.T @ (v @ a.data - 1)
+    for share, right in ((0, True), (1, True), (0.3, True), (1.2, False), (-0.1, False)):
+        dz = da * np.where(z.data == 0, share, z.data > 0) * above
+        steps = {"da": da, "dz": dz, "dw": dz @ x.T, "db": dz.sum(1, keepdims=True)}
+        found = compare_steps(steps, C)
+        said = {row.name: " ".join(row.notes) for row in found.rows}
+        assert found.ok == right and found.first_wrong == (None if right else "dz"), found
+        if right and not found.rows[1].exact:
+            assert said["dz"].startswith(f"{op} has a kink at z, all of column 0: its slope is {-1 if op == 'abs' else 0} below")
+            assert said["db"] == "follows from the slope that was taken at a kink before it, and is as good"
+        alone = ag.compare({"b": steps["db"]}, {"b": ag.gradients(C, [b])[0]}, output=C).rows[0]
+        assert any("any between is as good" in note for note in alone.notes) == (not alone.approximate and share in (0, 1))
+
+
+def test_a_mistake_beside_a_kink_is_found() -> None:
+    w, x, y = Tensor([[1.0, 2.0]], True), np.array([[0.0, 1.0], [0.0, 2.0]]), np.array([[1.0, 2.0]])
+    z = w @ x
+    a = np.maximum(z + 4, 4)
+    C = np.sum((a - y) ** 2)
+    named(w=w, z=z, a=a, C=C)
+    da = a.data - y
+    found = compare_steps({"da": da, "dz": da * (z.data >= 0), "dw": (da * (z.data >= 0)) @ x.T}, C)
+    assert found.follows["dz"] and found.first_wrong == "da" and "any between is as good" in found.rows[1].notes[-1]
+
+
+def test_the_right_line_says_what_stands_for_arrays_without_a_name() -> None:
+    rng = np.random.default_rng(0)
+    w1, w2 = Tensor(rng.standard_normal((3, 4)), True, name="w1"), Tensor(rng.standard_normal((4, 2)), True, name="w2")
+    x, y = rng.standard_normal((5, 3)), rng.standard_normal((5, 2))
+    C = np.sum((np.tanh(x @ w1) @ w2 - y) ** 2)
+    line = compare_steps({"dw1": np.ones((3, 4))}, C).lines["dw1"]
+    assert line.startswith("∂C/∂w1 = 2 (c1)ᵀ (t4 (w2)ᵀ ⊙ tanh'(t1)), where c1: constant of shape 5 × 3 and t1 = c1 w1 and t4 = ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_the_table_fits(shapes: dict[str, list[int]], extra: int) -> None:
     automatic = {name: np.full([1] * extra, 1e-300) for name in shapes}
     lines = str(compare(manual, automatic)).split("\n")
     assert all(len(line) <= 80 for line in lines)
-    assert len({len(line) for line in lines[: len(shapes) + 1]}) == 1
+    assert len({sum(1 + (east_asian_width(c) in "WF") for c in line) for line in lines[: len(shapes) + 1]}) == 1
     assert all(line.isprintable() for line in lines)
 
 
@@ -150,6 +151,18 @@ def test_names_that_begin_alike_can_be_told_apart() -> None:
     assert len({line.split()[0] for line in lines[1:9]}) == 8
     assert all(len(line) <= 80 for line in lines)
     assert f"{names[5]}: 16 of 16 entries differ" in " ".join(lines)
+
+
+def test_wide_letters_take_two_columns() -> None:
+    ones = np.ones(2)
+    names = ["重み", "w", "層" * 40]
+    lines = str(compare(dict.fromkeys(names, ones), dict.fromkeys(names, ones))).splitlines()[1:4]
+    columns = {line.index("(2,)") + sum(c in "重み層" for c in line) for line in lines}
+    assert len(columns) == 1 and "…" in lines[2] and len(lines[2]) + lines[2].count("層") <= 80
+
+
+def test_there_is_no_minus_zero() -> None:
+    assert "manual 0, automatic 1" in str(compare(-0.0, 1.0)) and "manual 1, automatic 0" in str(compare(1.0, -0.0))
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ def test_the_gradient_of_a_nest_is_a_nest() -> None:
             ValueError,
             r"argument 0 of shape \(2,\) has entries that are not finite",
         ),
+        (lambda x: x, (np.ma.array([1.0, 2.0], mask=[0, 1]),), TypeError, "a Tensor has no mask"),
         (lambda: 1.0, (), TypeError, "no argument"),
         (lambda x: [x], (1.0,), TypeError, "f returned list; return one number"),
         (lambda x: None, (1.0,), TypeError, "f returned NoneType"),

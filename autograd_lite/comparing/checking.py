@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.comparing.comparison import (
-    Comparison, Yardstick, by_path, compare_arrays, compare_sets, default_rtol, gradient_as_array, refuse_tolerances,
+    Comparison, Row, Yardstick, by_path, compare_arrays, compare_sets, default_rtol, gradient_as_array, refuse_tolerances, rounding,
 )  # fmt: skip
-from autograd_lite.comparing.numerical import METHODS, Point, choose, differentiate, function_name
-from autograd_lite.comparing.precision import largest_entry, precision_of, widen
+from autograd_lite.comparing.kinks import kink
+from autograd_lite.comparing.numerical import FIRST_STEP, METHODS, Point, choose, differentiate, draw_direction, function_name
+from autograd_lite.comparing.places import write_index
+from autograd_lite.comparing.precision import gaps, largest_entry, precision_of, widen
 from autograd_lite.engine.derivatives import grad, gradients, jacobian, jvp, vjp
+from autograd_lite.engine.graph import history
 from autograd_lite.engine.nests import is_nest
 from autograd_lite.engine.recording import enable_grad
 from autograd_lite.engine.tensor import Array, Tensor
@@ -55,7 +59,8 @@ def check_gradients(
         Names the argument, the index and both values. Where f has a kink, the error says so, and gives the slopes on
         both sides.
     TypeError, ValueError
-        As `numerical_gradient`; if `order` or `directions` is less than 1.
+        As `numerical_gradient`; if `order` or `directions` is less than 1; if f is so large that its derivatives are lost in
+        rounding, and cannot be judged.
 
     Examples
     --------
@@ -95,13 +100,15 @@ def check_gradients(
 
 
 def check_entries(
-    what: str, point: Point, names: Sequence[str], order: int, rtol: float | None, atol: float | None
+    what: str, point: Point, names: Sequence[str], order: int, rtol: float | None, atol: float | None, size: float = 0.0
 ) -> None:
-    """Every derivative by itself."""
+    """Every derivative by itself. `size` is that of a function that f is a derivative of, and takes its rounding from."""
     f, arrays = point.f, point.arrays
     _, numerical, error = differentiate(point)
     automatic = jacobian(f, range(len(arrays)))(*arrays)
-    yardstick = Yardstick(loose_rtol(point) if rtol is None else rtol, allowance(point, error) if atol is None else atol)
+    size = max(size, largest_entry(point.value))
+    allowed = allowance(point, error, size) if atol is None else atol
+    yardstick = Yardstick(loose_rtol(point) if rtol is None else rtol, allowed)
     for i, (name, by_differences, by_sweep) in enumerate(zip(names, numerical, automatic)):
         row = compare_arrays(name, by_differences, by_sweep, yardstick)
         if not row.approximate:
@@ -120,9 +127,11 @@ def check_entries(
                 f"the derivative of {what}{f' at index {of_value}' if of_value else ''} with respect to {name}"
                 f"{at}: {row.difference('numerical')}"
             )
+        if atol is None:
+            is_unjudged(what, point, row, by_sweep, [i], allowed, size)
     if order > 1:
         for i, name in enumerate(names):
-            check_entries(f"∂{what}/∂({name})", Point(jacobian(f, i), arrays), names, order - 1, rtol, atol)
+            check_entries(f"∂{what}/∂({name})", Point(jacobian(f, i), arrays), names, order - 1, rtol, atol, size)
 
 
 def loose_rtol(point: Point) -> float:
@@ -130,33 +139,11 @@ def loose_rtol(point: Point) -> float:
     return precision_of(point.value, *point.arrays) ** 0.4
 
 
-def allowance(point: Point, error: float) -> float:
-    """What the numerical derivative, or rounding in the dtype of f, may be wrong by."""
+def allowance(point: Point, error: float, size: float) -> float:
+    """What the numerical derivative, or rounding in the dtype of f, may be wrong by beside numbers of that size."""
     precision = precision_of(point.value, *point.arrays)
-    return 10 * error + 10 * precision ** (2 / 3) * min(largest_entry(point.value), 1e300)
-
-
-def kink(point: Point, i: int, of_value: tuple[int, ...], of_argument: tuple[int, ...]) -> tuple[float, float] | None:
-    """The slopes below and above, if they are not the same however close one looks."""
-    wide = point.widen()
-    middle = point.evaluate(wide)[of_value]
-
-    def slopes(h: float) -> tuple[float, float]:
-        ends = []
-        for s in (-1, 1):
-            moved = [x.copy() for x in wide]
-            moved[i][of_argument] += s * h
-            ends.append(s * (point.evaluate(moved)[of_value] - middle) / h + 0.0)  # without −0
-        return float(ends[0]), float(ends[1])
-
-    scale = max(1.0, abs(float(wide[i][of_argument])))
-    with np.errstate(all="ignore"):
-        pairs = [slopes(scale * 2.0**-k) for k in (10, 14, 18)]
-    jumps = [above - below for below, above in pairs]
-    size = max(abs(x) for pair in pairs for x in pair)
-    if np.all(np.isfinite(jumps)) and abs(jumps[2]) > 1e-2 * size and np.ptp(jumps) < 0.1 * abs(jumps[2]):
-        return pairs[2]
-    return None
+    share = 1024 * precision if precision <= np.finfo(float).eps else 10 * precision ** (2 / 3)
+    return 10 * error + share * min(size, 1e300)
 
 
 # Random directions ----------------------------------------------------------------------------------------
@@ -170,7 +157,7 @@ def random_directions(arrays: Sequence[Array], rng: np.random.Generator) -> list
 
 
 def check_along(
-    what: str, point: Point, order: int, rtol: float | None, atol: float | None, rng: np.random.Generator
+    what: str, point: Point, order: int, rtol: float | None, atol: float | None, rng: np.random.Generator, size: float = 0.0
 ) -> None:
     """One derivative, along a random direction; then, in turn, the derivatives of that."""
     f, arrays = point.f, point.arrays
@@ -187,18 +174,21 @@ def check_along(
 
     slopes = grad(number, range(len(arrays)))(*arrays)
     automatic = np.asarray(sum(np.sum(g * d) for g, d in zip(slopes, v)))
-    size = np.sqrt(sum(float(np.sum((np.asarray(g, float) * d) ** 2)) for g, d in zip(slopes, v)))  # of a sum of random signs
+    spread = np.sqrt(sum(float(np.sum((np.asarray(g, float) * d) ** 2)) for g, d in zip(slopes, v)))  # of a sum of random signs
+    size = max(size, largest_entry(point.value))
     relative = loose_rtol(point) if rtol is None else rtol
-    absolute = allowance(point, error) * max(1.0, float(np.sum(np.abs(weights)))) if atol is None else atol
-    yardstick = Yardstick(relative, absolute + relative * size)
+    allowed, several = allowance(point, error, size), max(1.0, float(np.sum(np.abs(weights))))
+    yardstick = Yardstick(relative, (allowed * several if atol is None else atol) + relative * spread)
     row = compare_arrays(f"direction through {len(arrays)} arguments", numerical, automatic, yardstick)
     if not row.approximate:
         raise row.mismatch(
             f"the derivative of {what} along a random direction through all arguments: {row.difference('numerical')}. "
             "Leave out directions= to learn which entry it is"
         )
+    if atol is None:
+        is_unjudged(what, point, row, automatic / several, range(len(arrays)), allowed, size)
     if order > 1:
-        check_along(f"a directional derivative of {what}", Point(slope, arrays), order - 1, rtol, atol, rng)
+        check_along(f"a directional derivative of {what}", Point(slope, arrays), order - 1, rtol, atol, rng, size)
 
 
 def check_forward_mode(what: str, point: Point, rtol: float | None, rng: np.random.Generator) -> None:
@@ -213,7 +203,8 @@ def check_forward_mode(what: str, point: Point, rtol: float | None, rng: np.rand
     shares = pullback(np.asarray(u, value.dtype if value.dtype.kind == "f" else float))
     reverse = np.asarray(sum(np.sum(g * d) for g, d in zip(shares, v)))
     size = sum(float(np.sum(np.abs(np.asarray(g, float) * d))) for g, d in zip(shares, v))
-    yardstick = Yardstick(loose_rtol(point) if rtol is None else rtol, loose_rtol(point) * size)
+    rounding = 10 * precision_of(value, *arrays) * float(np.sum(np.abs(u * value)))
+    yardstick = Yardstick(loose_rtol(point) if rtol is None else rtol, loose_rtol(point) * size + min(rounding, 1e300))
     row = compare_arrays("", forward, reverse, yardstick)
     if not row.approximate and np.isfinite(forward) and np.isfinite(reverse):
         raise row.mismatch(
@@ -256,12 +247,14 @@ def check_my_gradient(
     -------
     Comparison
         True if all agree; printed, a table with what is wrong below it. If f can be recorded, its recording is
-        searched for the mistake.
+        searched for the mistake. Where gradients differ since f has a kink at the point, as relu has at 0, they are
+        compared a little beside it, and the title says so.
 
     Raises
     ------
     TypeError, ValueError
-        As `numerical_gradient`, and if the two do not have the same form.
+        As `numerical_gradient`, and if the two do not have the same form, or f is so large that its derivatives are lost
+        in rounding, and cannot be judged.
 
     Examples
     --------
@@ -286,11 +279,69 @@ def check_my_gradient(
             f"{function_name(f)} returned shape {point.value.shape}; the gradient is that of a single number, so return its sum"
         )
     names = argument_names(f, point)
-    manual = manual_by_name(my_gradient(*point.nest([x.copy() for x in point.arrays])), names, point)
-    return compare_with_numerical(point, names, manual, method=method, rtol=rtol, atol=atol, factors=factors)[0]
+    if not np.all(np.isfinite(point.value)):
+        at = " and ".join(names) if names != ["gradient"] else "argument"
+        raise ValueError(f"{function_name(f)} is {point.value.item()} at the {at} given, so it has no gradient there")
+
+    def compare_at(point: Point) -> tuple[Comparison, Any]:
+        manual = manual_by_name(my_gradient(*point.nest([x.copy() for x in point.arrays])), names, point)
+        return compare_with_numerical(point, names, manual, method=method, rtol=rtol, atol=atol, factors=factors)
+
+    return compare_beside_kinks(point, names, compare_at)[0]
 
 
 check_grad = check_my_gradient
+
+
+def compare_beside_kinks(
+    point: Point, names: Sequence[str], compare_at: Callable[[Point], tuple[Comparison, Any]]
+) -> tuple[Comparison, Any]:
+    """What `compare_at` gives at the point; beside it, where gradients differ since f has a kink there.
+
+    A kink that is hit exactly, as that of relu is by a sample of zeros, has no derivative that could be wrong. A little
+    beside it there is one.
+    """
+    found = compare_at(point)
+    kinks = kinks_at(point, names, found[0])
+    if not kinks:
+        return found
+    rng = np.random.default_rng(0)
+    moved = [x + np.asarray(1e-3 * np.maximum(1, np.abs(x)) * draw_direction(rng, x.shape), x.dtype) for x in point.arrays]
+    try:
+        with np.errstate(all="ignore"):
+            there = Point(point.f, point.nest(moved))
+    except Exception:  # f need not be defined there
+        there = point
+    if there is not point and np.all(np.isfinite(there.value)):
+        beside = compare_at(there)
+        as_before = all(np.array_equal(row.gradients[0], other.gradients[0]) for row, other in zip(found[0].rows, beside[0].rows))
+        if not kinks_at(there, names, beside[0]) and (beside[0].ok or not as_before):  # else it was computed for one point
+            note = f"{next(iter(kinks.values()))}: compared beside it, at a point moved by 1e-3"
+            return Comparison(beside[0].rows, f"{beside[0].title}; {note}"), *beside[1:]
+    rows = [
+        replace(row, hints=(), notes=(*row.notes, kinks[row.name])) if row.name in kinks else row for row in found[0].rows
+    ]
+    return Comparison(rows, found[0].title), *found[1:]
+
+
+def kinks_at(point: Point, names: Sequence[str], comparison: Comparison) -> dict[str, str]:
+    """What is to be said about the rows that differ where f has a kink, by name; looked for where they differ most."""
+    found = {}
+    for row in comparison.rows:
+        if row.approximate or row.index is None or row.name not in names:
+            continue
+        *_, gap = gaps(*row.gradients)
+        for k in np.argsort(-gap, axis=None)[:4]:
+            index = tuple(map(int, np.unravel_index(k, gap.shape)))
+            slopes = kink(point, names.index(row.name), (0,) * point.value.ndim, index) if gap[index] > row.tolerance else None
+            if slopes is not None:
+                place = (row.name if row.name != "gradient" else "") + (write_index(index) if index else "")
+                found[row.name] = (
+                    f"{function_name(point.f)} has a kink at {place or 'its argument'}, slope {slopes[0]:.6g} below and "
+                    f"{slopes[1]:.6g} above, and no derivative there"
+                )
+                break
+    return found
 
 
 def compare_with_numerical(
@@ -307,12 +358,21 @@ def compare_with_numerical(
     Where f can be recorded, and its automatic gradients are confirmed by the numerical ones, these stand in for them: they
     are without the error of differences, and mistakes are looked for in the recording.
     """
+    by_default = atol is None
     taken, numerical, error = differentiate(point, method)
     by_name = {name: g.reshape(x.shape) for name, g, x in zip(names, numerical, point.arrays)}
     output, tensors, automatic = record_and_confirm(point, by_name, error)
     how = f"{'complex step' if taken == 'complex' else 'central differences'}, expected error {error:.0e}"
     if output is not None:
         title = f"manual against automatic gradients, which numerical ones confirm ({how})"
+        largest = max(map(largest_entry, automatic.values()), default=0.0)
+        coarsest = precision_of(*(x.data for x in history(output, constants=False)))
+        if coarsest > precision_of(*point.arrays):  # f casts to float32, say
+            entries = max(x.size for x in point.arrays)
+            rtol = default_rtol(coarsest, entries) if rtol is None else rtol
+            atol = rounding(coarsest, entries, largest) if atol is None else atol
+        if atol is None and taken == "complex" and largest <= 10 * error:
+            atol = 10 * error  # it is 0 but for rounding, of which no two computations leave the same
     else:
         title = f"manual against numerical gradients ({how})"
         precision = precision_of(point.value, *point.arrays)
@@ -321,7 +381,65 @@ def compare_with_numerical(
         if atol is None:
             subtracted = [*numerical, point.value] if taken == "central" else numerical
             atol = 10 * error + 10 * precision * max(map(largest_entry, subtracted), default=0.0)
-    return compare_sets(manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors, title=title), output
+    comparison = compare_sets(manual, automatic, rtol, atol, output=output, factors=factors, tensors=tensors, title=title)
+    no_numbers = {name for name, g in by_name.items() if np.any(np.isnan(g))}
+    if no_numbers:
+        note = "there is no numerical derivative where it is NaN: f is not a finite number on both sides of the point"
+        rows = [replace(row, notes=(*row.notes, note)) if row.name in no_numbers else row for row in comparison.rows]
+        comparison = Comparison(rows, comparison.title)
+    if by_default and atol is not None:
+        comparison = note_what_cannot_be_judged(point, names, comparison, atol)
+    return comparison, output
+
+
+def note_what_cannot_be_judged(point: Point, names: Sequence[str], comparison: Comparison, allowed: float) -> Comparison:
+    """The comparison, with notes about rows that agree only since the numerical gradient is too rough to tell."""
+    note = f"the numerical gradient is no better than ±{allowed / 10:.2g}: whether they agree cannot be judged"
+    what, size, rows = function_name(point.f), largest_entry(point.value), []
+    for row in comparison.rows:
+        moving = [i for i, name in enumerate(names) if name == row.name]
+        rough = row.approximate and is_unjudged(what, point, row, row.gradients[0], moving, allowed, size)
+        rows.append(replace(row, notes=(*row.notes, note)) if rough else row)
+    return Comparison(rows, comparison.title)
+
+
+def is_unjudged(
+    what: str, point: Point, row: Row, theirs: Array, moving: Sequence[int], allowed: float, size: float
+) -> bool:
+    """Whether the row of these arrays agrees thanks to the allowance alone, which is more than f is seen to move by.
+
+    Raises
+    ------
+    ValueError
+        If `theirs`, the gradient that is judged, is more than rounding, and f is not seen to move by more in any direction.
+    """
+    largest = max(map(largest_entry, row.gradients))
+    if row.max_abs <= 0.1 * largest or not np.any(theirs) or allowed < visible_slope(point, moving):
+        return False
+    noise = 8 * precision_of(point.value, *point.arrays) * size / smallest_scale(point)
+    if largest_entry(theirs) > noise and allowed >= visible_slope(point, range(len(point.arrays))):
+        raise ValueError(
+            f"the derivative of {what} cannot be judged: f is {size:.0e} there, and the numerical derivative is no better than "
+            f"±{allowed / 10:.2g}; leave out what is constant in f"
+        )
+    return True
+
+
+def visible_slope(point: Point, moving: Sequence[int]) -> float:
+    """How fast f is seen to move with these arguments, over steps of 2^-4 relative to what is larger than 1."""
+    wide, rng, changes = point.widen(), np.random.default_rng(0), [0.0]
+    for _ in range(4):
+        way = {i: FIRST_STEP * np.maximum(1, np.abs(wide[i])) * draw_direction(rng, wide[i].shape) for i in moving}
+        for sign in (-1, 1):
+            with np.errstate(all="ignore"):
+                moved = point.evaluate([x + sign * way[i] if i in way else x for i, x in enumerate(wide)])
+                changes.append(largest_entry(moved - point.value))
+    return max(changes) / (FIRST_STEP * smallest_scale(point))
+
+
+def smallest_scale(point: Point) -> float:
+    """The smallest of what steps are relative to: an entry, or 1 where that is larger."""
+    return max(1.0, min((float(np.min(np.abs(x))) for x in point.arrays if x.size), default=1.0))
 
 
 def argument_names(f: Callable[..., Any], point: Point) -> list[str]:
@@ -339,6 +457,8 @@ def manual_by_name(mine: Any, names: Sequence[str], point: Point) -> dict[str, A
     """The leaves of what my_gradient returned, by the names of the arguments."""
     if isinstance(mine, Mapping):
         return {name: gradient_as_array("manual", name, x) for name, x in by_path(mine).items()}
+    if mine is None:
+        raise TypeError("my_gradient returned None: is a `return` missing in it?")
     several = len(point.args) > 1 or is_nest(point.args[0])
     if several and not isinstance(mine, (list, tuple)):
         raise TypeError(

@@ -9,7 +9,7 @@ the others of its set is measured against the largest of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from math import isnan, nan
@@ -20,10 +20,11 @@ import numpy.typing as npt
 
 from autograd_lite.comparing import report
 from autograd_lite.comparing.hints import Context, find_hints
+from autograd_lite.comparing.kinks import explain_by_kinks
 from autograd_lite.comparing.places import words_for_mask, write_index
 from autograd_lite.comparing.precision import gaps, largest_entry, precision_of, ulps
 from autograd_lite.engine.nests import leaves
-from autograd_lite.engine.tensor import Array, Tensor
+from autograd_lite.engine.tensor import Array, Tensor, is_masked, refuse_mask
 
 Gradients = Mapping[Any, Any] | Sequence[Any] | npt.ArrayLike | Tensor
 
@@ -59,7 +60,8 @@ class Row:
     exact : bool
         Whether all entries are equal, to the last bit.
     approximate : bool
-        Whether ``max_abs <= tolerance``; never with a NaN, with different shapes or if one is missing.
+        Whether ``max_abs <= tolerance``; never with a NaN, with different shapes or if one is missing. In a comparison of
+        steps, also where the difference is that of slopes at a kink.
     max_abs : float
         The largest absolute difference.
     max_rel : float
@@ -338,6 +340,8 @@ def refuse_tolerances(rtol: Any, atol: Any) -> None:
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance is not None and not (isinstance(tolerance, (int, float, np.number)) and tolerance >= 0):
             raise ValueError(f"{name} is a number from 0 up, not {tolerance!r}")
+    if rtol is not None and rtol >= 1:
+        raise ValueError(f"rtol is a share of the largest entry, less than 1, not {rtol!r}, with which a gradient of 0 agrees")
 
 
 def refuse_factors(factors: Any) -> None:
@@ -373,8 +377,12 @@ def compare_sets(
             continue
         row = compare_arrays(name, m, a, yardstick)
         if not row.approximate:
-            context = context or Context(automatic, factors or {}, output, tensors)
-            row = replace(row, hints=tuple(find_hints(name, m, a, context, yardstick.same)))
+            context = context or Context(automatic, factors or {}, output, tensors, manual)
+            at_kink = explain_by_kinks(context.recording, name, m, yardstick.same) if context.recording else ""
+            if at_kink:
+                row = replace(row, notes=(*row.notes, at_kink))
+            else:
+                row = replace(row, hints=tuple(find_hints(name, m, a, context, yardstick.same)))
         rows.append(row)
     return Comparison(rows, title)
 
@@ -388,12 +396,16 @@ def row_of_missing(name: str, manual: Mapping[str, Any], automatic: Mapping[str,
         note = f"the {kind} gradient of {shown} is None"
     else:
         note = f"there is no {kind} gradient of {shown}"
-        unmatched = {other.casefold(): other for other in lacking if having.get(other) is None}
-        close = get_close_matches(name.casefold(), unmatched, 1, 0.6)
-        if close:
-            note += f"; is it the one called {report.printable(unmatched[close[0]])}?"
+        note += ask_for_close(name, [other for other in lacking if having.get(other) is None])
     shape, automatic_shape = (None if x is None else x.shape for x in (m, a))
     return Row(name, shape, automatic_shape, notes=(note,), gradients=(m, a))
+
+
+def ask_for_close(name: str, others: Sequence[str]) -> str:
+    """The question whether something that is missing is that of another name, to be put after a note."""
+    unmatched = {other.casefold(): other for other in others}
+    close = get_close_matches(name.casefold(), unmatched, 1, 0.6)
+    return f"; is it the one called {report.printable(unmatched[close[0]])}?" if close else ""
 
 
 def split_sides(manual: Any, automatic: Any) -> list[dict[str, Any]]:
@@ -406,6 +418,10 @@ def split_sides(manual: Any, automatic: Any) -> list[dict[str, Any]]:
         if len(set(names)) == len(sides[i]):
             sides[i] = {x.name: x for x in sides[i]}
             kinds[i] = "a dict"
+    for which, side in zip(KINDS, sides):
+        if isinstance(side, (Iterator, KeysView, ValuesView)):
+            kind = type(side).__name__
+            raise TypeError(f"{which} is a {kind}, which has neither names nor places; write dict(...) or list(...)")
     if kinds[0] != kinds[1]:
         raise TypeError(
             f"manual is {kinds[0]} and automatic {kinds[1]} of gradients, so it is not clear which belong together; "
@@ -456,6 +472,8 @@ def gradient_as_array(which: str, name: str, gradient: Any) -> Array | None:
             f"{what} is None: call backward() on a cost that depends on {shown} first; results keep no grad: "
             "ag.gradients(cost, [t]) gives the derivatives with respect to them"
         )
+    if is_masked(gradient):
+        refuse_mask()
     try:
         array = np.asarray(gradient)
     except ValueError as error:

@@ -15,6 +15,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -23,8 +24,8 @@ from typing import Any
 import numpy as np
 
 import autograd_lite.comparing.steps as steps
-from autograd_lite.comparing.checking import compare_with_numerical
-from autograd_lite.comparing.comparison import Comparison, gradient_as_array
+from autograd_lite.comparing.checking import compare_beside_kinks, compare_with_numerical
+from autograd_lite.comparing.comparison import Comparison, ask_for_close, gradient_as_array
 from autograd_lite.comparing.numerical import Point
 from autograd_lite.engine.tensor import Array, Tensor
 
@@ -112,22 +113,19 @@ def judge(path: str, task: str | None = None) -> dict[str, Any]:
         if array.dtype.kind != "f":
             raise CannotJudge(f"the parameter {name} holds {array.dtype}, not floating-point numbers: write 1.0 for 1")
 
-    def compute(f: Callable[..., Any]) -> Any:
-        return run_theirs("forward", lambda: call(f, copy_all(parameters), copy_all(data)))
+    def compute(f: Callable[..., Any], at: Mapping[str, Any]) -> Any:
+        return run_theirs("forward", lambda: call(f, copy_all(at), copy_all(data)))
 
-    computed = compute(forward)
+    computed = compute(forward, parameters)
     right = np.asarray(cost_of(computed), float)
     if not np.all(np.isfinite(right)):
         raise CannotJudge(f"forward returned a cost of {cost_of(computed)}")
-    if callable(getattr(module, "forward", None)) and forward is not module.forward:
-        computed = compute(module.forward)
-        theirs = np.asarray(cost_of(computed), float)
+    own = getattr(module, "forward", None)
+    if callable(own) and own is not forward:
+        theirs = np.asarray(cost_of(compute(own, parameters)), float)
         if theirs.shape != right.shape or not np.allclose(theirs, right, 1e-6, 0.0):
             message = f"its forward gives a cost of {theirs}, that of the task {right}"
             return {"file": path, "status": WRONG, "message": message, "text": message}
-    known = copy_all({**(computed if isinstance(computed, Mapping) else {}), **data})
-    returned = run_theirs("manual_gradients", lambda: call(manual_gradients, copy_all(parameters), known))
-    manual, others = sort_out(returned, list(parameters))
 
     def cost(*arrays: Any) -> Any:
         result = call(forward, dict(zip(parameters, arrays)), copy_all(data))
@@ -135,8 +133,23 @@ def judge(path: str, task: str | None = None) -> dict[str, Any]:
             steps.named({name: x for name, x in result.items() if name not in COSTS})
         return cost_of(result)
 
+    def compare_at(point: Point) -> tuple[Comparison, Any]:
+        at = dict(zip(parameters, point.arrays))
+        computed = compute(own if callable(own) else forward, at)
+        known = copy_all({**(computed if isinstance(computed, Mapping) else {}), **data})
+        manual, others = sort_out(
+            run_theirs("manual_gradients", lambda: call(manual_gradients, copy_all(at), known)), list(parameters)
+        )
+        comparison, output = compare_with_numerical(point, list(parameters), manual)
+        return comparison, (output, others)
+
     point = run_theirs("forward", lambda: Point(cost, list(parameters.values())))
-    comparison, output = run_theirs("forward", lambda: compare_with_numerical(point, list(parameters), manual))
+    comparison, (output, others) = run_theirs("forward", lambda: compare_beside_kinks(point, list(parameters), compare_at))
+    rows = [
+        replace(row, notes=(row.notes[0] + ask_for_close(row.name, list(others)),)) if row.shape is None else row
+        for row in comparison.rows
+    ]
+    comparison = Comparison(rows, comparison.title)
     result = {
         "file": path, "status": RIGHT if comparison.ok else WRONG, "text": str(comparison),
         "message": comparison.verdict() + first_wrong(comparison), "comparison": comparison.to_dict(),
@@ -146,24 +159,26 @@ def judge(path: str, task: str | None = None) -> dict[str, Any]:
     return result
 
 
-def first_wrong(comparison: Comparison, what: str = "") -> str:
+def first_wrong(comparison: Comparison, what: str = "", joined: str = "; ") -> str:
     """What is wrong first, to be put after a verdict."""
     wrong = next((row for row in comparison.rows if not row.approximate), None)
-    return "" if wrong is None else f"; {what}{wrong.name}: {(wrong.hints or wrong.findings())[0]}"
+    return "" if wrong is None else f"{joined}{what}{wrong.name}: {(wrong.hints or wrong.findings())[0]}"
 
 
 def on_the_steps(others: Mapping[str, Any], output: Tensor, result: Mapping[str, Any]) -> dict[str, Any]:
     """What the steps of the derivation say, if some of them have a Tensor of their name."""
     try:
         found = steps.compare_steps(others, output)
-    except (ValueError, TypeError):
-        return {}
+    except (ValueError, TypeError) as problem:
+        return {"text": f"{result['text']}\n\nthe rest was not compared: {problem}"}
     if found.ok:
-        return {"steps": found.to_dict()}
+        return {"steps": found.to_dict(), "text": result["text"] + f"\n\nthe steps: {found.verdict()}" * bool(found.unknown)}
     return {
         "status": WRONG, "steps": found.to_dict(),
         "text": f"{result['text']}\n\nthe steps, in the order of the derivation:\n{found}",
-        "message": result["comparison"]["verdict"] + first_wrong(found, "the first wrong step is "),
+        "message": result["comparison"]["verdict"] + first_wrong(
+            found, "the first wrong step is ", ", but " if result["comparison"]["ok"] else "; "
+        ),
     }  # fmt: skip
 
 
@@ -236,8 +251,9 @@ def call(f: Callable[..., Any], parameters: Mapping[str, Any], data: Mapping[str
     single = [p for p in asked if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     lacking = [p.name for p in single if p.default is p.empty and p.name not in known]
     if lacking:
+        are = "is" if len(lacking) == 1 else "are"
         raise CannotJudge(
-            f"{f.__name__} asks for {', '.join(lacking)}, which is among neither parameters nor data"
+            f"{f.__name__} asks for {', '.join(lacking)}, which {are} among neither parameters nor data"
             f"{', nor what forward returns' if f.__name__ != 'forward' else ''}"
         )
     positional = [known[p.name] for p in single if p.kind is p.POSITIONAL_ONLY and p.name in known]
@@ -254,12 +270,16 @@ def cost_of(result: Any) -> Any:
                 result = result[name]
                 break
         else:
-            raise CannotJudge(f"forward returned a dict without a cost: call it C ({', '.join(map(str, result))} are there)")
-    shape = np.shape(result.data if isinstance(result, Tensor) else result)
-    if result is None or int(np.prod(shape)) != 1 or isinstance(result, (str, list, tuple)):
-        what = f"an array of shape {shape}" if isinstance(result, (np.ndarray, Tensor)) else type(result).__name__
-        raise CannotJudge(f"forward returned {what}; return the cost, one number, or a dict with the cost C in it")
-    return result
+            there = f"{', '.join(map(str, result))} {'are' if len(result) > 1 else 'is'} there" if result else "it is empty"
+            raise CannotJudge(f"forward returned a dict without a cost: call it C ({there})")
+    if isinstance(result, (np.ndarray, np.generic, Tensor, float, int, complex)):
+        array = np.asarray(result.data if isinstance(result, Tensor) else result)
+        if array.size == 1 and array.dtype.kind in "biuf":
+            return result
+        what = f"an array of shape {array.shape}" if array.size != 1 else f"a number of dtype {array.dtype}"
+    else:
+        what = type(result).__name__
+    raise CannotJudge(f"forward returned {what}; return the cost, one number, or a dict with the cost C in it")
 
 
 def sort_out(returned: Any, parameters: Sequence[str]) -> tuple[dict[str, Array | None], dict[str, Any]]:

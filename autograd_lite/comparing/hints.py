@@ -33,6 +33,8 @@ class Context:
         What was differentiated.
     tensors : dict of Tensor by str
         The parameters themselves, as far as they were given.
+    manual : dict of array by str
+        The manual gradients of all parameters.
     """
 
     def __init__(
@@ -41,8 +43,9 @@ class Context:
         factors: Mapping[str, float],
         output: Tensor | None,
         tensors: Mapping[str, Tensor],
+        manual: Mapping[str, Array | None] | None = None,
     ) -> None:
-        self.automatic = automatic
+        self.automatic, self.manual = automatic, manual or {}
         self.recording = None if output is None else Recording(output, tensors)
         self.sizes = dict.fromkeys(self.recording.batch_sizes(), "the batch size") if self.recording else {}
         self.factors: dict[str, float] = {}
@@ -81,7 +84,9 @@ def find_hints(name: str, manual: Array, automatic: Array, context: Context, sam
     with np.errstate(all="ignore"):
         found = list(of_the_numbers(manual, automatic, context, same))
         by_chance = not found or found[0].endswith("batch size")  # the batch may happen to be as large as a ratio
-        made = list(dict.fromkeys(of_the_recording(name, manual, automatic, context, same))) if by_chance and try_mistakes else []
+        made = [] if found else [f"it is the gradient of {other}" for other in swapped_with(name, manual, automatic, context, same)]
+        if by_chance and try_mistakes and not made:
+            made = list(dict.fromkeys(of_the_recording(name, manual, automatic, context, same)))
     if found:
         return [" or: ".join([*[*found[1:], *made][:1], found[0]])] if by_chance and try_mistakes else found[:1]
     if made:
@@ -92,6 +97,14 @@ def find_hints(name: str, manual: Array, automatic: Array, context: Context, sam
     if manual.shape == automatic.shape and np.all(manual[differing(manual, automatic)] == 0):
         return ["the entries that differ are 0 in it: they were not computed, or masked"]
     return []
+
+
+def swapped_with(name: str, m: Array, a: Array, context: Context, same: Same) -> Iterator[str]:
+    """The names of parameters that have the gradient of this one, and it theirs."""
+    for other, gradient in context.automatic.items():
+        theirs = context.manual.get(other)
+        if other != name and gradient is not None and theirs is not None and same(m, gradient) and same(theirs, a):
+            yield other
 
 
 def of_the_numbers(m: Array, a: Array, context: Context, same: Same) -> Iterator[str]:

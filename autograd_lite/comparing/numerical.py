@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.comparing.precision import largest_entry, precision_of, widen
 from autograd_lite.engine.nests import leaves, map_leaves
 from autograd_lite.engine.recording import no_grad
-from autograd_lite.engine.tensor import Array, Tensor, as_tensor
+from autograd_lite.engine.tensor import Array, Tensor, as_tensor, is_masked, refuse_mask
 
 TINY = 1e-20
 """The complex step: so small that its square is nothing beside 1, and nothing is subtracted."""
@@ -173,6 +173,8 @@ class Point:
 
 def floating_array(name: str, x: Any) -> Array:
     """An argument, or a part of one, that can be differentiated."""
+    if is_masked(x):
+        refuse_mask()
     array = x.data if isinstance(x, Tensor) else np.asarray(x)
     if array.dtype.kind != "f":
         raise TypeError(
@@ -238,7 +240,21 @@ def draw_direction(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 def along_complex(point: Point, wide: Sequence[Array], direction: dict[int, Array], scale: float = 1.0) -> tuple[Array, float]:
     """The derivative of f in a direction by the complex step."""
-    moved = [x + 1j * TINY * direction.get(i, np.zeros(x.shape)) for i, x in enumerate(wide)]
+    slope = complex_slope(point, wide, direction, TINY)
+    error = 16 * precision_of(*wide, point.value) * largest_entry(slope)
+    rounding = precision_of(*wide, point.value) * largest_entry(point.value) / scale
+    tiny = (slope != 0) & (np.abs(slope) < max(1e-15, 16 * rounding))
+    if np.any(tiny):  # where the derivative is 0, what is left is of the step itself (h² of x³, h of x |x|), or of rounding
+        finer = complex_slope(point, wide, direction, TINY / 1024)
+        beside = [complex_slope(point, [x + x * share for x in wide], direction, TINY) for share in (2.0**-45, -(3 * 2.0**-46))]
+        error += max(largest_entry(np.where(tiny, slope - other, 0.0)) for other in (finer, *beside))
+        slope = np.where(tiny, finer, slope)
+    return slope, error
+
+
+def complex_slope(point: Point, wide: Sequence[Array], direction: dict[int, Array], h: float) -> Array:
+    """Im f(x + i h d) / h."""
+    moved = [x + 1j * h * direction.get(i, np.zeros(x.shape)) for i, x in enumerate(wide)]
     with warnings.catch_warnings():
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
         try:
@@ -247,10 +263,10 @@ def along_complex(point: Point, wide: Sequence[Array], direction: dict[int, Arra
             raise TypeError(
                 f"{function_name(point.f)} does not take complex numbers ({error}); write method='central'"
             ) from error
-    slope = np.asarray(np.imag(result) / TINY)
+    slope = np.asarray(np.imag(result) / h)
     if slope.shape != point.value.shape:
         raise TypeError(f"{function_name(point.f)} returned shape {slope.shape} for complex numbers, {point.value.shape} before")
-    return slope, 16 * precision_of(*wide, point.value) * largest_entry(slope)
+    return slope
 
 
 def along_central(point: Point, wide: Sequence[Array], direction: dict[int, Array], scale: float = 1.0) -> tuple[Array, float]:

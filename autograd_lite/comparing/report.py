@@ -8,6 +8,7 @@ from math import isnan
 from os.path import commonprefix
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -25,7 +26,7 @@ WORDS = 4
 def text(rows: Sequence[Row], verdict: str, title: str = "") -> str:
     """The table, at most 80 columns wide, then what was found about each row, then the verdict."""
     lines = table(rows)
-    widths = [max(map(len, column)) for column in zip(*lines)]
+    widths = [max(map(columns_of, column)) for column in zip(*lines)]
     longest_name = widths[0]
     widths[1] = min(widths[1], 22)
     widths[0] = min(longest_name, WIDTH - sum(widths[1:]) - 2 * (len(widths) - 1))
@@ -35,7 +36,7 @@ def text(rows: Sequence[Row], verdict: str, title: str = "") -> str:
     for line in lines:
         line = [line[0].replace(begin, "…", 1) if begin and line[0].startswith(begin) else line[0], *line[1:]]
         cells = [shorten(cell, n) for cell, n in zip(line, widths)]
-        words = [cell.ljust(n) for cell, n in zip(cells[:WORDS], widths[:WORDS])]
+        words = [cell + " " * (n - columns_of(cell)) for cell, n in zip(cells[:WORDS], widths[:WORDS])]
         numbers = [cell.rjust(n) for cell, n in zip(cells[WORDS:], widths[WORDS:])]
         shown.append("  ".join(words + numbers))
     for row in rows:
@@ -91,7 +92,7 @@ def write_ulps(x: float) -> str:
 def two_numbers(manual: Any, automatic: Any) -> str:
     """Both values, in as few digits as tell them apart."""
     for digits in (6, 9, 12):
-        one, other = (f"{x:.{digits}g}" for x in (manual, automatic))
+        one, other = (f"{x:.{digits}g}" for x in (manual + 0.0, automatic + 0.0))  # without −0
         if one != other:
             return f"manual {one}, automatic {other}"
     return f"manual {manual}, automatic {automatic}"
@@ -102,9 +103,17 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 
 
+def columns_of(cell: str) -> int:
+    """How many columns of a terminal a cell takes: two for a letter of Chinese, Japanese or Korean."""
+    return sum(1 + (east_asian_width(c) in "WF") for c in cell)
+
+
 def shorten(cell: str, width: int) -> str:
     """The cell with its middle left out if it is longer: names differ at their ends."""
-    return cell if len(cell) <= width else f"{cell[: (width - 1) // 2]}…{cell[-(width // 2) :]}"
+    if columns_of(cell) <= width:
+        return cell
+    width //= 1 + (columns_of(cell) > len(cell))
+    return f"{cell[: (width - 1) // 2]}…{cell[-(width // 2) :]}"
 
 
 def plot_rows(rows: Sequence[Row]) -> Any:

@@ -19,6 +19,7 @@ from autograd_lite.comparing.comparison import (
     Comparison, Row, Yardstick, by_path, compare_arrays, gradient_as_array, refuse_tolerances,
 )  # fmt: skip
 from autograd_lite.comparing.hints import Context, find_hints
+from autograd_lite.comparing.kinks import Kinks
 from autograd_lite.comparing.mistakes import arrows_between, chains, sweep_to
 from autograd_lite.engine.derivatives import gradients
 from autograd_lite.engine.graph import birth, between, history, record_of
@@ -77,6 +78,7 @@ def named(tensors: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str,
 BEFORE = [re.compile(p) for p in (r"∂\w*/∂", r"d\w+[_/]d_?", r"(?:grad|g|delta|δ|adjoint)_", r"d_?", r"δ|delta|grad")]
 """What stands before the name of a Tensor in the name of its adjoint, the longest first."""
 AFTER = re.compile(r"(?:_grad|_bar|_adjoint|\.grad)$")
+AS_GOOD = "follows from the slope that was taken at a kink before it, and is as good"
 LAYER = re.compile(r"(?:delta|δ|d)_?\[?([0-9]+|L)\]?")
 
 
@@ -162,7 +164,8 @@ def compare_steps(
     -------
     StepComparison
         True if all agree. Printed, the first wrong step is named with the chain rule's line for it, and of the later
-        ones it is said whether they are wrong in themselves or follow from it. Samples may be rows or columns.
+        ones it is said whether they are wrong in themselves or follow from it. Samples may be rows or columns. Where an
+        operation has a kink, as relu has at 0, its slopes on both sides and those between are as good; a note says so.
 
     Raises
     ------
@@ -207,27 +210,39 @@ def compare_steps(
     rows: list[Row] = []
     lines: dict[str, str] = {}
     wrong: list[str] = []
+    other_slopes: list[str] = []  # those that are right with another slope at a kink
+    kinks = Kinks(output)
     for name in sorted(manual, key=lambda name: order_of_completion(tensors[name], output, nodes), reverse=True):
         row, x = compare_arrays(name, manual[name], automatic[name], yardstick), tensors[name]
         if not row.approximate:
             region = between(output, [x])
-            before = [other for other in wrong if tensors[other] in region and tensors[other] is not x]
+            before = [other for other in wrong + other_slopes if tensors[other] in region and tensors[other] is not x]
             misshapen = [other for other in before if manual[other].shape != tensors[other].shape]
             given = {tensors[other]: manual[other] for other in before if other not in misshapen}
-            expected = sweep_to(output, x, arrows_between(nodes, region), given=given) if given else automatic[name]
+            before = [other for other in before if other in wrong]
+            arrows = arrows_between(nodes, region)
+            expected = sweep_to(output, x, arrows, given=given) if given else automatic[name]
+            same = expected is not None and yardstick.same(manual[name], expected)
+            at_kink = "" if misshapen or same else kinks.explain(manual[name], x, arrows, yardstick.same, given)
             if misshapen:
                 row = replace(row, notes=(*row.notes, f"comes after {misshapen[0]}, which has another shape"))
-            elif before and expected is not None and yardstick.same(manual[name], expected):
-                row = replace(row, follows=nearest(before, tensors, output))
+            elif same or at_kink:
+                notes = (*row.notes, at_kink) if at_kink else row.notes
+                if before:
+                    row = replace(row, follows=nearest(before, tensors, output), notes=notes)
+                else:
+                    row = replace(row, approximate=True, notes=notes or (AS_GOOD,))
+                    other_slopes.append(name)
             else:
                 lines[name] = line_for(x, output, nodes)
                 words = "wrong in itself" + (", whatever came before" if before else "")
                 row = replace(row, notes=(*row.notes, f"{words}; right is {lines[name]}"))
                 if expected is not None:  # after another mistake, the recording knows too little
-                    found = find_hints(name, manual[name], expected, context, yardstick.same, not before)
+                    found = find_hints(name, manual[name], expected, context, yardstick.same, not given)
                     own = "what the steps before it give"
-                    row = replace(row, hints=tuple(h.replace("the automatic one", own) if before else h for h in found))
-            wrong.append(name)
+                    row = replace(row, hints=tuple(h.replace("the automatic one", own) if given else h for h in found))
+            if not row.approximate:
+                wrong.append(name)
         rows.append(row)
     return StepComparison(rows, lines, unknown)
 

@@ -373,9 +373,13 @@ def line(output: Tensor, x: Tensor) -> str:
     """The line for the adjoint of x in terms of the adjoints of Tensors that have a name, and what other names stand for."""
     symbols = chain_rule(output, x)._symbols
     [step] = equations(output, [x], ONE, symbols, named=True)
-    defined = list(map(str, definitions([step], symbols)))
+    defined, in_line = list(definitions([step], symbols)), set(keys_in(step.formula))
+    if len(defined) > 3:  # without what others were computed from, and if that is too much, the constants alone
+        defined = [d for d in defined if next(keys_in(d.formula)) in in_line]
+    if len(defined) > 3:
+        defined = [d for d in defined if isinstance(d.formula, Definition) and isinstance(d.formula.meaning, str)]
     written = step.text if len(step.text) <= 160 else f"{step.text[:160].rpartition(' ')[0]} …"
-    return written + (f", where {' and '.join(defined)}" if 0 < len(defined) <= 3 else "")
+    return written + (f", where {' and '.join(map(str, defined))}" if 0 < len(defined) <= 3 else "")
 
 
 def equations(
