@@ -427,3 +427,32 @@ def test_what_would_lose_a_gradient_is_refused_before_it_is_lost() -> None:
     assert ag.half_squared_distance(t[:, None], wide).item() == ag.half_squared_distance(wide, t[:, None]).item() == 3.75
     with pytest.raises(TypeError, match="returned a tuple"):
         ag.operation("pair", lambda x: (x, x), lambda u, x: u)(t)
+
+
+def test_defaults_of_numpy() -> None:
+    x = np.arange(24.0).reshape(2, 3, 4) / 7
+    t = Tensor(x, requires_grad=True)
+    np.testing.assert_allclose(np.tensordot(t, x[0]).data, np.tensordot(x, x[0]), rtol=1e-15)
+    assert np.sum(t, where=True).item() == np.sum(x) and np.max(t, 0, where=True).shape == (3, 4)
+    narrow = Tensor(x.astype(np.float32), requires_grad=True)
+    for f in (np.mean, np.var, np.std, np.prod):
+        result = f(narrow, dtype=np.float64)
+        assert result.dtype == np.float64 and result.item() == pytest.approx(f(narrow.data, dtype=np.float64), rel=1e-14)
+        expected = ag.grad(f)(narrow.data.astype(float))
+        np.testing.assert_allclose(ag.gradients(result, narrow), expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "cost", [ag.half_squared_distance, ag.sigmoid_cross_entropy, ag.softmax_cross_entropy], ids=lambda f: str(f.__name__)
+)
+def test_the_gradient_of_a_cost_is_not_its_local_gradient(cost: Any) -> None:
+    z = Tensor([[0.5, -1.0], [0.25, 2.0]], requires_grad=True)
+    C = cost(z, np.array([[1.0, 0.0], [0.0, 1.0]]))
+    C.backward()
+    first = z.grad.copy()
+    z.grad += 7.0
+    z.zero_grad()
+    C.backward()
+    np.testing.assert_array_equal(z.grad, first)
+    C.backward()
+    np.testing.assert_array_equal(z.grad, 2 * first)

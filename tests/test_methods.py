@@ -76,7 +76,8 @@ def test_public_names_say_where_users_find_them() -> None:
 
 
 @pytest.mark.parametrize(("f", "expected"), [
-    (ag.sigmoid, "(z)"), (ag.relu, "(x)"), (ag.softmax, "(x, axis=-1)"), (ag.logsumexp, "(x, axis=None, *, keepdims=False)"),
+    (ag.sigmoid, "(z)"), (ag.relu, "(x)"), (ag.softmax, "(x, axis=-1)"),
+    (ag.log_softmax, "(x, axis=-1)"), (ag.logsumexp, "(x, axis=None, *, keepdims=False)"),
     (ag.half_squared_distance, "(a, y)"), (ag.linear, "(w, a, b=None)"), (ag.array, "(nested, dtype=None)"),
     (Tensor.sum, "(self, axis=None, *, dtype=None, keepdims=False)"), (Tensor.exp, "(self)"), (Tensor.__rsub__, "(self, other)"),
     (Tensor.clip, "(self, min=None, max=None)"), (Tensor.reshape, "(self, *shape, order='C')"),

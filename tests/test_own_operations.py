@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from oracles import along, assert_close, gradient, hessian, random
 
 import autograd_lite as ag
+import autograd_lite.table.special  # else its rows, which come with the first function of SciPy's, would go with those of a test
 from autograd_lite.engine.tensor import TABLE, Tensor
 
 X = np.array([0.5, -1.25, 2.0])
@@ -396,3 +399,42 @@ def test_what_is_written_has_places_for_what_there_is(given: Any) -> None:
 def test_a_label_quotes_names_that_could_be_more_than_names() -> None:
     x, y = Tensor([1.0], requires_grad=True, name="a + b"), Tensor([3.0], requires_grad=True, name="2")
     assert [g.label for g in (x * y).local_gradients] == ["“2”", "“a + b”"]
+
+
+def test_rules_that_take_any_number_are_given_the_result() -> None:
+    seen = []
+
+    def rule(x: Any, *more: Any) -> Any:
+        seen.append(len(more))
+        return 2 * x
+
+    ag.elementwise("square", lambda x: x**2, rule)(Tensor([1.0], requires_grad=True))
+    assert seen == [1]
+
+
+def test_only_functions_of_numpy_call_an_operation_of_ones_own() -> None:
+    def cube(x: Any) -> Any:
+        return x**3
+
+    wrapped = functools.wraps(cube)(lambda x: cube(x))
+    ag.operation("cube", wrapped, lambda u, x: 3 * u * x**2)
+    assert wrapped not in TABLE
+    with pytest.raises(ValueError, match="would replace the rule that autograd_lite has for array"):
+        ag.operation("mine", lambda x: x, lambda u, x: u, numpy=[np.array])
+    with pytest.raises(TypeError, match="name is what the operation is called, a string, not 3"):
+        ag.operation(3, lambda x: x, lambda u, x: u)  # type: ignore[arg-type]
+
+
+def test_a_number_as_local_gradient_has_a_real_minus_in_its_label() -> None:
+    x = Tensor([1.0], requires_grad=True)
+    assert ag.elementwise("f", lambda x: -1.5 * x, -1.5)(x).local_gradients[0].label == "−1.5"
+
+
+def test_a_traceback_shows_the_line_of_an_operation() -> None:
+    def fail(x: Any) -> Any:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no") as error:
+        ag.operation("f", fail, lambda u, x: u)(Tensor([1.0], requires_grad=True))
+    shown = "".join(traceback.format_exception(error.value))
+    assert "data = forward(a0, **settings)" in shown

@@ -112,3 +112,13 @@ def test_the_slope_of_log_ndtr_far_to_the_left(dtype: Any, rtol: float) -> None:
         slope = ag.grad(special.log_ndtr)
         np.testing.assert_allclose(float(slope(dtype(x))), float(first), rtol=8 * np.finfo(dtype).eps)
         np.testing.assert_allclose(float(ag.grad(slope)(dtype(x))), float(second), rtol=rtol)
+
+
+@pytest.mark.parametrize(
+    ("f", "argument"),
+    [(special.zeta, "its exponent"), (special.gammainc, "its first argument"), (special.gammaincc, "its first argument")],
+    ids=lambda x: getattr(x, "__name__", ""),
+)
+def test_an_argument_without_a_derivative_is_named(f: Any, argument: str) -> None:
+    with pytest.raises(TypeError, match=rf"no derivative of scipy.special.{f.__name__} is taken with respect to {argument}"):
+        f(Tensor([2.5], requires_grad=True), 1.5)
