@@ -167,6 +167,8 @@ EQUIVALENT: dict[str, str] = {
         "a number in a place that is not read, or that is multiplied by 0, or a case that was dealt with before": """
             table/compositions.py interp: 1 → 2
             table/compositions.py interp: 1.0 → 2.0
+            table/compositions.py interp: 0.0 → 1.0
+            table/linear_algebra.py norm_along: 1 → 2
             table/elementwise.py sinc_slope: 1.0 → 2.0
             table/elementwise.py sinc_slope: 0.0 → 1.0
             table/factorisations.py matrix_power: Lt → LtE
@@ -264,6 +266,7 @@ EQUIVALENT: dict[str, str] = {
         """,
         "a limit that nobody reaches, one later": """
             table/shapes.py collect_leaves: 64 → 65
+            table/linear_algebra.py cofactors: GtE → Gt
             table/elementwise.py label_of_power: Lt → LtE
             table/elementwise.py label_of_power: 1000000000000000.0 → 1000000000000001.0
         """,

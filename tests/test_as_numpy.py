@@ -456,3 +456,11 @@ def test_the_gradient_of_a_cost_is_not_its_local_gradient(cost: Any) -> None:
     np.testing.assert_array_equal(z.grad, first)
     C.backward()
     np.testing.assert_array_equal(z.grad, 2 * first)
+
+
+def test_points_that_coincide_and_matrices_that_are_not_square() -> None:
+    xp, fp, at = [0.0, 1.0, 1.0, 2.0], [0.0, 1.0, 3.0, 4.0], [0.5, 1.0, 1.5]
+    np.testing.assert_array_equal(np.interp(at, xp, Tensor(fp, requires_grad=True)).data, np.interp(at, xp, fp))
+    x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, -6.0]])
+    for p in (None, 2, -2):
+        assert np.linalg.cond(Tensor(x, requires_grad=True), p).item() == pytest.approx(np.linalg.cond(x, p), rel=1e-13)

@@ -607,6 +607,12 @@ def test_the_shape_of_what_keeps_its_axes_is_told() -> None:
     assert r"t_{1} &= \sum _{\mathrm{axis}\,1}\,x\text{, of shape }3\,\times \,1" in latex
 
 
+def test_a_transpose_of_two_axes_is_written_as_one() -> None:
+    x = Tensor(random((2, 3), -1, 1, 1), requires_grad=True, name="x")
+    for permuted, says in ((x.T, "(x)ᵀ"), (np.transpose(x, (0, 1)), "transpose[0, 1](x)")):
+        assert f"t1 = {says}" in lines_of(np.sum(permuted * permuted), x)
+
+
 def test_operations_of_one_name_are_not_added_up() -> None:
     A, B, D = (Tensor(random((2, 2), -1, 1, i), requires_grad=True, name="ABD"[i]) for i in range(3))
 
