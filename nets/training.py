@@ -195,7 +195,7 @@ def train(
         return on_unseen.cost
 
     lowest, best = take_stock(), copies(parameters)  # which also refuses shapes that do not fit
-    mean = is_mean_of(net, cost_of, x, y) if l2 else False
+    mean = None if l2 else False
     reached, best_epoch = (best, 1), 0  # parameters, and how long the history is with them
     # as rows, samples lie together in memory, and drawing a batch copies whole rows
     samples, targets = (np.ascontiguousarray(part if rows else part.T, net.dtype) for part in (x, y))

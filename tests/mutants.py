@@ -109,7 +109,6 @@ EQUIVALENT: dict[str, str] = {
             table/linear_algebra.py condition: 0 → 1
             table/linear_algebra.py condition: 1 → 2
             table/linear_algebra.py condition: 2 → 3
-            table/linear_algebra.py cofactors: Lt → LtE
             table/linear_algebra.py cofactors: 3 → 4
             table/linear_algebra.py cofactors: condition(data_of(a), data_of(inverse)): arguments swapped
             table/factorisations.py is_not_noise: 2 → 3

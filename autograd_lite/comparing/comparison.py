@@ -20,11 +20,11 @@ import numpy.typing as npt
 
 from autograd_lite.comparing import report
 from autograd_lite.comparing.hints import Context, find_hints
-from autograd_lite.comparing.kinks import explain_by_kinks
+from autograd_lite.comparing.kinks import Kinks, explain_by_kinks
 from autograd_lite.comparing.places import words_for_mask, write_index
 from autograd_lite.comparing.precision import gaps, largest_entry, precision_of, ulps
 from autograd_lite.engine.nests import leaves
-from autograd_lite.engine.tensor import Array, Tensor, is_masked, refuse_mask
+from autograd_lite.engine.tensor import Array, Tensor, as_array
 
 Gradients = Mapping[Any, Any] | Sequence[Any] | npt.ArrayLike | Tensor
 
@@ -370,6 +370,7 @@ def compare_sets(
     yardstick = Yardstick.of([x for side in (manual, automatic) for x in side.values() if x is not None], rtol, atol)
     rows = []
     context: Context | None = None
+    kinks = None if output is None else Kinks(output)
     for name in [*manual, *(name for name in automatic if name not in manual)]:
         m, a = manual.get(name), automatic.get(name)
         if m is None or a is None:
@@ -378,7 +379,7 @@ def compare_sets(
         row = compare_arrays(name, m, a, yardstick)
         if not row.approximate:
             context = context or Context(automatic, factors or {}, output, tensors, manual)
-            at_kink = explain_by_kinks(context.recording, name, m, yardstick.same) if context.recording else ""
+            at_kink = explain_by_kinks(kinks, context.recording, name, m, yardstick.same) if kinks and context.recording else ""
             if at_kink:
                 row = replace(row, notes=(*row.notes, at_kink))
             else:
@@ -472,10 +473,8 @@ def gradient_as_array(which: str, name: str, gradient: Any) -> Array | None:
             f"{what} is None: call backward() on a cost that depends on {shown} first; results keep no grad: "
             "ag.gradients(cost, [t]) gives the derivatives with respect to them"
         )
-    if is_masked(gradient):
-        refuse_mask()
     try:
-        array = np.asarray(gradient)
+        array = as_array(gradient)
     except ValueError as error:
         raise ValueError(f"{what} is no array, its rows differ in length: {error}") from error
     if array.dtype.kind not in "biufc":

@@ -89,6 +89,12 @@ class Kinks:
             self.known[key] = slopes_beside(g)
         return self.known[key]
 
+    def of_met(self, g: LocalGradient) -> Slopes:
+        """The same for one that has a kink."""
+        slopes = self.of(g)
+        assert slopes is not None
+        return slopes
+
     def explain(
         self,
         m: Array,
@@ -117,14 +123,14 @@ class Kinks:
         """The slope that lies by `share` of the way from that below to that above, where there is a kink."""
 
         def change(g: LocalGradient, u: Any) -> Any:
-            mask, below, above = self.of(g) or 3 * (np.zeros(g.output.shape, bool),)
+            mask, below, above = self.of_met(g)
             there = sum_to(np.where(mask, u * (below + share * (above - below)), 0.0), g.parent.shape)
             return g.pull(np.where(mask, np.zeros((), u.dtype), u)) + there.astype(g.parent.dtype)
 
         return change
 
     def note(self, g: LocalGradient) -> str:
-        mask, below, above = self.of(g) or 3 * (np.zeros(g.output.shape, bool),)
+        mask, below, above = self.of_met(g)
         where = f", {words_for_mask(mask)}" if mask.size > 1 else ""
         return (
             f"{g.output.op} has a kink at {name_of(g.parent)}{where}: its slope is {below[mask][0]:.6g} below and "
@@ -132,9 +138,9 @@ class Kinks:
         )
 
 
-def explain_by_kinks(recording: Recording, name: str, m: Array, same: Callable[[Array, Array], bool]) -> str:
+def explain_by_kinks(kinks: Kinks, recording: Recording, name: str, m: Array, same: Callable[[Array, Array], bool]) -> str:
     """What `Kinks.explain` says about the gradient of a parameter."""
-    x, output = recording.by_name.get(name), recording.output
+    x = recording.by_name.get(name)
     if x is None:
         return ""
-    return Kinks(output).explain(m, x, arrows_between(recording.nodes, between(output, [x])), same)
+    return kinks.explain(m, x, arrows_between(recording.nodes, between(kinks.output, [x])), same)

@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.comparing.precision import largest_entry, precision_of, widen
 from autograd_lite.engine.nests import leaves, map_leaves
 from autograd_lite.engine.recording import no_grad
-from autograd_lite.engine.tensor import Array, Tensor, as_tensor, is_masked, refuse_mask
+from autograd_lite.engine.tensor import Array, Tensor, as_array, as_tensor
 
 TINY = 1e-20
 """The complex step: so small that its square is nothing beside 1, and nothing is subtracted."""
@@ -173,9 +173,7 @@ class Point:
 
 def floating_array(name: str, x: Any) -> Array:
     """An argument, or a part of one, that can be differentiated."""
-    if is_masked(x):
-        refuse_mask()
-    array = x.data if isinstance(x, Tensor) else np.asarray(x)
+    array = x.data if isinstance(x, Tensor) else as_array(x)
     if array.dtype.kind != "f":
         raise TypeError(
             f"{name} cannot be differentiated: it is of dtype {array.dtype}, not a real floating one; "

@@ -261,7 +261,7 @@ class World:
         if is_named_tuple(kind):
             for item in x if watch else ():
                 self.code_guard(item, words)
-            return self.keep_identity(x, tuple.__new__(self.class_(kind, words), [self.mirror(item, words, watch) for item in x]))
+            return self.stand_for(x, tuple.__new__(self.class_(kind, words), [self.mirror(item, words, watch) for item in x]))
         if isinstance(x, dict) and trusted_name(kind.__module__):
             return Lazy(self, x)
         if kind is np.random.Generator or kind is np.random.RandomState:
@@ -269,9 +269,7 @@ class World:
         cls: Any = self.mirror(kind, kind.__name__)
         if not type(cls) is Meta:
             return self.unknown(words, f"of type {kind.__name__}, which may change without notice; pass what the step needs of it")
-        made: Any = object.__new__(cls)  # type: ignore[arg-type]
-        self.known[id(x)] = x, made
-        self.reals[id(made)] = x
+        made: Any = self.stand_for(x, object.__new__(cls))  # type: ignore[arg-type]
         if not trusted_name(kind.__module__):
             self.guards[f"{self.text(x)}.__class__ is {self.text(kind)}"] = f"the class of {words}"
             self.final_checks.append(lambda: self.check_slots(made, words))
@@ -310,10 +308,8 @@ class World:
         if type(x) is tuple:  # it keeps its entries, and what changes in these is watched by itself
             for value in x if watch else ():
                 self.code_guard(value, words)
-            return self.keep_identity(x, tuple([self.mirror(value, f"{words}[{i}]", watch) for i, value in enumerate(x)]))
-        made: Any = {} if isinstance(x, dict) else []
-        self.known[id(x)] = x, made
-        self.reals[id(made)] = x
+            return self.stand_for(x, tuple([self.mirror(value, f"{words}[{i}]", watch) for i, value in enumerate(x)]))
+        made: Any = self.stand_for(x, {} if isinstance(x, dict) else [])
         for key, stand in self.read_entries(x, words, watch):
             if isinstance(x, dict):
                 made[self.mirror(key, words, watch)] = stand
@@ -323,9 +319,9 @@ class World:
         self.final_checks.append(lambda: self.check_entries(before, list(entries_of(made)), words))
         return made
 
-    def keep_identity(self, x: Any, made: Any) -> Any:
-        """Let what stands for a tuple from outside be given back as the tuple itself."""
-        if x:  # there is one empty tuple for all
+    def stand_for(self, x: Any, made: Any) -> Any:
+        """What is made stands for x from now on, and is given back as x."""
+        if type(made) is not tuple or made:  # there is one empty tuple for all
             self.known[id(x)] = x, made
             self.reals[id(made)] = x
         return made

@@ -108,18 +108,18 @@ class Watched(tuple[str, ...]):
             raise FloatingPointError(f"'{operation.name}' of shapes {shapes} gave {wrong}, {self.where}")
         known = [(f"operand {i}", a) for i, a in enumerate(arrays)] + [("the result", result)]
         for name, setting in now.get("settings", {}).items():
-            known += [(f"the index, mask or other setting {name!r}", a) for a in items_in(setting)]
+            known += [(f"the index, mask or other setting {name!r}", a) for a in arrays_in(setting)]
         self.sums = [(what, a, checksum(a)) for what, a in known if type(a) is np.ndarray]
         return self
 
 
-def items_in(x: Any) -> Iterator[Any]:
-    """What a setting consists of, as an index does of the parts of a tuple."""
-    if isinstance(x, (tuple, list, dict)):
-        for item in x.values() if isinstance(x, dict) else x:
-            yield from items_in(item)
-    else:
-        yield x
+def arrays_in(settings: Any) -> Iterator[np.ndarray[Any, Any]]:
+    """The arrays among the settings of an operation, such as those of an index: in dicts, lists and tuples, one after the other."""
+    if isinstance(settings, np.ndarray):
+        yield settings
+    elif isinstance(settings, (tuple, list, dict)):
+        for x in settings.values() if isinstance(settings, dict) else settings:
+            yield from arrays_in(x)
 
 
 def watch(arrows_of: Callable[[Any], Iterable[Any]] | None) -> Callable[[Any], Iterator[Any]]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine.recording import current
-from autograd_lite.engine.tensor import TABLE, Tensor, is_masked, make_tensor, refuse_mask, refuse_tensors_in
+from autograd_lite.engine.tensor import TABLE, Tensor, make_tensor, refuse_mask, refuse_tensors_in
 
 Rule = Callable[..., Any]
 Pull = Callable[[Any, Any, Any, Any], Any]
@@ -267,8 +267,7 @@ def constant(x: Any) -> Any:
     """
     if isinstance(x, (np.generic, bool, int, float, complex)):
         return x
-    if is_masked(x):
-        refuse_mask()
+    refuse_mask(x)
     if isinstance(x, np.matrix):
         raise TypeError("operators of np.matrix mean something else than those of arrays and Tensors; write np.asarray(m)")
     if isinstance(x, (list, tuple)):

@@ -639,8 +639,7 @@ DISPATCH: dict[str, Callable[..., Any]] = {}
 
 def as_array(x: Any) -> Any:
     """A Tensor as it is, anything else as an array."""
-    if is_masked(x):
-        refuse_mask()
+    refuse_mask(x)
     return x if isinstance(x, Tensor) else np.asarray(x)
 
 
@@ -702,8 +701,8 @@ def as_numbers(data: Any, dtype: npt.DTypeLike | None = None, copy: bool | None 
     """`data` as an array of numbers, with errors that say which argument holds none; a copy where one is needed or asked for."""
     if isinstance(data, (list, tuple)):
         refuse_tensors_in(data)
-    elif is_masked(data):
-        refuse_mask()
+    else:
+        refuse_mask(data)
     if dtype is not None:
         dtype = dtype_of_numbers(dtype)
     try:
@@ -728,13 +727,10 @@ def dtype_of_numbers(dtype: Any) -> np.dtype[Any]:
     return found
 
 
-def refuse_mask() -> NoReturn:
-    raise TypeError("a Tensor has no mask, and data that is masked would be seen; fill it first, as in data.filled(0.0)")
-
-
-def is_masked(data: Any) -> bool:
-    """Whether `data` is an array of numpy.ma, told by the name of its module so that numpy.ma need not be imported."""
-    return type(data).__module__.startswith("numpy.ma")
+def refuse_mask(data: Any) -> None:
+    """Refuse an array of numpy.ma, told by the name of its module so that numpy.ma need not be imported."""
+    if type(data).__module__.startswith("numpy.ma"):
+        raise TypeError("a Tensor has no mask, and data that is masked would be seen; fill it first, as in data.filled(0.0)")
 
 
 def refuse_tensors_in(items: Any, depth: int = 64) -> None:

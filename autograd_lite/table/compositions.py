@@ -543,7 +543,8 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 def modf(x: Any) -> tuple[Any, Any]:
     """The fractional part and the integral part."""
     (x,) = floats("modf", x)
-    return np.where(np.isinf(x), x.dtype.type(0), x) - np.where(np.isinf(x), x.dtype.type(0), np.trunc(x)), np.trunc(x)
+    finite = np.where(np.isinf(x), x.dtype.type(0), x)
+    return finite - np.trunc(finite), np.trunc(x)
 
 
 def ldexp(x: Any, n: Any) -> Any:

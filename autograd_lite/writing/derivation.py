@@ -250,15 +250,14 @@ def definitions(lines: Sequence[Written], symbols: Symbols) -> Iterator[Written]
     for key, x in reversed(symbols.items.items()):
         if key not in seen or getattr(x, "name", None):
             continue
-        shape = ""
+        tells_shape = True
         if getattr(x, "op", None):
             meaning: Formula | str = formula(x, symbols.operand)
-            if record_of(x).settings.get("keepdims") and len(reduced_axes(x)) < x.ndim:
-                shape = shape_of(x)  # of a square matrix, nothing else tells a column of sums from a row
+            # of a square matrix, nothing else tells a column of sums from a row
+            tells_shape = bool(record_of(x).settings.get("keepdims")) and len(reduced_axes(x)) < x.ndim
         else:
             meaning = "parameter" if getattr(x, "requires_grad", False) else "constant"
-            meaning += f"{' of shape ' * bool(np.shape(array_of(x)))}{shape_of(x)}"
-        definition = Definition(symbols.operand(x), meaning, shape)
+        definition = Definition(symbols.operand(x), meaning, shape_of(x) if tells_shape else "")
         seen.update(keys_in(definition))
         found.append(Written(definition, symbols))
     return reversed(found)

@@ -344,7 +344,7 @@ class Partial(Formula):
 
 @dataclass(frozen=True)
 class Definition(Formula):
-    """What a name stands for: a formula, with its shape where that is not told, or in words what kind of leaf it is."""
+    """What a name stands for: a formula, or in words what kind of leaf it is; with its shape where nothing else tells that."""
 
     name: Formula
     meaning: Formula | str
@@ -352,10 +352,11 @@ class Definition(Formula):
 
     def write(self, style: Style) -> Writing:
         name = yield self.name
+        shape = f" of shape {self.shape}" if self.shape else ""
         if isinstance(self.meaning, str):
-            return name + style.words(f": {self.meaning}")
+            return name + style.words(f": {self.meaning}{shape}")
         meaning = yield self.meaning
-        return name + style.operator("=") + meaning + (style.words(f", of shape {self.shape}") if self.shape else "")
+        return name + style.operator("=") + meaning + (style.words(f",{shape}") if shape else "")
 
 
 # What is put together simplifies itself ---------------------------------------------------------------------

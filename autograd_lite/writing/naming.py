@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.engine.debugging import arrays_in
 from autograd_lite.engine.graph import history, record_of
 from autograd_lite.engine.tensor import Array, Tensor
 
@@ -51,11 +52,7 @@ def check_is_tensor(x: Any, what: str) -> None:
 
 
 def large_arrays(settings: Any) -> Iterator[Array]:
-    if isinstance(settings, np.ndarray) and settings.size > SMALL:
-        yield settings
-    elif isinstance(settings, (tuple, list, dict)):
-        for x in settings.values() if isinstance(settings, dict) else settings:
-            yield from large_arrays(x)
+    return (x for x in arrays_in(settings) if x.size > SMALL)
 
 
 def split_index(name: str) -> tuple[str, str]:
