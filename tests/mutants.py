@@ -167,6 +167,7 @@ EQUIVALENT: dict[str, str] = {
             table/compositions.py interp: 1 → 2
             table/compositions.py interp: 1.0 → 2.0
             table/compositions.py interp: 0.0 → 1.0
+            table/compositions.py modf: 0 → 1
             table/linear_algebra.py norm_along: 1 → 2
             table/elementwise.py sinc_slope: 1.0 → 2.0
             table/elementwise.py sinc_slope: 0.0 → 1.0
